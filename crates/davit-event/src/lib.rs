@@ -1,0 +1,254 @@
+//! What happened: the one stream that the terminal, JSON, the run history and the web page read.
+//!
+//! ```text
+//! engine ──Kind──▶ Bus ──Event──▶ { terminal, json, store, web socket }
+//! ```
+//!
+//! **Invariant:** an [`Event`] owns its data and is the same value live, in JSON, in SQLite and
+//! on the wire. A recorded run therefore replays through the same views, with no second type.
+//!
+//! **Invariant:** nothing outside this stream is printed about a run.
+//!
+//! **Invariant:** secrets are masked before an event reaches any sink: see [`Mask`].
+
+mod bus;
+mod mask;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use crate::bus::{Bus, Sink};
+pub use crate::mask::Mask;
+
+/// The result of a module or action: the keys that a playbook reads after `register:`.
+pub type Reply = serde_json::Map<String, serde_json::Value>;
+
+/// One thing that happened in a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Place in the run: 0, 1, 2, ... with no gap.
+    pub seq: u64,
+    /// Milliseconds since the Unix epoch, UTC.
+    pub at_ms: u64,
+    /// What it was.
+    pub kind: Kind,
+}
+
+/// What can happen in a run, in the order it can happen.
+///
+/// Adding a variant is a minor change; renaming or removing one breaks stored runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Kind {
+    /// A run began: one call of `davit run`, with all its playbooks.
+    RunStarted {
+        /// Identifies the run in the store.
+        run: String,
+        /// Paths as the user typed them.
+        playbooks: Vec<String>,
+        /// True under `--check`: nothing is changed.
+        check: bool,
+        /// True under `--diff`.
+        diff: bool,
+        /// What is needed to start the run again: the working folder and the command line.
+        command: Vec<String>,
+        /// The working folder.
+        folder: String,
+    },
+    /// A playbook file began.
+    PlaybookStarted {
+        /// Path as typed.
+        path: String,
+    },
+    /// A play began (once for each `serial` batch).
+    PlayStarted {
+        /// Index of the play in the run, from 0.
+        play: u32,
+        /// The `name:`, or the `hosts:` pattern where it has none; rendered.
+        name: String,
+        /// The hosts of this batch, in order.
+        hosts: Vec<String>,
+        /// True where the play runs in check mode.
+        check: bool,
+        /// `file:line` of the play.
+        path: String,
+    },
+    /// The play's pattern matched no host.
+    NoHostsMatched,
+    /// Every host of the play has failed.
+    NoHostsRemaining,
+    /// A task began on the hosts of its play.
+    TaskStarted {
+        /// Index of the task's start in the run, from 0. Not the task's place in the file: a task
+        /// that runs twice has two.
+        task: u32,
+        /// Name to show: `role : name`, or the module where it has none; rendered where it could be.
+        name: String,
+        /// The action as written: `copy`, `ansible.builtin.copy`.
+        action: String,
+        /// `file:line:column` of the task.
+        path: String,
+        /// It runs because it was notified.
+        handler: bool,
+        /// The task runs in check mode.
+        check: bool,
+        /// The arguments as written, one line, for `display_args_to_stdout`; empty with `no_log`.
+        args: String,
+    },
+    /// A task began on one host.
+    HostStarted {
+        /// Index of the task's start.
+        task: u32,
+        /// Inventory name.
+        host: String,
+    },
+    /// One round of a loop ended on one host.
+    ItemDone {
+        /// Index of the task's start.
+        task: u32,
+        /// Inventory name.
+        host: String,
+        /// How it ended.
+        end: End,
+    },
+    /// An attempt of a task with `until` did not satisfy it.
+    Retry {
+        /// Index of the task's start.
+        task: u32,
+        /// Inventory name.
+        host: String,
+        /// Attempts that are left.
+        left: u32,
+        /// The result of this attempt.
+        end: End,
+    },
+    /// A task ended on one host.
+    HostDone {
+        /// Index of the task's start.
+        task: u32,
+        /// Inventory name.
+        host: String,
+        /// How it ended.
+        end: End,
+        /// How long it took, in milliseconds.
+        ms: u64,
+    },
+    /// A file of tasks, or a role, was included.
+    Included {
+        /// Path of the file, or name of the role.
+        file: String,
+        /// Hosts that include it.
+        hosts: Vec<String>,
+        /// The loop item's label, where there is one.
+        item: Option<String>,
+        /// `include_role` rather than `include_tasks`.
+        role: bool,
+    },
+    /// A host notified a handler.
+    Notified {
+        /// Inventory name.
+        host: String,
+        /// The handler's name.
+        handler: String,
+    },
+    /// Something to tell the user besides results.
+    Message {
+        /// What kind of message.
+        level: Level,
+        /// The text, without a prefix.
+        text: String,
+    },
+    /// A journal entry that only `resume` reads: what a host's task left behind besides its result.
+    Journal {
+        /// Opaque to every reader but the engine.
+        entry: serde_json::Value,
+    },
+    /// The run ended.
+    RunFinished {
+        /// By host, in order of first appearance in `order`.
+        stats: BTreeMap<String, Counts>,
+        /// Hosts in the order they first appeared.
+        order: Vec<String>,
+        /// What `set_stats` collected: by host, and for the whole run under `_run`.
+        custom: BTreeMap<String, serde_json::Value>,
+        /// It was cut off by the user.
+        interrupted: bool,
+    },
+}
+
+/// What kind of message a [`Kind::Message`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Only with `-v` or more.
+    Verbose,
+    /// Said plainly.
+    Info,
+    /// `[WARNING]:`.
+    Warning,
+    /// `[DEPRECATION WARNING]:`.
+    Deprecated,
+    /// `[ERROR]:`.
+    Error,
+}
+
+/// How a task, or one round of its loop, ended on one host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    /// In a word.
+    pub status: Status,
+    /// The result, `changed` and `msg` included; only a censored note with `no_log`.
+    pub reply: Reply,
+    /// A failure that `ignore_errors` or `ignore_unreachable` lets pass.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ignored: bool,
+    /// A failure that a `rescue` section will handle.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rescued: bool,
+    /// Where it really ran, with `delegate_to`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegated_to: Option<String>,
+    /// The label of the loop's item, where this is a round of a loop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<String>,
+    /// It may be shown only in part: `no_log`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_log: bool,
+}
+
+/// How it ended, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// As it should be already.
+    Ok,
+    /// Brought to how it should be.
+    Changed,
+    /// Not done: a condition was false.
+    Skipped,
+    /// It failed.
+    Failed,
+    /// The host could not be reached.
+    Unreachable,
+}
+
+/// How many tasks ended how on one host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Ok, changed ones included.
+    pub ok: u32,
+    /// Changed.
+    pub changed: u32,
+    /// Unreachable.
+    pub unreachable: u32,
+    /// Failed, rescued and ignored ones not included.
+    pub failed: u32,
+    /// Skipped.
+    pub skipped: u32,
+    /// Failed and rescued.
+    pub rescued: u32,
+    /// Failed and ignored.
+    pub ignored: u32,
+}

@@ -1,0 +1,1 @@
+//! The modules that run on the managed host, inside the agent.

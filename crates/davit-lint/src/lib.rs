@@ -1,0 +1,1 @@
+//! The static check: what is wrong before it runs.

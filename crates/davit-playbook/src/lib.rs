@@ -1,0 +1,1 @@
+//! Playbooks: plays, blocks, tasks, roles as written in files.

@@ -1,0 +1,1 @@
+//! Ansible Vault files: encrypt, decrypt, ids.

@@ -1,0 +1,1 @@
+//! YAML with places: PyYAML's reading of a file, and its writing.

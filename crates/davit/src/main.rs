@@ -1,0 +1,2 @@
+//! One program for a DevOps engineer's automation.
+fn main() {}
