@@ -159,6 +159,12 @@ pub enum Kind {
         level: Level,
         /// The text, without a prefix.
         text: String,
+        /// `file:line:column` of what it is about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        origin: Option<String>,
+        /// What to do about it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        help: Option<String>,
     },
     /// A journal entry that only `resume` reads: what a host's task left behind besides its result.
     Journal {
@@ -195,7 +201,7 @@ pub enum Level {
 }
 
 /// How a task, or one round of its loop, ended on one host.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct End {
     /// In a word.
     pub status: Status,
@@ -216,13 +222,30 @@ pub struct End {
     /// It may be shown only in part: `no_log`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub no_log: bool,
+    /// Why it failed, outermost first, each with the place in the user's files; empty with `no_log`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
+}
+
+/// One link in the chain of reasons of a failure or a warning.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// What happened, such as `Task failed: 'foo' is undefined`.
+    pub message: String,
+    /// `file:line:column`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
 }
 
 /// How it ended, in a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// As it should be already.
+    #[default]
     Ok,
     /// Brought to how it should be.
     Changed,
