@@ -1,0 +1,6 @@
+//! The filters.
+
+use crate::Function;
+
+/// Every filter by its short name, sorted.
+pub const FILTERS: &[(&str, Function)] = &[];

@@ -1,0 +1,6 @@
+//! The lookups.
+
+use crate::Function;
+
+/// Every lookup by its short name, sorted.
+pub const LOOKUPS: &[(&str, Function)] = &[];

@@ -1,0 +1,6 @@
+//! The tests.
+
+use crate::Function;
+
+/// Every test by its short name, sorted.
+pub const TESTS: &[(&str, Function)] = &[];
