@@ -61,6 +61,9 @@ pub enum Kind {
     PlaybookStarted {
         /// Path as typed.
         path: String,
+        /// How many plays it has, imported ones included.
+        #[serde(default)]
+        plays: u32,
     },
     /// A play began (once for each `serial` batch).
     PlayStarted {
@@ -94,6 +97,9 @@ pub enum Kind {
         handler: bool,
         /// The task runs in check mode.
         check: bool,
+        /// The task shows differences: `--diff`, or its own `diff: true`.
+        #[serde(default)]
+        diff: bool,
         /// The arguments as written, one line, for `display_args_to_stdout`; empty with `no_log`.
         args: String,
     },
@@ -123,6 +129,17 @@ pub enum Kind {
         left: u32,
         /// The result of this attempt.
         end: End,
+    },
+    /// A task with `async` and `poll` was looked after.
+    Async {
+        /// Index of the task's start.
+        task: u32,
+        /// Inventory name.
+        host: String,
+        /// The job's id.
+        job: String,
+        /// What was seen.
+        seen: AsyncState,
     },
     /// A task ended on one host.
     HostDone {
@@ -184,6 +201,18 @@ pub enum Kind {
     },
 }
 
+/// What a look at a task with `async` showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AsyncState {
+    /// It runs on.
+    Running,
+    /// It has ended well.
+    Ok,
+    /// It has failed, or taken too long.
+    Failed,
+}
+
 /// What kind of message a [`Kind::Message`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -222,9 +251,31 @@ pub struct End {
     /// It may be shown only in part: `no_log`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub no_log: bool,
+    /// How readily the result is shown.
+    #[serde(default, skip_serializing_if = "Show::is_default")]
+    pub show: Show,
     /// Why it failed, outermost first, each with the place in the user's files; empty with `no_log`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<Cause>,
+}
+
+/// How readily a result that is not a failure is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Show {
+    /// From `-v` on.
+    #[default]
+    Verbose,
+    /// Always, and set out over several lines: `debug`, `assert`.
+    Always,
+    /// From `-vvv` on, since it is long: `setup`.
+    Seldom,
+}
+
+impl Show {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// One link in the chain of reasons of a failure or a warning.
