@@ -1,1 +1,43 @@
-//! What a module is: its arguments, the gate, its errors, the table of modules.
+//! What a module is: its arguments, its run, its errors, and the table it is found in.
+//!
+//! ```text
+//! controller ──Call──▶ Entry ──Spec──▶ Module::run ──▶ Host (the gate) ──▶ the machine
+//!            ◀─Reply──                ◀─Outcome───
+//! ```
+//!
+//! To add a module, read `davit-host/src/builtin/slurp.rs`, write a file beside it, and add its
+//! line to the table in `builtin/mod.rs`. The documentation, the argument check, the JSON schema
+//! and the check-mode and idempotence tests come from the file itself.
+//!
+//! **Invariant:** a module changes its host only through [`Host`], which knows check mode.
+//!
+//! **Invariant:** nothing here prints, reads the process's environment or links an async runtime.
+
+mod call;
+mod entry;
+mod error;
+mod host;
+mod outcome;
+mod session;
+mod spec;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use schemars;
+
+pub use crate::call::{Attachment, Call, Cancel};
+pub use crate::entry::{Entry, Module, Support};
+pub use crate::error::ModuleError;
+pub use crate::host::{
+    Access, Body, Content, FileArgs, FileDiff, FileKind, Host, Installed, Meta, Mode, ModeError,
+    Program, Ran, Stamp, WriteOptions, errno_text, mode_text, split_words,
+};
+pub use crate::outcome::Outcome;
+pub use crate::session::{Before, Change, ChangeKind, Options, Session};
+pub use crate::spec::{
+    ArgError, ArgType, Checked, Deprecation, Environment, Opt, OwnedRequirement, OwnedRules,
+    Requirement, Rules, Spec,
+};
+
+/// The result of a module: see [`davit_event::Reply`].
+pub use davit_event::Reply;

@@ -1,0 +1,543 @@
+//! Changing a host's files: for real, or in the prediction.
+
+use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown, lchown, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use jiff::Zoned;
+use nix::fcntl::AT_FDCWD;
+use nix::sys::stat::{UtimensatFlags, utimensat};
+use nix::sys::time::TimeSpec;
+
+use super::meta::{FileKind, Meta, Stamp};
+use super::overlay::{Body, Node};
+use super::program::{Program, Ran, split_words};
+use super::read::{errno_text, sha1_of, shared};
+use super::{Host, attributes};
+use crate::ModuleError;
+use crate::session::{Before, Change, ChangeKind};
+
+/// What a file is to hold.
+pub enum Content {
+    /// These bytes.
+    Bytes(Arc<[u8]>),
+    /// What this file of the disk holds, copied without reading it whole.
+    File(PathBuf),
+    /// What a reader gives; in check mode it is not read, and the content counts as unknown.
+    Reader(Box<dyn Read>),
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(shared(bytes))
+    }
+}
+
+impl From<&crate::Attachment> for Content {
+    fn from(attachment: &crate::Attachment) -> Self {
+        match attachment {
+            crate::Attachment::Path(path) => Self::File(path.clone()),
+            crate::Attachment::Bytes(bytes) => Self::Bytes(Arc::clone(bytes)),
+        }
+    }
+}
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WriteOptions<'a> {
+    /// A program that must agree with the content: `%s` stands for a file that holds it.
+    pub validate: Option<&'a str>,
+    /// What to say where it does not agree; a plain sentence where `None`.
+    pub refuse: Option<fn(&Ran) -> ModuleError>,
+    /// Keep a copy of the file as it was, beside it.
+    pub backup: bool,
+    /// Write in place where the file cannot be replaced in one step.
+    pub unsafe_writes: bool,
+}
+
+/// What writing a file did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Installed {
+    /// It was not there before.
+    pub created: bool,
+    /// Where the copy of the file as it was is.
+    pub backup_file: Option<String>,
+}
+
+impl Host<'_> {
+    /// Makes the file at `path` hold `content`, in one step: readers see the old or the new.
+    ///
+    /// An existing file keeps its mode, owner, group and security context. A link at `path` is
+    /// replaced, not followed.
+    ///
+    /// # Errors
+    /// Where the content is refused, or the file cannot be written.
+    pub fn write(
+        &mut self,
+        path: &Path,
+        content: Content,
+        options: &WriteOptions<'_>,
+    ) -> Result<Installed, ModuleError> {
+        let place = self.at(path);
+        let before = self.stat(path)?.filter(|_| !self.is_link(path));
+        let created = self.lstat(path)?.is_none();
+        if let Some(command) = options.validate.filter(|it| !it.contains("%s")) {
+            return Err(ModuleError::failed(format!("validate must contain %s: {command}")));
+        }
+        if self.overlay().is_some() {
+            self.predict_write(&place, content, before.as_ref())?;
+            return Ok(Installed { created, backup_file: None });
+        }
+        let content = self.validated(content, options)?;
+        let backup_file =
+            if options.backup && before.is_some() { Some(self.backup(path)?) } else { None };
+        self.note(ChangeKind::Write, path);
+        let write = || self.replace(&place, content, before.as_ref(), options.unsafe_writes);
+        write().map_err(|err| ModuleError::io("write", path, err))?;
+        self.changed = true;
+        Ok(Installed { created, backup_file })
+    }
+
+    fn predict_write(
+        &mut self,
+        place: &Path,
+        content: Content,
+        before: Option<&Meta>,
+    ) -> Result<(), ModuleError> {
+        let (body, size) = match content {
+            Content::Bytes(bytes) => {
+                let size = bytes.len() as u64;
+                (Body::Bytes(bytes), size)
+            }
+            Content::File(from) => {
+                let size = fs::metadata(&from).map_or(0, |it| it.len());
+                (Body::File(from), size)
+            }
+            Content::Reader(_) => (Body::Unknown, 0),
+        };
+        let mut meta = Meta::predicted(FileKind::File, 0o666 & !self.umask(), size);
+        if let Some(before) = before {
+            (meta.mode, meta.uid, meta.gid) = (before.mode, before.uid, before.gid);
+        }
+        self.put(place, Node { meta, body })
+    }
+
+    /// Asks the validating program; gives the content back, read once at most.
+    fn validated(
+        &self,
+        content: Content,
+        options: &WriteOptions<'_>,
+    ) -> Result<Content, ModuleError> {
+        let Some(command) = options.validate else { return Ok(content) };
+        let tmp = self.tmp();
+        let fail = |err| ModuleError::io("write", &tmp, err);
+        let mut file = tempfile::Builder::new().prefix("davit-").tempfile_in(&tmp).map_err(fail)?;
+        let content = match content {
+            Content::Reader(mut reader) => {
+                let mut bytes = Vec::new();
+                reader.read_to_end(&mut bytes).map_err(fail)?;
+                Content::from(bytes)
+            }
+            other => other,
+        };
+        match &content {
+            Content::Bytes(bytes) => file.write_all(bytes).map_err(fail)?,
+            Content::File(from) => {
+                let mut from = File::open(from).map_err(fail)?;
+                io::copy(&mut from, &mut file).map_err(fail)?;
+            }
+            Content::Reader(_) => {}
+        }
+        file.flush().map_err(fail)?;
+        let text = command.replace("%s", &file.path().to_string_lossy());
+        let words = split_words(&text)
+            .filter(|it| !it.is_empty())
+            .ok_or_else(|| ModuleError::failed(format!("cannot split into words: {command}")))?;
+        let program =
+            Program { argv: words.into_iter().map(Into::into).collect(), ..Program::default() };
+        let ran = self.query(&program)?;
+        if ran.rc == 0 {
+            return Ok(content);
+        }
+        Err(options.refuse.map_or_else(
+            || {
+                let said = String::from_utf8_lossy(&ran.stderr);
+                ModuleError::failed(format!("failed to validate: rc:{} error:{said}", ran.rc))
+            },
+            |refuse| refuse(&ran),
+        ))
+    }
+
+    /// Puts `content` at `place` by way of a file beside it.
+    fn replace(
+        &self,
+        place: &Path,
+        content: Content,
+        before: Option<&Meta>,
+        in_place: bool,
+    ) -> io::Result<()> {
+        let folder = place.parent().unwrap_or(Path::new("/"));
+        let staged = tempfile::Builder::new().prefix(".davit_tmp").tempfile_in(folder);
+        let mut staged = match staged {
+            Ok(staged) => staged,
+            Err(_) if in_place => return write_in_place(place, content),
+            Err(err) => return Err(err),
+        };
+        fill(staged.as_file_mut(), content)?;
+        let (uid, gid) = attributes::effective_ids();
+        let file = staged.as_file();
+        if let Some(before) = before {
+            if (before.uid, before.gid) != (uid, gid) {
+                chown(staged.path(), Some(before.uid), Some(before.gid))?;
+            }
+            file.set_permissions(Permissions::from_mode(before.mode))?;
+            if attributes::has_contexts() {
+                let same = Program::new("chcon").arg("--reference").arg(place).arg(staged.path());
+                // A file system without contexts refuses, and has none to keep.
+                let _ = self.query(&same);
+            }
+        } else {
+            file.set_permissions(Permissions::from_mode(0o666 & !self.umask()))?;
+        }
+        file.sync_all()?;
+        match staged.persist(place) {
+            Ok(_) => Ok(()),
+            Err(err) if in_place => {
+                write_in_place(place, Content::File(err.file.path().to_path_buf()))
+            }
+            Err(err) => Err(err.error),
+        }
+    }
+
+    /// Copies the file at `path` beside itself, and says where.
+    ///
+    /// # Errors
+    /// Where it cannot be copied.
+    pub fn backup(&mut self, path: &Path) -> Result<String, ModuleError> {
+        let now = Zoned::now().strftime("%Y-%m-%d@%H:%M:%S");
+        let name = format!("{}.{}.{now}~", path.display(), std::process::id());
+        if self.overlay().is_none() {
+            let (from, to) = (self.at(path), self.at(Path::new(&name)));
+            copy_whole(&from, &to).map_err(|err| {
+                ModuleError::failed(format!(
+                    "Could not make backup of {} to {name}: {}",
+                    path.display(),
+                    errno_text(&err)
+                ))
+            })?;
+        }
+        Ok(name)
+    }
+
+    /// Makes a folder, whose parent must be there.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn make_dir(&mut self, path: &Path) -> Result<(), ModuleError> {
+        self.make_dir_raw(path).map_err(|err| ModuleError::io("create", path, err))
+    }
+
+    /// [`Self::make_dir`], with the system's own error.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn make_dir_raw(&mut self, path: &Path) -> io::Result<()> {
+        let place = self.at(path);
+        let mode = 0o777 & !self.umask();
+        if self.overlay().is_some() {
+            self.may_make(&place)?;
+            let node = Node {
+                meta: Meta::predicted(FileKind::Directory, mode, 4096),
+                body: Body::Folder { fresh: true },
+            };
+            self.put_raw(&place, node)?;
+        } else {
+            DirBuilder::new().mode(mode).create(&place)?;
+            self.made(ChangeKind::Folder, path);
+        }
+        self.changed = true;
+        Ok(())
+    }
+
+    /// Makes an empty file where nothing stands.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn make_file(&mut self, path: &Path, mode: u32) -> io::Result<()> {
+        let place = self.at(path);
+        if self.overlay().is_some() {
+            self.may_make(&place)?;
+            let meta = Meta::predicted(FileKind::File, mode, 0);
+            self.put_raw(&place, Node { meta, body: Body::Bytes(shared(Vec::new())) })?;
+        } else {
+            OpenOptions::new().write(true).create_new(true).mode(mode).open(&place)?;
+            fs::set_permissions(&place, Permissions::from_mode(mode))?;
+            self.made(ChangeKind::Write, path);
+        }
+        self.changed = true;
+        Ok(())
+    }
+
+    /// Removes the file, link or folder with all that is in it.
+    ///
+    /// # Errors
+    /// Where it cannot be removed.
+    pub fn remove(&mut self, path: &Path) -> io::Result<()> {
+        let place = self.at(path);
+        let Some(meta) = self.meta(path, false)? else { return Ok(()) };
+        if self.overlay().is_some() {
+            let place = self.resolve(&place, false)?;
+            if let Some(mut overlay) = self.overlay() {
+                overlay.remove(&place);
+            }
+        } else {
+            self.note(ChangeKind::Remove, path);
+            if meta.is_dir() { fs::remove_dir_all(&place)? } else { fs::remove_file(&place)? }
+        }
+        self.changed = true;
+        Ok(())
+    }
+
+    /// Makes `path` a symbolic link to `target`; a file or link that is there is replaced.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn symlink(&mut self, target: &Path, path: &Path) -> io::Result<()> {
+        let place = self.at(path);
+        if self.overlay().is_some() {
+            let meta =
+                Meta::predicted(FileKind::Link, 0o777, target.as_os_str().len() as u64);
+            self.may_be_parent(&place)?;
+            self.put_raw(&place, Node { meta, body: Body::Target(target.to_path_buf()) })?;
+        } else if self.meta(path, false)?.is_some() {
+            self.note(ChangeKind::Link, path);
+            swap_in(&place, |beside| symlink(target, beside))?;
+        } else {
+            symlink(target, &place)?;
+            self.made(ChangeKind::Link, path);
+        }
+        self.changed = true;
+        Ok(())
+    }
+
+    /// Makes `path` another name of the file at `from`; a file or link that is there is replaced.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn hard_link(&mut self, from: &Path, path: &Path) -> io::Result<()> {
+        let (from, place) = (self.at(from), self.at(path));
+        if self.overlay().is_some() {
+            let body = self.body(&from).map_err(|_| io::Error::from(io::ErrorKind::NotFound))?;
+            self.may_be_parent(&place)?;
+            let Some(mut meta) = self.meta(&from, true)? else {
+                return Err(io::ErrorKind::NotFound.into());
+            };
+            meta.nlink += 1;
+            self.put_raw(&place, Node { meta, body })?;
+        } else if self.meta(path, false)?.is_some() {
+            self.note(ChangeKind::HardLink, path);
+            swap_in(&place, |beside| fs::hard_link(&from, beside))?;
+        } else {
+            fs::hard_link(&from, &place)?;
+            self.made(ChangeKind::HardLink, path);
+        }
+        self.changed = true;
+        Ok(())
+    }
+
+    /// Gives what stands at `from` the name `path`, in place of what is there.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn rename(&mut self, from: &Path, path: &Path) -> io::Result<()> {
+        let (from, place) = (self.at(from), self.at(path));
+        if self.overlay().is_none() {
+            self.note(ChangeKind::Write, path);
+            fs::rename(&from, &place)?;
+        }
+        self.changed = true;
+        Ok(())
+    }
+
+    /// Sets the times of last read and last change of what stands at `path`, links followed.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn set_times(&mut self, path: &Path, atime: Stamp, mtime: Stamp) -> io::Result<()> {
+        let place = self.at(path);
+        if self.overlay().is_some() {
+            let place = self.resolve(&place, true)?;
+            self.predict(&place, |node| (node.meta.atime, node.meta.mtime) = (atime, mtime))?;
+        } else {
+            self.note(ChangeKind::Attributes, path);
+            let spec = |stamp: Stamp| TimeSpec::new(stamp.secs, stamp.nanos);
+            let flag = UtimensatFlags::FollowSymlink;
+            utimensat(AT_FDCWD, &place, &spec(atime), &spec(mtime), flag)?;
+        }
+        self.changed = true;
+        Ok(())
+    }
+
+    /// Says that what a dry run predicted for `path` and beneath no longer counts.
+    pub fn forget_prediction(&mut self, path: &Path) {
+        if self.session().options().dry_run && self.overlay().is_none() {
+            let place = self.at(path);
+            let overlay = self.session().overlay();
+            overlay.lock().unwrap_or_else(std::sync::PoisonError::into_inner).forget(&place);
+        }
+    }
+
+    /// Predicts that a file stands at `path` whose content cannot be said.
+    ///
+    /// # Errors
+    /// Where the way to it is a loop of links.
+    pub fn predict_unknown(&mut self, path: &Path) -> Result<(), ModuleError> {
+        let meta = Meta::predicted(FileKind::File, 0o666 & !self.umask(), 0);
+        let place = self.at(path);
+        self.put(&place, Node { meta, body: Body::Unknown })
+    }
+
+    /// Journals what stands at `path` before a change to it.
+    pub(crate) fn note(&mut self, kind: ChangeKind, path: &Path) {
+        let place = self.at(path);
+        let before = fs::symlink_metadata(&place).ok().map(|meta| {
+            let meta = Meta::from(meta);
+            let keeps = matches!(kind, ChangeKind::Write | ChangeKind::Remove | ChangeKind::Link);
+            Before {
+                kind: meta.kind.word().to_owned(),
+                mode: meta.mode,
+                uid: meta.uid,
+                gid: meta.gid,
+                target: if meta.is_link() { fs::read_link(&place).ok() } else { None },
+                kept: if keeps { self.keep(&place, &meta) } else { None },
+            }
+        });
+        self.session().record(Change::new(kind, &place, before));
+        self.forget_prediction(path);
+    }
+
+    /// Journals something new at `path`.
+    fn made(&mut self, kind: ChangeKind, path: &Path) {
+        self.session().record(Change::new(kind, &self.at(path), None));
+        self.forget_prediction(path);
+    }
+
+    /// Keeps what stands at `place`, where the session keeps things.
+    fn keep(&self, place: &Path, meta: &Meta) -> Option<PathBuf> {
+        let keep = self.session().options().keep.as_ref()?;
+        if meta.is_file() {
+            let name = sha1_of(&mut File::open(place).ok()?).ok()?;
+            let kept = keep.join(name);
+            if !kept.exists() {
+                fs::create_dir_all(keep).ok()?;
+                swap_in(&kept, |beside| copy_whole(place, beside)).ok()?;
+            }
+            return Some(kept);
+        }
+        if meta.is_dir() {
+            let into = tempfile::Builder::new().prefix("tree-").tempdir_in(keep).ok()?;
+            copy_tree(place, &into.path().join("tree")).ok()?;
+            return Some(into.keep().join("tree"));
+        }
+        None
+    }
+
+    fn put(&mut self, place: &Path, node: Node) -> Result<(), ModuleError> {
+        self.put_raw(place, node).map_err(|err| ModuleError::io("write", place, err))
+    }
+
+    fn put_raw(&mut self, place: &Path, node: Node) -> io::Result<()> {
+        let place = self.resolve(place, false)?;
+        if let Some(mut overlay) = self.overlay() {
+            overlay.put(&place, node);
+        }
+        self.changed = true;
+        Ok(())
+    }
+
+    /// Whether something may be made at `place`: nothing there, and a folder above.
+    fn may_make(&self, place: &Path) -> io::Result<()> {
+        if self.meta(place, false)?.is_some() {
+            return Err(io::Error::from_raw_os_error(nix::libc::EEXIST));
+        }
+        self.may_be_parent(place)
+    }
+
+    fn may_be_parent(&self, place: &Path) -> io::Result<()> {
+        let parent = place.parent().unwrap_or(Path::new("/"));
+        match self.meta(parent, true)? {
+            Some(meta) if meta.is_dir() => Ok(()),
+            Some(_) => Err(io::Error::from_raw_os_error(nix::libc::ENOTDIR)),
+            None => Err(io::Error::from_raw_os_error(nix::libc::ENOENT)),
+        }
+    }
+}
+
+fn fill(file: &mut File, content: Content) -> io::Result<()> {
+    match content {
+        Content::Bytes(bytes) => file.write_all(&bytes),
+        Content::File(from) => io::copy(&mut File::open(from)?, file).map(|_| ()),
+        Content::Reader(mut reader) => io::copy(&mut reader, file).map(|_| ()),
+    }
+}
+
+fn write_in_place(place: &Path, content: Content) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(place)?;
+    fill(&mut file, content)?;
+    file.sync_all()
+}
+
+/// Makes something under a name beside `place`, then moves it there in one step.
+fn swap_in(place: &Path, make: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+    let folder = place.parent().unwrap_or(Path::new("/"));
+    let beside = tempfile::Builder::new().prefix(".davit_tmp").tempdir_in(folder)?;
+    let made = beside.path().join("new");
+    make(&made)?;
+    fs::rename(&made, place)
+}
+
+/// Copies a file with its mode, owner and times.
+fn copy_whole(from: &Path, to: &Path) -> io::Result<()> {
+    let meta = fs::symlink_metadata(from)?;
+    if meta.is_symlink() {
+        return symlink(fs::read_link(from)?, to);
+    }
+    fs::copy(from, to)?;
+    let seen = Meta::from(fs::metadata(from)?);
+    if (seen.uid, seen.gid) != attributes::effective_ids() {
+        lchown(to, Some(seen.uid), Some(seen.gid))?;
+        fs::set_permissions(to, Permissions::from_mode(seen.mode))?;
+    }
+    let times = FileTimes::new().set_accessed(system_time(seen.atime));
+    // Times are a courtesy: some file systems do not take them.
+    if let Ok(file) = OpenOptions::new().append(true).open(to) {
+        let _ = file.set_times(times.set_modified(system_time(seen.mtime)));
+    }
+    Ok(())
+}
+
+fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
+    let mut left = vec![(from.to_path_buf(), to.to_path_buf())];
+    while let Some((from, to)) = left.pop() {
+        let meta = fs::symlink_metadata(&from)?;
+        if meta.is_dir() {
+            fs::create_dir(&to)?;
+            for item in fs::read_dir(&from)? {
+                let item = item?;
+                left.push((item.path(), to.join(item.file_name())));
+            }
+        } else if meta.is_file() || meta.is_symlink() {
+            copy_whole(&from, &to)?;
+        }
+    }
+    Ok(())
+}
+
+fn system_time(stamp: Stamp) -> SystemTime {
+    let nanos = u32::try_from(stamp.nanos).unwrap_or(0);
+    let secs = u64::try_from(stamp.secs).unwrap_or(0);
+    SystemTime::UNIX_EPOCH + Duration::new(secs, nanos)
+}

@@ -1,0 +1,1 @@
+//! Runs a module's case files: the same three checks for every module.
