@@ -8,5 +8,3 @@
 
 pub mod builtin;
 
-mod facts;
-mod sys;
