@@ -188,6 +188,15 @@ pub enum Kind {
         /// Opaque to every reader but the engine.
         entry: serde_json::Value,
     },
+    /// A playbook file ended; its recap covers the run so far.
+    PlaybookFinished {
+        /// By host.
+        stats: BTreeMap<String, Counts>,
+        /// Hosts in the order they first appeared.
+        order: Vec<String>,
+        /// What `set_stats` collected: by host, and for the whole run under `_run`.
+        custom: BTreeMap<String, serde_json::Value>,
+    },
     /// The run ended.
     RunFinished {
         /// By host, in order of first appearance in `order`.
