@@ -117,6 +117,30 @@ impl<'w> Convert<'w> {
     pub fn value(&self, node: &Node, file: &Arc<str>, text: &str) -> Result<Value, Error> {
         Conversion { convert: self, file, text }.value(node, self.trusted)
     }
+
+    /// The entries of the mapping `node` with what `<<` brings in, as [`value`](Self::value) sees
+    /// them: of a key that is there twice, the last. Empty where `node` is no mapping.
+    ///
+    /// # Errors
+    /// Where `<<` stands for something that is no mapping.
+    pub fn entries<'n>(
+        &self,
+        node: &'n Node,
+        file: &Arc<str>,
+        text: &str,
+    ) -> Result<Vec<(&'n Node, &'n Node)>, Error> {
+        let Some(entries) = node.as_mapping() else { return Ok(Vec::new()) };
+        let conversion = Conversion { convert: self, file, text };
+        let mut out: Vec<(&Node, &Node)> = Vec::with_capacity(entries.len());
+        for (key, value) in conversion.flatten(entries)? {
+            let same = |it: &&mut (&Node, &Node)| it.0.as_text().is_some() && it.0.as_text() == key.as_text();
+            match out.iter_mut().find(same) {
+                Some(entry) => *entry = (key, value),
+                None => out.push((key, value)),
+            }
+        }
+        Ok(out)
+    }
 }
 
 pub(crate) struct Conversion<'c> {

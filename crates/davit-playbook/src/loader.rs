@@ -1,0 +1,243 @@
+//! Reads files: playbooks, lists of tasks, variables, roles.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use davit_value::{Map, Origin, Value};
+use davit_yaml::{Convert, Kind, Node, Place, Style};
+
+use crate::block::{self, Item};
+use crate::context::Context;
+use crate::play;
+use crate::role::start_of;
+use crate::{Error, Playbook};
+
+/// Something odd in a file that does not stop the loading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// What is odd.
+    pub message: String,
+    /// Where.
+    pub origin: Option<Origin>,
+    /// What follows from it, or what to do.
+    pub help: Option<String>,
+    /// It will stop working one day.
+    pub deprecated: bool,
+}
+
+/// Asks whether there is an action of a name, given the collections for names without one.
+pub type IsAction = dyn Fn(&str, &[String]) -> bool + Send + Sync;
+/// Asks whether there is a lookup of a name.
+pub type IsLookup = dyn Fn(&str) -> bool + Send + Sync;
+/// Decrypts a whole file.
+pub type Decrypt = dyn Fn(&[u8]) -> Result<String, String> + Send + Sync;
+
+/// Reads files, and knows what it may find in them.
+#[derive(Clone)]
+pub struct Loader {
+    /// True for every action that there is, language actions such as `debug` included.
+    pub is_action: Arc<IsAction>,
+    /// True for every lookup that there is.
+    pub is_lookup: Arc<IsLookup>,
+    /// Decrypts files that are encrypted as a whole.
+    pub vault: Option<Arc<Decrypt>>,
+    /// Where warnings go.
+    pub warn: Arc<dyn Fn(Warning) + Send + Sync>,
+}
+
+impl fmt::Debug for Loader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loader").finish_non_exhaustive()
+    }
+}
+
+impl Default for Loader {
+    /// Takes every name for an action and a lookup, decrypts nothing, keeps warnings to itself.
+    fn default() -> Self {
+        Self {
+            is_action: Arc::new(|_, _| true),
+            is_lookup: Arc::new(|_| true),
+            vault: None,
+            warn: Arc::new(|_| {}),
+        }
+    }
+}
+
+/// A file that was read.
+pub(crate) struct Document {
+    file: Arc<str>,
+    text: String,
+    pub(crate) node: Option<Node>,
+}
+
+impl Document {
+    pub(crate) fn context<'f>(&'f self, loader: &'f Loader) -> Context<'f> {
+        Context { loader, file: &self.file, text: &self.text, collections: Vec::new() }
+    }
+}
+
+impl Loader {
+    /// Reads the playbook `path`.
+    ///
+    /// # Errors
+    /// Where it cannot be read or is no playbook.
+    pub fn playbook(&self, path: &Path) -> Result<Playbook, Error> {
+        let document = self.document(path)?;
+        let at = document.context(self);
+        let entries = match &document.node {
+            Some(node) if !at.value(node)?.is_null() => play::entries(&at, node)?,
+            _ => {
+                let message = format!("Empty playbook, nothing to do: {}", path.display());
+                return Err(Error::invalid(message, None));
+            }
+        };
+        Ok(Playbook { path: path.to_owned(), entries })
+    }
+
+    /// Reads a file of tasks, or of handlers.
+    ///
+    /// # Errors
+    /// Where it cannot be read or is no list of tasks.
+    pub fn tasks(&self, path: &Path, handlers: bool) -> Result<Vec<Item>, Error> {
+        let document = self.document(path)?;
+        let at = document.context(self);
+        match &document.node {
+            Some(node) if !at.value(node)?.is_null() => match &node.kind {
+                Kind::Sequence(nodes) => block::entries(&at, nodes, handlers),
+                _ => Err(at.invalid(node, "included task files must contain a list of tasks")),
+            },
+            _ => {
+                (self.warn)(Warning {
+                    message: format!("file {} is empty and had no tasks to include", path.display()),
+                    origin: None,
+                    help: None,
+                    deprecated: false,
+                });
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// Reads a file of variables: a dictionary, or a list of dictionaries that are put together.
+    ///
+    /// # Errors
+    /// Where it cannot be read or holds something else.
+    pub fn vars_file(&self, path: &Path) -> Result<Map, Error> {
+        let document = self.document(path)?;
+        let Some(node) = &document.node else { return Ok(Map::new()) };
+        let at = document.context(self);
+        let refuse = || {
+            Err(at.invalid(node, "Invalid variable file contents.").with_help(
+                "Variable files must contain either a dictionary of variables, or a list of dictionaries. \
+                 Empty files are also acceptable.",
+            ))
+        };
+        let mut out = Map::new();
+        match at.value(node)? {
+            Value::Null => {}
+            Value::Str(text) if text.is_empty() => {}
+            Value::Map(map) => {
+                at.check_names(node, &map)?;
+                out.extend(&map);
+            }
+            Value::List(items) => {
+                for item in items.iter() {
+                    match item {
+                        Value::Map(map) => out.extend(map),
+                        _ => return refuse(),
+                    }
+                }
+            }
+            _ => return refuse(),
+        }
+        Ok(out)
+    }
+
+    /// Reads any YAML or JSON file as a value, its text trusted.
+    ///
+    /// # Errors
+    /// Where it cannot be read or is not YAML.
+    pub fn value(&self, path: &Path) -> Result<Value, Error> {
+        let document = self.document(path)?;
+        match &document.node {
+            Some(node) => document.context(self).value(node),
+            None => Ok(Value::Null),
+        }
+    }
+
+    /// The text of `path`, decrypted.
+    ///
+    /// # Errors
+    /// Where it cannot be read or decrypted.
+    pub fn text(&self, path: &Path) -> Result<String, Error> {
+        let bytes = std::fs::read(path).map_err(|source| Error::Read {
+            path: path.to_owned(),
+            origin: None,
+            source: Arc::new(source),
+        })?;
+        if bytes.starts_with(b"$ANSIBLE_VAULT;") {
+            let refuse = |message: String| Error::Vault { path: path.to_owned(), message };
+            let Some(decrypt) = &self.vault else {
+                return Err(refuse("Attempting to decrypt but no vault secrets found.".into()));
+            };
+            return decrypt(&bytes).map_err(refuse);
+        }
+        String::from_utf8(bytes).map_err(|error| {
+            let origin = start_of(&Arc::from(path.to_string_lossy()));
+            Error::invalid(format!("the file is not UTF-8: {error}"), Some(origin))
+        })
+    }
+
+    /// Reads `path` as YAML, or as JSON where it is that; reports what is odd in it.
+    pub(crate) fn document(&self, path: &Path) -> Result<Document, Error> {
+        let text = self.text(path)?;
+        let file: Arc<str> = Arc::from(path.to_string_lossy());
+        let node = match davit_yaml::parse(&text, &file) {
+            Ok(node) => node,
+            // JSON allows tabs where YAML does not.
+            Err(error) => match serde_json::from_str::<serde_json::Value>(&text) {
+                Ok(json) => Some(json_node(&json)),
+                Err(_) => return Err(error.into()),
+            },
+        };
+        if let Some(node) = &node {
+            let warn = |warning: davit_yaml::Warning| {
+                (self.warn)(Warning {
+                    deprecated: warning.kind == davit_yaml::Warned::Deprecated,
+                    message: warning.message,
+                    origin: Some(warning.origin),
+                    help: Some(warning.help),
+                });
+            };
+            // Everything in the file has to be a value, whatever is made of it later.
+            Convert::default().warning(&warn).value(node, &file, &text)?;
+        }
+        Ok(Document { file, text, node })
+    }
+}
+
+/// JSON as nodes, without places.
+fn json_node(json: &serde_json::Value) -> Node {
+    let place = Place { line: 1, column: 1 };
+    let scalar = |text: String, style| Kind::Scalar { text, style };
+    let mut tag = None;
+    let kind = match json {
+        serde_json::Value::String(text) => scalar(text.clone(), Style::DoubleQuoted),
+        serde_json::Value::Number(number) => {
+            if number.is_f64() {
+                tag = Some("tag:yaml.org,2002:float".to_owned());
+            }
+            scalar(number.to_string(), Style::Plain)
+        }
+        serde_json::Value::Null | serde_json::Value::Bool(_) => scalar(json.to_string(), Style::Plain),
+        serde_json::Value::Array(items) => Kind::Sequence(items.iter().map(json_node).collect()),
+        serde_json::Value::Object(entries) => Kind::Mapping(
+            entries
+                .iter()
+                .map(|(key, value)| (json_node(&serde_json::Value::String(key.clone())), json_node(value)))
+                .collect(),
+        ),
+    };
+    Node { place, end: place, tag, kind }
+}
