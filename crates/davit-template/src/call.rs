@@ -4,9 +4,21 @@
 
 use std::collections::BTreeMap;
 
-use davit_value::{Map, Str, Value, ValueError};
+use davit_value::{Args, Map, Str, Value, ValueError};
 
-use crate::Call;
+use crate::Env;
+
+/// A filter, a test or a lookup.
+pub type Function = fn(&Call<'_>) -> Result<Value, ValueError>;
+
+/// One call of a filter, a test or a lookup. The input is the first positional argument.
+#[derive(Clone, Debug)]
+pub struct Call<'a> {
+    /// Where it is called.
+    pub env: &'a Env<'a>,
+    /// With what.
+    pub args: Args,
+}
 
 /// What Python calls the function, and which parameters it has.
 #[derive(Clone, Copy, Debug)]
@@ -185,7 +197,7 @@ impl Call<'_> {
         }
         items.iter()
             .map(|item| match item {
-                Value::Str(text) if text.is_live() => self.env.resolve(item),
+                Value::Str(text) if text.is_live() => Ok(self.env.resolve(item)?),
                 other => Ok(other.clone()),
             })
             .collect()

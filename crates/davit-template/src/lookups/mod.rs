@@ -1,6 +1,6 @@
-//! The lookups.
+//! Every lookup, by name. Each gives a list.
 
 use crate::Function;
 
-/// Every lookup by its short name, sorted.
+/// Names and lookups, sorted by name.
 pub const LOOKUPS: &[(&str, Function)] = &[];

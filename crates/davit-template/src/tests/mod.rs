@@ -1,6 +1,6 @@
-//! The tests.
+//! Every test, by name. Each gives a boolean.
 
 use crate::Function;
 
-/// Every test by its short name, sorted.
+/// Names and tests, sorted by name.
 pub const TESTS: &[(&str, Function)] = &[];
