@@ -7,4 +7,6 @@
 //! or templates: a module sees its arguments and its host, and changes it only through the gate.
 
 pub mod builtin;
+pub mod facts;
+mod sys;
 
