@@ -25,7 +25,7 @@ pub enum Error {
         parser: bool,
     },
     /// It could not be read.
-    #[error("could not read {}", path.display())]
+    #[error("Unable to retrieve file contents.\nCould not find or access '{}' on the Ansible Controller.", path.display())]
     Read {
         /// The file.
         path: PathBuf,

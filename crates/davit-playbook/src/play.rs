@@ -8,7 +8,7 @@ use davit_yaml::{Kind, Node};
 
 use crate::block::{Item, items};
 use crate::context::{Context, Entry as Key};
-use crate::keyword::{Keyword, Keywords, Owner, keyword, not_text};
+use crate::keyword::{Keyword, Keywords, Owner, coerce, keyword, not_text};
 use crate::task::list_texts;
 use crate::Error;
 
@@ -244,9 +244,25 @@ fn play_keyword(at: &Context<'_>, node: &Node, entry: &Key<'_>, play: &mut Play)
             let Keyword { value, key_origin, origin } = at.keyword(entry, Owner::Play, node)?;
             play.keywords.set("remote_user", Keyword { value, key_origin, origin });
         }
-        _ => at.take(&mut play.keywords, entry, Owner::Play, node)?,
+        _ => {
+            at.take(&mut play.keywords, entry, Owner::Play, node)?;
+            check_static(at, entry, &play.keywords)?;
+        }
     }
     Ok(())
+}
+
+/// What only a play has is looked at before anything runs, as far as it is no template.
+fn check_static(at: &Context<'_>, entry: &Key<'_>, keywords: &Keywords) -> Result<(), Error> {
+    let (Some(info), Some(value)) = (keyword(entry.key), keywords.get(entry.key)) else { return Ok(()) };
+    if !info.applies_to(Owner::Play) || info.applies_to(Owner::Task) || value.is_live() {
+        return Ok(());
+    }
+    let explain = |problem: String| format!("Error processing keyword '{}': {problem}", entry.key);
+    if entry.key == "gather_subset" {
+        at.texts(entry, value).map_err(|error| Error::invalid(explain(error.to_string()), error.origin()))?;
+    }
+    coerce(info, value.clone()).map(|_| ()).map_err(|problem| at.invalid(entry.value, explain(problem)))
 }
 
 fn hosts(at: &Context<'_>, entry: &Key<'_>) -> Result<Value, Error> {

@@ -7,7 +7,7 @@ use davit_yaml::Node;
 
 use crate::args::free_form;
 use crate::context::{Context, Entry, NAME_HELP, bad_name_message, is_variable_name, nearest};
-use crate::keyword::{Keywords, Owner, keyword, not_text};
+use crate::keyword::{Keywords, Owner, coerce, keyword, not_text};
 use crate::{Error, Keyword};
 
 /// What kind of action a task has, as far as the language itself cares.
@@ -565,6 +565,14 @@ fn check_include(at: &Context<'_>, node: &Node, task: &Task) -> Result<(), Error
         if let Some(value @ (Value::List(_) | Value::Map(_))) = task.args.get(name) {
             let found = value.type_name();
             return Err(at.invalid(node, format!("Expected a string for {name} but got <class '{found}'> instead")));
+        }
+    }
+    for name in ["public", "allow_duplicates", "rolespec_validate"].iter().filter(|_| is_role) {
+        if let (Some(value), Some(flag)) = (task.args.get(name).filter(|it| !it.is_live()), keyword("become")) {
+            let place = value.origin().cloned().or_else(|| at.at(node));
+            coerce(flag, value.clone()).map_err(|problem| {
+                Error::invalid(format!("Error processing keyword '{name}': {problem}"), place)
+            })?;
         }
     }
     if let Some(apply) = task.args.get("apply")

@@ -89,7 +89,7 @@ fn mistake(line: &str) -> Option<(&'static str, u32, Option<&'static str>)> {
         return Some((TEMPLATE, column_of(begin)?, Some(TEMPLATE_HELP)));
     }
     let ends = |at: usize| value.get(at + 1..).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
-    let mut colons = value.match_indices(':').map(|(at, _)| at).filter(|at| ends(*at));
+    let mut colons = value.match_indices(':').map(|(at, _)| at).filter(|at| *at > 0 && ends(*at));
     if let Some(colon) = colons.next() {
         return Some((COLON, column_of(begin + colon)?, Some(COLON_HELP)));
     }

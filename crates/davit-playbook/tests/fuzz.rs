@@ -1,0 +1,1 @@
+//! No text makes the loader panic or hang.

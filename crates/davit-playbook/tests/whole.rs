@@ -1,0 +1,1 @@
+//! Whole playbooks and roles are loaded.
