@@ -7,6 +7,9 @@
 //! or templates: a module sees its arguments and its host, and changes it only through the gate.
 
 pub mod builtin;
+mod checksum;
 pub mod facts;
+mod moment;
+mod place;
 mod sys;
 

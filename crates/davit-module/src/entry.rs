@@ -129,6 +129,10 @@ impl Entry {
         };
         host.add_path_keys(&mut reply);
         host.finish(&mut reply);
+        let shows = call.diff || reply.get("diff").and_then(Value::as_array).is_some_and(Vec::is_empty);
+        if !shows {
+            reply.remove("diff");
+        }
         let mut invocation = Reply::new();
         invocation.insert("module_args".to_owned(), Value::Object(shown));
         reply.insert("invocation".to_owned(), Value::Object(invocation));

@@ -94,9 +94,18 @@ impl ModuleError {
     /// The failed result, without `invocation`.
     #[must_use]
     pub fn into_reply(self) -> Reply {
-        let msg = self.message();
+        let mut msg = self.message();
         let mut reply = match self {
             Self::Failed { keys, .. } => *keys,
+            Self::Program { program, source } => {
+                "Error executing command.".clone_into(&mut msg);
+                let mut keys = Reply::new();
+                keys.insert("rc".to_owned(), source.raw_os_error().into());
+                keys.insert("cmd".to_owned(), program.into());
+                keys.insert("stdout".to_owned(), "".into());
+                keys.insert("stderr".to_owned(), "".into());
+                keys
+            }
             _ => Reply::new(),
         };
         reply.insert("failed".to_owned(), true.into());

@@ -36,7 +36,7 @@ pub use crate::outcome::Outcome;
 pub use crate::session::{Before, Change, ChangeKind, Options, Session};
 pub use crate::spec::{
     ArgError, ArgType, Checked, Deprecation, Environment, Opt, OwnedRequirement, OwnedRules,
-    Requirement, Rules, Spec,
+    Requirement, Rules, Spec, expand_path,
 };
 
 /// The result of a module: see [`davit_event::Reply`].

@@ -43,15 +43,15 @@ impl Module for Slurp {
         match &meta {
             Ok(Some(meta)) if meta.is_dir() => {
                 return Err(ModuleError::failed(format!(
-                    "source is a directory and must be a file: {src}"
+                    "Source is a directory and must be a file: {src}"
                 )));
             }
-            Ok(None) => return Err(ModuleError::failed(format!("file not found: {src}"))),
+            Ok(None) => return Err(ModuleError::failed(format!("File not found: {src}"))),
             _ => {}
         }
         let bytes = host.read(&args.src).map_err(|err| match err {
             ModuleError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
-                ModuleError::failed(format!("file is not readable: {src}"))
+                ModuleError::failed(format!("File is not readable: {src}"))
             }
             ModuleError::Io { source, .. } => {
                 ModuleError::failed(format!("unable to slurp file: {source}"))

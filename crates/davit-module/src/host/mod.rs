@@ -11,6 +11,7 @@
 
 mod attributes;
 mod change;
+mod difference;
 mod keys;
 mod meta;
 mod mode;
@@ -112,6 +113,17 @@ impl<'a> Host<'a> {
     #[must_use]
     pub fn task_environment(&self) -> &'a [(String, String)] {
         &self.call.environment
+    }
+
+    /// All variables as the task's programs see them.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let mut all = self.session.options().environment.clone();
+        for (name, value) in &self.call.environment {
+            all.retain(|(it, _)| it != name);
+            all.push((name.clone(), value.clone()));
+        }
+        all
     }
 
     /// A variable as the task's programs see it.

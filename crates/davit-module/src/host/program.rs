@@ -63,6 +63,12 @@ impl Program {
         self
     }
 
+    /// The program and its arguments, with blanks between.
+    fn text(&self) -> String {
+        let words: Vec<_> = self.argv.iter().map(|it| it.to_string_lossy()).collect();
+        words.join(" ")
+    }
+
     fn name(&self) -> &OsStr {
         self.argv.first().map_or(OsStr::new(""), OsString::as_os_str)
     }
@@ -88,7 +94,7 @@ impl Host<'_> {
     /// Where it cannot be started, or the call is stopped.
     pub fn query(&self, program: &Program) -> Result<Ran, ModuleError> {
         let fail = |source| ModuleError::Program {
-            program: program.name().to_string_lossy().into_owned(),
+            program: program.text(),
             source,
         };
         let mut command = Command::new(program.name());

@@ -35,7 +35,7 @@ impl Host<'_> {
     /// # Errors
     /// Where the system does not say, such as for want of a right.
     pub fn lstat(&self, path: &Path) -> Result<Option<Meta>, ModuleError> {
-        self.meta(path, false).map_err(|err| ModuleError::io("read", path, err))
+        lenient(self.meta(path, false)).map_err(|err| ModuleError::io("read", path, err))
     }
 
     /// What stands at the end of the links at `path`; `None` = nothing, or a broken link.
@@ -43,13 +43,13 @@ impl Host<'_> {
     /// # Errors
     /// Where the system does not say.
     pub fn stat(&self, path: &Path) -> Result<Option<Meta>, ModuleError> {
-        self.meta(path, true).map_err(|err| ModuleError::io("read", path, err))
+        lenient(self.meta(path, true)).map_err(|err| ModuleError::io("read", path, err))
     }
 
     /// [`Self::lstat`] or [`Self::stat`], with the system's own error.
     ///
     /// # Errors
-    /// Where the system does not say.
+    /// Where the system does not say, and where a part of the way is not a folder.
     pub fn meta(&self, path: &Path, follow: bool) -> io::Result<Option<Meta>> {
         let path = self.at(path);
         if self.predicts() {
@@ -352,9 +352,14 @@ fn is_absent(err: &io::Error) -> bool {
 fn absent_is_none(found: io::Result<fs::Metadata>) -> io::Result<Option<Meta>> {
     match found {
         Ok(meta) => Ok(Some(meta.into())),
-        Err(err) if is_absent(&err) => Ok(None),
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(err) => Err(err),
     }
+}
+
+/// What stands beneath something that is no folder is not there.
+fn lenient(found: io::Result<Option<Meta>>) -> io::Result<Option<Meta>> {
+    found.or_else(|err| if is_absent(&err) { Ok(None) } else { Err(err) })
 }
 
 /// Rights by permission bits alone: what is predicted has nothing else.

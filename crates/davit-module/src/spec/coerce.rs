@@ -233,7 +233,8 @@ fn to_size(value: &Value, unit: &str, suffixes: &str) -> Result<Value, String> {
 }
 
 /// A path with `$NAME`, `${NAME}`, `~` and `~user` put in.
-pub(crate) fn expand_path(text: &str, env: Environment<'_>) -> String {
+#[must_use]
+pub fn expand_path(text: &str, env: Environment<'_>) -> String {
     expand_home(&expand_variables(text, env), env)
 }
 

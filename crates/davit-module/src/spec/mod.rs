@@ -19,7 +19,7 @@ use schemars::Schema;
 use serde_json::Value;
 
 pub use self::check::Checked;
-pub use self::coerce::Environment;
+pub use self::coerce::{Environment, expand_path};
 pub use self::error::ArgError;
 pub use self::rules::{OwnedRequirement, OwnedRules, Requirement, Rules};
 

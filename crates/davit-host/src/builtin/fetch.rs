@@ -1,0 +1,76 @@
+//! `ansible.builtin.fetch`: brings a file of the host to the controller.
+//!
+//! This is the host's side, which reads the file; storing it is the controller's. Source:
+//! <https://docs.ansible.com/ansible/latest/collections/ansible/builtin/fetch_module.html>
+
+use std::path::PathBuf;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use davit_module::{Host, Module, ModuleError, Outcome};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Brings a file of the host to the controller.
+///
+/// It is stored under `dest`, in a folder named like the host, with its whole path, so that files
+/// of many hosts do not overwrite each other.
+///
+/// ```yaml
+/// - ansible.builtin.fetch:
+///     src: /var/log/app.log
+///     dest: logs
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct Args {
+    /// The file on the host.
+    src: PathBuf,
+    /// The folder on the controller; with `flat` the file itself, or a folder where it ends in `/`.
+    #[serde(rename = "dest")]
+    _dest: String,
+    /// Fail where the file is not there.
+    #[serde(default = "yes")]
+    fail_on_missing: bool,
+    /// Compare the checksums of both files afterwards.
+    #[serde(default = "yes", rename = "validate_checksum")]
+    _validate_checksum: bool,
+    /// Store it under `dest` as it is, without folders for the host and the path.
+    #[serde(default, rename = "flat")]
+    _flat: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// `ansible.builtin.fetch`.
+pub(crate) struct Fetch;
+
+impl Module for Fetch {
+    const NAME: &'static str = "ansible.builtin.fetch";
+    type Args = Args;
+
+    fn run(host: &mut Host<'_>, args: Args) -> Result<Outcome, ModuleError> {
+        let missing = "the remote file does not exist, not transferring, ignored";
+        match host.stat(&args.src)? {
+            None if args.fail_on_missing => return Err(ModuleError::failed(missing)),
+            None => {
+                let outcome = Outcome::new().changed(false).msg(missing);
+                return Ok(outcome.with("file", &args.src));
+            }
+            Some(meta) if meta.is_dir() => {
+                return Err(ModuleError::failed(
+                    "remote file is a directory, fetch cannot work on directories",
+                ));
+            }
+            Some(_) => {}
+        }
+        let bytes = host.read(&args.src)?;
+        Ok(Outcome::new()
+            .changed(false)
+            .with("checksum", host.sha1(&args.src)?)
+            .with("content", STANDARD.encode(bytes))
+            .with("source", &args.src)
+            .with("encoding", "base64"))
+    }
+}
