@@ -1,6 +1,57 @@
 //! Every lookup, by name. Each gives a list.
+//!
+//! The terms are the positional arguments, the options the named ones. `url` is not here: this
+//! crate has no HTTP.
+
+mod files;
+mod first_found;
+mod ini;
+mod lists;
+mod parameters;
+mod password;
+mod programs;
+mod tables;
+mod variables;
 
 use crate::Function;
 
 /// Names and lookups, sorted by name.
-pub const LOOKUPS: &[(&str, Function)] = &[];
+pub const LOOKUPS: &[(&str, Function)] = &[
+    ("cartesian", lists::cartesian),
+    ("community.general.cartesian", lists::cartesian),
+    ("community.general.flattened", lists::flattened),
+    ("config", variables::config),
+    ("csvfile", tables::csvfile),
+    ("dict", lists::dict),
+    ("env", variables::env),
+    ("file", files::file),
+    ("fileglob", files::fileglob),
+    ("first_found", first_found::first_found),
+    ("flattened", lists::flattened),
+    ("indexed_items", lists::indexed_items),
+    ("ini", ini::ini),
+    ("inventory_hostnames", variables::inventory_hostnames),
+    ("items", lists::items),
+    ("lines", programs::lines),
+    ("list", lists::list),
+    ("nested", lists::nested),
+    ("password", password::password),
+    ("pipe", programs::pipe),
+    ("random_choice", lists::random_choice),
+    ("subelements", lists::subelements),
+    ("template", files::template),
+    ("together", lists::together),
+    ("unvault", files::unvault),
+    ("varnames", variables::varnames),
+    ("vars", variables::vars),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::LOOKUPS;
+
+    #[test]
+    fn the_table_is_sorted() {
+        assert!(LOOKUPS.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+}
