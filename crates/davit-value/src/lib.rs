@@ -165,6 +165,7 @@ impl Value {
             Self::Str(text) => text.is_live(),
             Self::List(list) | Self::Tuple(list) => list.is_live(),
             Self::Map(map) => map.is_live(),
+            Self::Object(object) => object.is_live(),
             _ => false,
         }
     }

@@ -24,6 +24,25 @@ impl List {
         self.items.push(value);
     }
 
+    /// Puts `value` before the item at `at`, or at the end where there is none.
+    pub fn insert(&mut self, at: usize, value: Value) {
+        self.live |= value.is_live();
+        self.items.insert(at.min(self.items.len()), value);
+    }
+
+    /// Takes the item at `at` out.
+    pub fn remove(&mut self, at: usize) -> Option<Value> {
+        (at < self.items.len()).then(|| self.items.remove(at))
+    }
+
+    /// Changes the item at `at` in place; `None` where there is none.
+    pub fn modify<R>(&mut self, at: usize, change: impl FnOnce(&mut Value) -> R) -> Option<R> {
+        let item = self.items.get_mut(at)?;
+        let result = change(item);
+        self.live |= item.is_live();
+        Some(result)
+    }
+
     /// See [`Value::is_live`].
     #[must_use]
     pub fn is_live(&self) -> bool {
@@ -93,6 +112,14 @@ impl Map {
     pub fn insert(&mut self, key: impl Into<Key>, value: Value) -> Option<Value> {
         self.live |= value.is_live();
         self.entries.insert(key.into(), value)
+    }
+
+    /// Changes the value at `key` in place; `None` where there is none.
+    pub fn modify<R>(&mut self, key: &Key, change: impl FnOnce(&mut Value) -> R) -> Option<R> {
+        let value = self.entries.get_mut(key)?;
+        let result = change(value);
+        self.live |= value.is_live();
+        Some(result)
     }
 
     /// Takes the string key `key` out, keeping the order of the rest.

@@ -91,6 +91,11 @@ pub trait Object: Any + Debug + Send + Sync {
         format!("<{} object>", self.type_name())
     }
 
+    /// True where the template engine has to look behind it before anybody else uses it; see [`Value::is_live`].
+    fn is_live(&self) -> bool {
+        false
+    }
+
     /// For downcasts.
     fn as_any(&self) -> &dyn Any;
 }
