@@ -1,0 +1,146 @@
+//! What failed: the cause, the place, and the values that tell why.
+
+use davit_event::{End, Status};
+use serde_json::Value;
+
+use crate::view::paint::To;
+use crate::view::traditional::host_label;
+use crate::view::{dump, problem};
+
+use super::state::{State, plain, short};
+
+/// Lines that are shown of an output: the last ones, where errors are told.
+const LINES: usize = 8;
+/// Characters that are shown of a value.
+const VALUE: usize = 400;
+/// What tells most of why something failed, in the order to show it.
+const TELLING: &[&str] = &[
+    "assertion",
+    "evaluated_to",
+    "rc",
+    "cmd",
+    "path",
+    "dest",
+    "src",
+    "url",
+    "status",
+    "stdout",
+    "stderr",
+    "module_stdout",
+    "module_stderr",
+];
+const INDENT: &str = "           ";
+
+/// Writes a failure, unless enough of its task's have been.
+pub(super) fn write(state: &mut State, number: u32, host: &str, end: &End) {
+    let cause = plain(&cause(end));
+    let item = end.item.as_ref().map(|item| format!(" ({item})")).unwrap_or_default();
+    let values = values(end, &cause);
+    // The same failure on another host is counted.
+    if !state.shows_failure(number, &format!("{cause}{item}{values:?}")) {
+        return;
+    }
+    let (name, path) = state
+        .tasks
+        .get(&number)
+        .map(|task| (task.name.clone(), task.path.clone()))
+        .unwrap_or_default();
+    let word = match end.status {
+        Status::Unreachable => "UNREACHABLE",
+        _ if end.ignored => "ignored",
+        _ if end.rescued => "rescued",
+        _ => "FAILED",
+    };
+    state.state(word, &format!("{}: {name}{item}", host_label(host, end)), short(&path));
+    for line in cause.split('\n') {
+        state.screen.line(To::Out, format!("{INDENT}{line}").trim_end(), None);
+    }
+    if let Some(place) = place(end, &path, state) {
+        state.line(&format!("{INDENT}at {place}"), None);
+    }
+    let widest = values.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
+    for (key, value) in values {
+        for (at, line) in value.split('\n').enumerate() {
+            let key = if at == 0 { key.as_str() } else { "" };
+            state.line(format!("{INDENT}  {key:<widest$}  {line}").trim_end(), None);
+        }
+    }
+}
+
+/// Why, in the words of the task or of the deepest cause.
+fn cause(end: &End) -> String {
+    let msg = end.reply.get("msg").and_then(Value::as_str).filter(|msg| !msg.trim().is_empty());
+    let text = match end.causes.as_slice() {
+        // "Task failed: Module failed:" says nothing that the word before it does not.
+        [] => msg.unwrap_or("it failed without saying why").to_owned(),
+        causes => {
+            let text = problem::headline(causes);
+            let text = text.strip_prefix("Task failed: ").unwrap_or(&text);
+            let text = text.strip_prefix("Module failed: ").unwrap_or(text);
+            text.strip_prefix("Action failed: ").unwrap_or(text).to_owned()
+        }
+    };
+    let help = end.causes.iter().filter_map(|cause| cause.help.as_deref()).next_back();
+    match help {
+        Some(help) => format!("{}\n{}", text.trim_end(), help.trim()),
+        None => text.trim_end().to_owned(),
+    }
+}
+
+/// The place of the deepest cause with its line, where that is not the task's own.
+fn place(end: &End, path: &str, state: &State) -> Option<String> {
+    let origin = end.causes.iter().rev().find_map(|cause| cause.origin.as_deref())?;
+    let (file, line, _) = problem::place(origin);
+    let line = line?;
+    if format!("{file}:{line}") == path {
+        return None;
+    }
+    let text = (state.settings.source)(file)
+        .and_then(|text| text.lines().nth(line - 1).map(|line| line.trim().to_owned()));
+    Some(match text {
+        Some(text) if !text.is_empty() => format!("{}: {text}", short(origin)),
+        _ => short(origin).to_owned(),
+    })
+}
+
+fn values(end: &End, cause: &str) -> Vec<(String, String)> {
+    let telling = TELLING.iter().filter_map(|key| {
+        let text = match end.reply.get(*key)? {
+            Value::String(text) => text.trim_end().to_owned(),
+            Value::Array(words) if *key == "cmd" => words
+                .iter()
+                .map(|word| word.as_str().map_or_else(|| dump::json(word, None), ToOwned::to_owned))
+                .collect::<Vec<_>>()
+                .join(" "),
+            Value::Null => return None,
+            other => dump::json(other, None),
+        };
+        (!text.is_empty()).then(|| ((*key).to_owned(), last_lines(&plain(&text))))
+    });
+    let message = end
+        .reply
+        .get("msg")
+        .and_then(Value::as_str)
+        .map(str::trim_end)
+        .filter(|msg| !msg.is_empty() && !cause.contains(msg) && !msg.contains(cause))
+        .map(|msg| ("msg".to_owned(), last_lines(&plain(msg))));
+    message.into_iter().chain(telling).collect()
+}
+
+/// The end of a long text.
+fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let first = lines.len().saturating_sub(LINES);
+    let mut kept = Vec::new();
+    if first > 0 {
+        kept.push(format!("… {first} lines before"));
+    }
+    kept.extend(lines[first..].iter().map(|line| {
+        if line.chars().count() > VALUE {
+            line.chars().take(VALUE).chain(['…']).collect()
+        } else {
+            (*line).to_owned()
+        }
+    }));
+    kept.join("\n")
+}
