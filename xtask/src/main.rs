@@ -1,2 +1,71 @@
-//! The project's own chores.
-fn main() {}
+//! The project's own chores: `cargo xtask setup|test|tidy|ci|quickstart|bench`.
+//!
+//! CI runs exactly what a person runs: `.ci/run` is `cargo xtask ci`, which is `cargo xtask test`
+//! followed by `cargo xtask quickstart`. Nothing here is part of the product.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool for people at a terminal")]
+
+mod bench;
+mod process;
+mod quickstart;
+mod setup;
+mod test;
+mod tidy;
+
+use std::{env, path::PathBuf, process::ExitCode};
+
+const HELP: &str = "\
+usage: cargo xtask COMMAND
+
+  setup        install what the tests need: ansible-core 2.19 in its own environment
+  test         setup, formatting, lints, build, all tests, tidy
+  tidy         rules about files that no compiler checks
+  quickstart   build davit and run examples/quickstart: check, for real, and once more
+  ci           what .ci/run does: test, then quickstart
+  bench        davit and ansible-core side by side; `--quick` for smaller numbers,
+               names of benchmarks to run only those
+";
+
+fn main() -> ExitCode {
+    let mut args = env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    let rest: Vec<String> = args.collect();
+    let outcome = match command.as_str() {
+        "setup" => setup::setup(),
+        "test" => test::test(),
+        "tidy" => tidy::tidy(),
+        "quickstart" => quickstart::quickstart(),
+        "ci" => test::test().and_then(|()| quickstart::quickstart()),
+        "bench" => bench::bench(&rest),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        other => Err(format!("no command {other:?}\n\n{HELP}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a chore gives: nothing, or what went wrong.
+type Outcome = Result<(), String>;
+
+/// The root of the workspace.
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask has a parent").to_owned()
+}
+
+/// Where what the tests need is kept between runs.
+fn cache() -> Result<PathBuf, String> {
+    let home = env::var_os("HOME").ok_or("HOME is not set")?;
+    Ok(PathBuf::from(home).join(".cache/davit"))
+}
+
+/// Where cargo builds, as it was told or by default.
+fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}

@@ -1,0 +1,119 @@
+//! What is left of a result when times, process numbers and temporary paths are taken away.
+
+use serde_json::{Map, Value};
+
+/// What stands for the working folder of a case.
+pub(super) const BASE: &str = "{BASE}";
+/// What stands for a temporary path: anything agrees with it.
+pub(super) const TEMPORARY: &str = "{TMP}";
+
+/// Keys that differ from run to run, or that davit has no reason to have.
+const VOLATILE: &[&str] = &[
+    "ansible_job_id",
+    "atime",
+    "ctime",
+    "delta",
+    "deprecations",
+    "dev",
+    "discovered_interpreter_python",
+    "end",
+    "exception",
+    "inode",
+    "invocation",
+    "mtime",
+    "pid",
+    "results_file",
+    "start",
+    "version",
+    "warnings",
+];
+
+/// A result with what is comparable: keys of the original's own, volatile ones and those of the
+/// case are gone; `changed: false` and `failed` are told by the status.
+pub(super) fn reply(mut reply: Map<String, Value>, volatile: &[String]) -> Map<String, Value> {
+    reply.remove("failed");
+    if reply.get("changed") == Some(&Value::Bool(false)) {
+        reply.remove("changed");
+    }
+    let facts = reply.get_mut("ansible_facts").and_then(Value::as_object_mut);
+    if let Some(facts) =
+        facts.filter(|facts| facts.contains_key("gather_subset") || is_setup(facts))
+    {
+        facts.retain(|key, _| !key.contains("python"));
+        for value in facts.values_mut() {
+            *value = shape(value);
+        }
+    }
+    tidy(&mut reply, volatile);
+    reply
+}
+
+/// Whether these are the facts of a machine, of which only keys and types are comparable.
+fn is_setup(facts: &Map<String, Value>) -> bool {
+    facts.keys().any(|key| key.starts_with("ansible_")) && facts.len() > 8
+}
+
+fn shape(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), shape(value))).collect(),
+        Value::Array(items) => {
+            items.first().map_or_else(|| "list".into(), |item| vec![shape(item)].into())
+        }
+        Value::Null => "null".into(),
+        Value::Bool(_) => "bool".into(),
+        Value::Number(number) if number.is_f64() => "float".into(),
+        Value::Number(_) => "int".into(),
+        Value::String(_) => "text".into(),
+    }
+}
+
+fn tidy(map: &mut Map<String, Value>, volatile: &[String]) {
+    map.retain(|key, _| {
+        !key.starts_with("_ansible")
+            && !VOLATILE.contains(&key.as_str())
+            && !volatile.iter().any(|one| one == key)
+    });
+    for value in map.values_mut() {
+        tidy_value(value, volatile);
+    }
+}
+
+fn tidy_value(value: &mut Value, volatile: &[String]) {
+    match value {
+        Value::Object(map) => tidy(map, volatile),
+        Value::Array(items) => items.iter_mut().for_each(|item| tidy_value(item, volatile)),
+        Value::String(text) => *text = self::text(text),
+        _ => {}
+    }
+}
+
+/// A text without the names of temporary and backup files.
+pub(super) fn text(text: &str) -> String {
+    let temporary = ["ansible-tmp-", "ansible-local-", "/.ansible/tmp", "/tmp/davit-"];
+    if temporary.iter().any(|mark| text.contains(mark)) {
+        return TEMPORARY.to_owned();
+    }
+    backup(text).unwrap_or_else(|| text.to_owned())
+}
+
+/// `file.123.2024-01-01@10:20:30~` without its number and time.
+fn backup(text: &str) -> Option<String> {
+    let at = text.find('@')?;
+    let date = at.checked_sub(10)?;
+    let before = text.get(..date)?.strip_suffix('.')?;
+    let name = before.trim_end_matches(|char: char| char.is_ascii_digit()).strip_suffix('.')?;
+    let after = text.get(at + 9..)?.strip_prefix('~')?;
+    Some(format!("{name}.{{BACKUP}}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_backups_lose_their_times() {
+        let name = "/x/f.conf.4711.2024-01-01@10:20:30~";
+        assert_eq!(text(name), "/x/f.conf.{BACKUP}");
+        assert_eq!(text("someone@example.org"), "someone@example.org");
+    }
+}

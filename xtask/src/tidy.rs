@@ -1,0 +1,123 @@
+//! Rules about files that no compiler checks.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{Outcome, root};
+
+/// Checks every rule and tells all that is wrong.
+pub(crate) fn tidy() -> Outcome {
+    let files = files()?;
+    let mut wrong = Vec::new();
+    for file in files.iter().filter(|file| has_extension(file, "rs")) {
+        opens_with_its_purpose(file, &mut wrong);
+        is_part_of_its_crate(file, &mut wrong);
+    }
+    for file in files.iter().filter(|file| has_extension(file, "md")) {
+        names_no_machine(file, &mut wrong);
+    }
+    for file in files.iter().filter(|file| file.ends_with("mod.rs")) {
+        lists_its_modules(file, &mut wrong);
+    }
+    if wrong.is_empty() {
+        println!("tidy: {} files", files.len());
+        return Ok(());
+    }
+    wrong.sort();
+    Err(format!("tidy:\n  {}", wrong.join("\n  ")))
+}
+
+/// What git would commit, as paths from the root.
+fn files() -> Result<Vec<PathBuf>, String> {
+    let output = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output()
+        .map_err(|error| format!("git: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let files = text.lines().map(PathBuf::from).filter(|file| root().join(file).is_file());
+    Ok(files.collect())
+}
+
+fn has_extension(file: &Path, extension: &str) -> bool {
+    file.extension().is_some_and(|one| one == extension)
+}
+
+fn read(file: &Path) -> String {
+    fs::read_to_string(root().join(file)).unwrap_or_default()
+}
+
+/// Every source file says first what it is.
+fn opens_with_its_purpose(file: &Path, wrong: &mut Vec<String>) {
+    if !read(file).starts_with("//!") {
+        wrong.push(format!("{}: does not open with `//!`", file.display()));
+    }
+}
+
+/// Every source file is named by a `mod` of the file above it, so none is forgotten.
+fn is_part_of_its_crate(file: &Path, wrong: &mut Vec<String>) {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let roots = ["main", "lib", "runner", "build"];
+    let in_code =
+        file.components().any(|part| matches!(part.as_os_str().to_str(), Some("src" | "tests")));
+    if !in_code || roots.contains(&stem.as_str()) || folder.ends_with("src/bin") {
+        return;
+    }
+    let (name, above) = if stem == "mod" {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        (name, folder.parent().unwrap_or(folder))
+    } else {
+        (stem, folder)
+    };
+    let beside = above.with_extension("rs");
+    let parents = ["mod.rs", "lib.rs", "main.rs", "runner.rs"].map(|parent| above.join(parent));
+    let named = format!("mod {name}");
+    let found = parents.iter().chain([&beside]).any(|parent| {
+        read(parent).lines().any(|line| line.trim_end_matches([';', '{', ' ']).ends_with(&named))
+    });
+    if !found {
+        wrong.push(format!("{}: no `{named};` anywhere", file.display()));
+    }
+}
+
+/// A document that the project ships names no path of the machine it was written on.
+fn names_no_machine(file: &Path, wrong: &mut Vec<String>) {
+    for (number, line) in read(file).lines().enumerate() {
+        if ["/work/", "/root/", "/tmp/"].iter().any(|path| line.contains(path)) {
+            wrong.push(format!("{}:{}: a path of one machine", file.display(), number + 1));
+        }
+    }
+}
+
+/// A table of modules lists every file beside it, in order, and each has its cases.
+fn lists_its_modules(file: &Path, wrong: &mut Vec<String>) {
+    let text = read(file);
+    let Some((_, table)) = text.split_once("MODULES: &[Entry] = &[") else { return };
+    let table = table.split("];").next().unwrap_or_default();
+    let listed: Vec<&str> =
+        table.lines().filter_map(|line| line.split("::<").nth(1)?.split("::").next()).collect();
+    if !listed.is_sorted() {
+        wrong.push(format!("{}: the table is not sorted", file.display()));
+    }
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let krate = folder.ancestors().find(|above| above.parent() == Some(Path::new("crates")));
+    for entry in fs::read_dir(root().join(folder)).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(stem) = name.strip_suffix(".rs").filter(|stem| *stem != "mod") else { continue };
+        let is_module = read(&folder.join(&name)).contains("impl Module for");
+        if is_module && !listed.contains(&stem) {
+            wrong.push(format!("{}: {name} is not in the table", file.display()));
+        }
+    }
+    let cases = krate.map(|krate| root().join(krate).join("tests/cases")).unwrap_or_default();
+    for entry in fs::read_dir(cases).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.path().is_dir() && !listed.contains(&name.as_str()) {
+            wrong.push(format!("{}: cases for {name}, which is not in the table", file.display()));
+        }
+    }
+}
