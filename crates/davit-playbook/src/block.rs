@@ -171,9 +171,6 @@ fn section(
         return entries(at, nodes, handlers);
     }
     let value = at.value(node)?;
-    if value.is_null() && name != "block" {
-        return Ok(Vec::new());
-    }
     let what = if name == "block" { "a block" } else { name };
     Err(at.invalid(
         owner,

@@ -127,29 +127,25 @@ impl Loader {
         let document = self.document(path)?;
         let Some(node) = &document.node else { return Ok(Map::new()) };
         let at = document.context(self);
-        let refuse = || {
+        let refuse = |node: &Node| {
             Err(at.invalid(node, "Invalid variable file contents.").with_help(
-                "Variable files must contain either a dictionary of variables, or a list of dictionaries. \
-                 Empty files are also acceptable.",
+                "Variable files must contain either a dictionary of variables, or a list of dictionaries.",
             ))
         };
         let mut out = Map::new();
         match at.value(node)? {
             Value::Null => {}
             Value::Str(text) if text.is_empty() => {}
-            Value::Map(map) => {
-                at.check_names(node, &map)?;
-                out.extend(&map);
-            }
+            Value::Map(map) => out.extend(&map),
             Value::List(items) => {
-                for item in items.iter() {
+                for (item, node) in items.iter().zip(node.as_sequence().unwrap_or_default()) {
                     match item {
                         Value::Map(map) => out.extend(map),
-                        _ => return refuse(),
+                        _ => return refuse(node),
                     }
                 }
             }
-            _ => return refuse(),
+            _ => return refuse(node),
         }
         Ok(out)
     }

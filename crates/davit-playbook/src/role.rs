@@ -111,7 +111,7 @@ fn files(folder: &Path, from: Option<&str>, folders_too: bool) -> Vec<PathBuf> {
     Vec::new()
 }
 
-/// YAML files below `folder`, in order of their names.
+/// Files below `folder` that are YAML or have no extension, in order of their names.
 fn collect(folder: &Path, out: &mut Vec<PathBuf>, depth: usize) {
     let Ok(read) = std::fs::read_dir(folder) else { return };
     let mut paths: Vec<PathBuf> = read.filter_map(Result::ok).map(|entry| entry.path()).collect();
@@ -125,7 +125,7 @@ fn collect(folder: &Path, out: &mut Vec<PathBuf>, depth: usize) {
             if depth < 20 {
                 collect(&path, out, depth + 1);
             }
-        } else if EXTENSIONS.iter().any(|extension| name.ends_with(extension)) {
+        } else if !name.contains('.') || EXTENSIONS.iter().any(|extension| name.ends_with(extension)) {
             out.push(path);
         }
     }
@@ -260,7 +260,7 @@ fn read_meta(at: &Context<'_>, node: &Node, name: &str, meta: &mut Meta) -> Resu
             }
             "dependencies" => meta.dependencies = dependencies(at, entry.value, node)?,
             other if keyword(other).is_some_and(|info| info.applies_to(Owner::PlaybookInclude)) => {}
-            other => return Err(at.unknown_keyword(node, other, "RoleMetadata", &known)),
+            other => return Err(at.unknown_keyword(entry.key_node, other, "RoleMetadata", &known)),
         }
     }
     Ok(())

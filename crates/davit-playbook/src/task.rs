@@ -90,6 +90,8 @@ pub struct LoopControl {
     pub extended_allitems: Value,
     /// Expressions that end the loop.
     pub break_when: Value,
+    /// How many items may run at the same time: an extension.
+    pub parallel: Value,
 }
 
 /// The action without `ansible.builtin.` or `ansible.legacy.`.
@@ -338,19 +340,14 @@ fn arguments(at: &Context<'_>, task: &Node, node: &Node, name: &str) -> Result<(
 }
 
 fn line_arguments(at: &Context<'_>, task: &Node, line: &Str, name: &str) -> Result<(Map, Option<Str>), Error> {
-    if is_one_template(line) && !crate::takes_raw_params(name) {
+    // A line that begins with a template is one as a whole: it gives all arguments.
+    if line.starts_with("{{") && !crate::takes_raw_params(name) {
         let mut args = Map::new();
         args.insert("_variable_params", Value::Str(line.clone()));
         return Ok((args, None));
     }
     let parts = free_form(name, line).map_err(|problem| at.invalid(task, format!("Error loading tasks: {problem}")))?;
     Ok((parts.args, parts.raw))
-}
-
-/// True where the whole text is one `{{ }}`.
-fn is_one_template(text: &str) -> bool {
-    let text = text.trim();
-    text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")).is_some_and(|inner| !inner.contains("{{"))
 }
 
 /// `args:` beside the action; what the action itself says wins.
@@ -494,8 +491,9 @@ fn loop_control(at: &Context<'_>, entry: &Entry<'_>) -> Result<Option<LoopContro
         extended: null(),
         extended_allitems: null(),
         break_when: null(),
+        parallel: null(),
     };
-    let known = ["loop_var", "index_var", "label", "pause", "extended", "extended_allitems", "break_when"];
+    let known = ["loop_var", "index_var", "label", "pause", "extended", "extended_allitems", "break_when", "parallel"];
     for entry in at.entries(entry.value, "LoopControl")? {
         let value = at.value(entry.value)?;
         let is_text = matches!(entry.key, "loop_var" | "index_var" | "label");
@@ -510,6 +508,7 @@ fn loop_control(at: &Context<'_>, entry: &Entry<'_>) -> Result<Option<LoopContro
             "extended" => &mut out.extended,
             "extended_allitems" => &mut out.extended_allitems,
             "break_when" => &mut out.break_when,
+            "parallel" => &mut out.parallel,
             name => return Err(at.unknown_keyword(entry.key_node, name, "LoopControl", &known)),
         };
         *place = value;

@@ -83,7 +83,7 @@ impl Value {
             Self::Date(date) => {
                 let _ = write!(out, "datetime.date({}, {}, {})", date.year(), date.month(), date.day());
             }
-            Self::DateTime(at, _) => {
+            Self::DateTime(at, offset) => {
                 let _ = write!(
                     out,
                     "datetime.datetime({}, {}, {}, {}, {}",
@@ -94,6 +94,18 @@ impl Value {
                 }
                 if at.subsec_nanosecond() != 0 {
                     let _ = write!(out, ", {}", at.subsec_nanosecond() / 1000);
+                }
+                match offset {
+                    None => {}
+                    Some(0) => out.push_str(", tzinfo=datetime.timezone.utc"),
+                    Some(seconds @ 1..) => {
+                        let _ = write!(out, ", tzinfo=datetime.timezone(datetime.timedelta(seconds={seconds}))");
+                    }
+                    // Python counts back from a whole day.
+                    Some(seconds) => {
+                        let seconds = seconds.rem_euclid(86400);
+                        let _ = write!(out, ", tzinfo=datetime.timezone(datetime.timedelta(days=-1, seconds={seconds}))");
+                    }
                 }
                 out.push(')');
             }

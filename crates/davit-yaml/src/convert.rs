@@ -231,9 +231,12 @@ impl Conversion<'_> {
         if node.tag.is_none() && node.as_text() == Some("=") {
             return Ok(Key::from("="));
         }
-        let value = self.value(node, trusted)?;
-        Key::from_value(&value)
-            .ok_or_else(|| self.error(node.place, "While constructing a mapping found unhashable key."))
+        let unhashable = || self.error(node.place, "While constructing a mapping found unhashable key.");
+        // A collection is none whatever is in it, so its own mistakes do not come first.
+        if node.tag.is_none() && node.as_text().is_none() {
+            return Err(unhashable());
+        }
+        Key::from_value(&self.value(node, trusted)?).ok_or_else(unhashable)
     }
 
     fn duplicate(&self, key: &Key, place: Place) -> Result<(), Error> {

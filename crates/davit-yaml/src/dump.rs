@@ -1,6 +1,7 @@
 //! Values as YAML, byte for byte as `yaml.dump` writes them with the C emitter.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -40,6 +41,8 @@ pub struct DumpOptions {
     pub default_flow_style: FlowStyle,
     /// Every scalar in this style: `'`, `"`, `|` or `>`.
     pub default_style: Option<char>,
+    /// Texts of several lines as blocks (`|`), where they can be.
+    pub block_lines: bool,
     /// Letters beyond ASCII as they are.
     pub allow_unicode: bool,
     /// `---` before the document.
@@ -60,6 +63,7 @@ impl Default for DumpOptions {
             sort_keys: true,
             default_flow_style: FlowStyle::Auto,
             default_style: None,
+            block_lines: false,
             allow_unicode: true,
             explicit_start: false,
             explicit_end: false,
@@ -101,7 +105,28 @@ pub fn dump_all(values: &[Value], options: &DumpOptions) -> Result<String, DumpE
     // The emitter beneath has corners that panic; no value may take the program down.
     catch_unwind(AssertUnwindSafe(|| write(values, options, &mut out)))
         .unwrap_or_else(|_| Err(DumpError::Emitter("the value cannot be written as YAML".into())))?;
-    String::from_utf8(out).map_err(|error| DumpError::Emitter(error.to_string()))
+    let text = String::from_utf8(out).map_err(|error| DumpError::Emitter(error.to_string()))?;
+    Ok(if text.contains(STAND_IN) { text.replace(STAND_IN, "\\") } else { text })
+}
+
+/// Stands for the backslash of an escape that the emitter beneath does not write by itself.
+const STAND_IN: char = '\u{f8fe}';
+
+/// Letters beyond the first 65536 are always escaped: `\U0001F600`.
+fn escape_rare(text: &str) -> Option<String> {
+    if !text.chars().any(|char| char > '\u{ffff}') || text.contains(STAND_IN) {
+        return None;
+    }
+    let mut out = String::with_capacity(text.len() * 2);
+    for char in text.chars() {
+        match char {
+            '\u{10000}'.. => {
+                let _ = write!(out, "{STAND_IN}U{:08X}", char as u32);
+            }
+            char => out.push(char),
+        }
+    }
+    Some(out)
 }
 
 fn write(values: &[Value], options: &DumpOptions, out: &mut Vec<u8>) -> Result<(), DumpError> {
@@ -219,10 +244,17 @@ impl Writer<'_> {
             Some('"') => ScalarStyle::DoubleQuoted,
             Some('|') => ScalarStyle::Literal,
             Some('>') => ScalarStyle::Folded,
+            _ if self.options.block_lines && implicit == Implicit::Str && text.contains('\n') => {
+                ScalarStyle::Literal
+            }
             _ => ScalarStyle::Plain,
         };
         let plain = resolve(text) == implicit;
         let quoted = implicit == Implicit::Str;
+        let rare = if self.options.allow_unicode { escape_rare(text) } else { None };
+        if let Some(text) = rare {
+            return self.emit(Event::scalar(None, Some(tag), &text, false, quoted, ScalarStyle::DoubleQuoted));
+        }
         self.emit(Event::scalar(None, Some(tag), text, plain, quoted, style))
     }
 

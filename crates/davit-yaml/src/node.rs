@@ -9,6 +9,7 @@ use std::sync::Arc;
 use libyaml_safer::{Encoding, Event, EventData, Parser, ScalarStyle};
 
 use crate::Error;
+use crate::error::line_of;
 use crate::hint;
 
 /// How deep collections may nest.
@@ -147,9 +148,31 @@ fn guarded(text: &str, file: &Arc<str>, single: bool) -> Result<Vec<Node>, Error
         return Err(error);
     }
     // The reader beneath has corners that panic; no text may take the program down.
-    catch_unwind(AssertUnwindSafe(|| Composer::new(text, file).documents(single))).unwrap_or_else(|_| {
-        Err(Error::new(file, Some(text), None, "While scanning a tag found something unexpected."))
+    let read = |text: &str, end| {
+        catch_unwind(AssertUnwindSafe(|| Composer::new(text, file, end).documents(single))).unwrap_or_else(|_| {
+            Err(Error::new(file, Some(text), None, "While scanning a tag found something unexpected."))
+        })
+    };
+    // It does so where a text ends without a line break in a block scalar or after a backslash.
+    if text.ends_with(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']) || text.is_empty() {
+        return read(text, None);
+    }
+    let end = end_of(text);
+    read(&format!("{text}\n"), Some(end)).map_err(|mut error| {
+        // An open quote is missed where the text ends.
+        if error.problem.ends_with("unexpected end of stream.") && error.place.is_some_and(|place| place > end) {
+            error.place = Some(end);
+            error.line_text = line_of(text, end.line);
+        }
+        error
     })
+}
+
+/// The place after the last character of `text`.
+fn end_of(text: &str) -> Place {
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    let small = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
+    Place { line: small(text.matches('\n').count() + 1), column: small(last.chars().count() + 1) }
 }
 
 struct Composer<'t> {
@@ -157,14 +180,29 @@ struct Composer<'t> {
     file: &'t Arc<str>,
     anchors: HashMap<String, (Place, Option<Node>)>,
     aliased: usize,
+    /// Where the text really ends, where a line break was put after it.
+    end: Option<Place>,
 }
 
 /// The events of one text.
 struct Events<'r, 'b>(Parser<&'b mut &'r [u8]>);
 
 impl<'t> Composer<'t> {
-    fn new(text: &'t str, file: &'t Arc<str>) -> Self {
-        Self { text, file, anchors: HashMap::new(), aliased: 0 }
+    fn new(text: &'t str, file: &'t Arc<str>, end: Option<Place>) -> Self {
+        Self { text, file, anchors: HashMap::new(), aliased: 0, end }
+    }
+
+    /// Takes the line break that was put after the text out of a block scalar that reaches it.
+    fn trim_end(&self, value: &mut String, style: Style, end: Place) {
+        let Some(last) = self.end.filter(|last| end.line > last.line) else { return };
+        if !matches!(style, Style::Literal | Style::Folded) || !value.ends_with('\n') {
+            return;
+        }
+        let line = line_of(self.text, last.line).unwrap_or_default();
+        // A last line of blanks is none: it is only there where all line breaks are kept.
+        if !line.trim_matches(' ').is_empty() || value.ends_with("\n\n") {
+            value.pop();
+        }
     }
 
     fn documents(&mut self, single: bool) -> Result<Vec<Node>, Error> {
@@ -231,8 +269,10 @@ impl<'t> Composer<'t> {
         let place = place_of(&event.start_mark);
         let end = place_of(&event.end_mark);
         let (tag, kind, end) = match event.data {
-            EventData::Scalar { tag, value, style, .. } => {
-                (tag, Kind::Scalar { text: value, style: style_of(style) }, end)
+            EventData::Scalar { tag, mut value, style, .. } => {
+                let style = style_of(style);
+                self.trim_end(&mut value, style, end);
+                (tag, Kind::Scalar { text: value, style }, end)
             }
             EventData::SequenceStart { tag, .. } => {
                 let mut items = Vec::new();
