@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use davit_value::{Undefined, ValueError};
+use davit_value::{Origin, Undefined, ValueError};
 
 /// What kind of thing went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ struct Inner {
     nearest: Option<String>,
     undefined: Option<Arc<Undefined>>,
     value: Option<ValueError>,
+    lead_in: Option<&'static str>,
+    not_found: bool,
 }
 
 impl Error {
@@ -59,6 +61,8 @@ impl Error {
             nearest: None,
             undefined: None,
             value: None,
+            lead_in: None,
+            not_found: false,
         }))
     }
 
@@ -125,6 +129,44 @@ impl Error {
         self.0.undefined.as_ref()
     }
 
+    /// A template file that is not there.
+    #[must_use]
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        let mut error = Self::new(ErrorKind::Runtime, message);
+        error.0.not_found = true;
+        error
+    }
+
+    /// True for [`not_found`](Self::not_found).
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.0.not_found
+    }
+
+    /// The same error with the lead-in that errors of expressions have.
+    #[must_use]
+    pub(crate) fn in_expression(mut self, has_delimiters: bool) -> Self {
+        if self.0.lead_in.is_none() {
+            self.0.lead_in = match self.0.kind {
+                ErrorKind::Syntax if has_delimiters => {
+                    Some("Syntax error in expression. Template delimiters are not supported in expressions: ")
+                }
+                ErrorKind::Syntax => Some("Syntax error in expression: "),
+                ErrorKind::Runtime => Some("Error rendering expression: "),
+                _ => None,
+            };
+        }
+        self
+    }
+
+    /// The same error with the lead-in that undefined values in conditionals have.
+    #[must_use]
+    pub(crate) fn in_conditional(mut self) -> Self {
+        if self.0.kind == ErrorKind::Undefined {
+            self.0.lead_in = Some("Error while evaluating conditional: ");
+        }
+        self
+    }
+
     /// True where a place is known already.
     pub(crate) fn is_placed(&self) -> bool {
         self.0.line.is_some()
@@ -140,6 +182,33 @@ impl Error {
         self
     }
 
+    /// The same error, placed in its template's text so far, placed where that text was written. `block` says that the text is a
+    /// block scalar, whose lines follow the one it is announced on.
+    #[must_use]
+    pub(crate) fn written_at(mut self, origin: Option<&Origin>, block: bool) -> Self {
+        if let (Some(origin), None) = (origin, &self.0.file) {
+            self.0.file = Some(Arc::clone(&origin.file));
+            let line = self.0.line.unwrap_or(1);
+            self.0.line = Some(origin.line.saturating_add(line) - u32::from(!block));
+            self.0.column = if block { None } else { Some(origin.column.saturating_add(self.0.column.unwrap_or(1)) - 1) };
+        }
+        self
+    }
+
+    /// The same error, placed in the text of a file below `skipped` lines, placed in the file.
+    #[must_use]
+    pub(crate) fn in_file(mut self, file: &Arc<str>, skipped: u32) -> Self {
+        self.0.file = Some(Arc::clone(file));
+        self.further_down(skipped)
+    }
+
+    /// The same error some lines further down.
+    #[must_use]
+    pub(crate) fn further_down(mut self, lines: u32) -> Self {
+        self.0.line = self.0.line.map(|line| line.saturating_add(lines));
+        self
+    }
+
     /// The same error about a name.
     #[must_use]
     pub(crate) fn about(mut self, name: &str, nearest: Option<String>) -> Self {
@@ -148,13 +217,6 @@ impl Error {
         self
     }
 
-    /// The same error with its kind and message replaced, the place kept.
-    #[must_use]
-    pub(crate) fn reworded(mut self, kind: ErrorKind, message: String) -> Self {
-        self.0.kind = kind;
-        self.0.message = message;
-        self
-    }
 }
 
 impl fmt::Display for Error {
@@ -165,7 +227,7 @@ impl fmt::Display for Error {
             ErrorKind::Runtime => "Error rendering template: ",
             ErrorKind::Undefined | ErrorKind::Plugin | ErrorKind::Conditional | ErrorKind::Vault => "",
         };
-        write!(f, "{lead_in}{}", self.0.message)
+        write!(f, "{}{}", self.0.lead_in.unwrap_or(lead_in), self.0.message)
     }
 }
 

@@ -30,17 +30,36 @@
 //! **Invariant:** this crate knows neither plays nor hosts nor modules, prints nothing, and reaches files, the environment and programs only in
 //! lookups, and there through [`Outside`].
 
+mod access;
+mod ast;
 mod call;
+pub mod delta;
+mod engine;
 mod env;
 mod error;
+mod eval;
+mod file;
 pub mod filters;
+mod format;
+mod globals;
+mod inspect;
+mod lexer;
+mod limits;
 pub mod lookups;
+mod methods;
+mod objects;
+mod ops;
 mod outside;
+mod parser;
+mod percent;
 mod scope;
 pub mod tests;
 
 pub use crate::call::{Call, Function};
-pub use crate::env::{Engine, Env, FileOptions, Settings};
+pub use crate::engine::{Engine, Settings};
+pub use crate::env::Env;
 pub use crate::error::{Error, ErrorKind};
+pub use crate::file::FileOptions;
+pub use crate::inspect::{NameUse, Template};
 pub use crate::outside::{Decrypt, Outside};
 pub use crate::scope::{Layers, Overlay, Scope};
