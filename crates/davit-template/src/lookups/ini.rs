@@ -10,10 +10,13 @@ use crate::Call;
 use crate::filters::encode;
 use crate::filters::pattern::{Flags, Pattern};
 
-/// A file: sections in order, each with its keys in order.
+/// The name of a section, and its keys in order.
+pub(crate) type Section = (String, Vec<(String, Option<String>)>);
+
+/// A file: its sections in order.
 #[derive(Debug, Default)]
 pub(crate) struct IniFile {
-    pub(crate) sections: Vec<(String, Vec<(String, Option<String>)>)>,
+    pub(crate) sections: Vec<Section>,
 }
 
 /// How to read.

@@ -10,6 +10,7 @@ mod lists;
 mod parameters;
 mod password;
 mod programs;
+mod sequence;
 mod tables;
 mod variables;
 
@@ -38,6 +39,7 @@ pub const LOOKUPS: &[(&str, Function)] = &[
     ("password", password::password),
     ("pipe", programs::pipe),
     ("random_choice", lists::random_choice),
+    ("sequence", sequence::sequence),
     ("subelements", lists::subelements),
     ("template", files::template),
     ("together", lists::together),
@@ -45,6 +47,11 @@ pub const LOOKUPS: &[(&str, Function)] = &[
     ("varnames", variables::varnames),
     ("vars", variables::vars),
 ];
+
+/// Keys and values of an INI text, by section, without interpolation.
+pub(crate) fn ini_sections(text: &str) -> Result<Vec<ini::Section>, davit_value::ValueError> {
+    Ok(ini::IniFile::parse(text, ini::IniOptions::default(), None)?.sections)
+}
 
 #[cfg(test)]
 mod tests {

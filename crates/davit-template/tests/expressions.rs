@@ -1,0 +1,110 @@
+//! Expressions and what ansible-core 2.19 makes of them: `data/*.jsonl`, one expression a line.
+//!
+//! The answers were written down by running the original; `{folder}` stands for the data folder.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use davit_template::{Decrypt, Engine, Env, Outside, Settings};
+use davit_value::{Map, Str, Value};
+use serde_json::Value as Json;
+
+struct NoSecrets;
+
+impl Decrypt for NoSecrets {
+    fn decrypt(&self, _ciphertext: &str) -> Result<String, String> {
+        Err("Attempting to decrypt but no vault secrets found.".into())
+    }
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data")
+}
+
+fn outside() -> Outside {
+    let environment = BTreeMap::from(
+        [("HOME", "/root"), ("PATH", "/usr/bin:/bin"), ("TZ", "UTC")].map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    Outside {
+        environment: Arc::new(environment),
+        search_path: vec![folder()],
+        folder: folder(),
+        vault: Some(Arc::new(NoSecrets)),
+        inventory_hosts: Some(Arc::new(|pattern: &str| {
+            let hosts: &[&str] = match pattern {
+                "web" => &["web1", "web2", "web10"],
+                "all:!web" => &["localhost", "db1", "db2"],
+                "web:db" => &["web1", "web2", "web10", "db1", "db2"],
+                _ => &[],
+            };
+            hosts.iter().map(|host| (*host).to_owned()).collect()
+        })),
+        config: Some(Arc::new(|name: &str| match name {
+            "DEFAULT_FORKS" => Some(Value::Int(5)),
+            "DEFAULT_TIMEOUT" => Some(Value::Int(10)),
+            "connection/ssh/remote_user" => Some(Value::Null),
+            _ => None,
+        })),
+        ..Outside::none()
+    }
+}
+
+/// Numbers by value, as JSON does not tell `1` from `1.0` in every writer.
+fn same(got: &Json, wanted: &Json) -> bool {
+    match (got, wanted) {
+        (Json::Number(a), Json::Number(b)) => a.to_string() == b.to_string() || a.as_f64() == b.as_f64(),
+        (Json::Array(a), Json::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Json::Object(a), Json::Object(b)) => a.len() == b.len() && a.iter().zip(b).all(|((x, a), (y, b))| x == y && same(a, b)),
+        (a, b) => a == b,
+    }
+}
+
+/// Checks every line of a file; returns how many there were and what differed.
+fn check(name: &str, exceptions: &[&str]) -> (usize, Vec<String>) {
+    let file: Arc<str> = Arc::from("vars.yml");
+    let vars = fs::read_to_string(folder().join("vars.yml")).unwrap();
+    let mut scope: Map = davit_yaml::load(&vars, &file, &davit_yaml::Convert::trusted()).unwrap().as_map().unwrap().clone();
+    scope.insert("inventory_hostname", "localhost".into());
+    let engine = Engine::new(Settings::default());
+    let outside = outside();
+    let env = Env::new(&engine, &scope, &outside);
+    let text = fs::read_to_string(folder().join(name)).unwrap().replace("{folder}", &folder().to_string_lossy());
+    let mut differing = Vec::new();
+    let mut count = 0;
+    for line in text.lines() {
+        let case: Json = serde_json::from_str(line).unwrap();
+        let expression = case["expression"].as_str().unwrap();
+        if exceptions.contains(&expression) {
+            continue;
+        }
+        count += 1;
+        let template = Str::trusted(format!("{{{{ {expression} }}}}"), None);
+        let got = match env.resolve(&Value::Str(template)) {
+            Ok(Value::Undefined(what)) => serde_json::json!({"error": what.message}),
+            Ok(value) => serde_json::json!({"value": value.to_json()}),
+            Err(error) => serde_json::json!({"error": error.to_string()}),
+        };
+        let good = match (got.get("value"), case.get("value")) {
+            (Some(got), Some(wanted)) => same(got, wanted),
+            (None, None) => got["error"] == case["error"],
+            _ => false,
+        };
+        if !good {
+            let wanted = case.get("value").map_or_else(|| case["error"].to_string(), |value| format!("= {value}"));
+            differing.push(format!("{expression}\n    wanted {wanted}\n    got    {got}"));
+        }
+    }
+    (count, differing)
+}
+
+/// Differences that are meant, or that lie in what Python prints of its own insides.
+const MEANT: &[&str] = &[];
+
+#[test]
+fn builtin_expressions_give_what_the_original_gives() {
+    let (count, differing) = check("builtin.jsonl", MEANT);
+    assert!(count >= 400, "{count} expressions");
+    assert!(differing.is_empty(), "{} of {count} differ:\n{}", differing.len(), differing.join("\n"));
+}

@@ -1,0 +1,4 @@
+//! The tests that go through the public face: against what the original gave, and against any input at all.
+
+mod fuzz;
+mod oracle;
