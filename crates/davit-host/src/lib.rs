@@ -8,6 +8,9 @@
 
 pub mod builtin;
 mod checksum;
+mod pattern;
+mod encoding;
+mod edit;
 pub mod facts;
 mod moment;
 mod place;

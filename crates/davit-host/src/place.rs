@@ -90,17 +90,18 @@ pub(crate) fn put(
     let sums = Sums::of(&content)?;
     if there.is_some() && !placing.force {
         let src = placing.src.unwrap_or_default();
-        return Ok(Outcome::new().changed(false).with("dest", &dest).with("src", src));
+        let outcome = Outcome::new().changed(false).without_path_keys();
+        return Ok(outcome.with("dest", &dest).with("src", src));
     }
     let same = there.as_ref().is_some_and(|it| it.is_file()) && host.sha1(&dest)? == sums.sha1;
     if same {
         return keep(host, placing, &dest, &sums);
     }
     let shown = dest.to_string_lossy();
-    let source = placing.src.map_or_else(|| shown.to_string(), ToString::to_string);
+    let source = placing.src.unwrap_or(placing.dest);
     let diff = if host.wants_diff() {
-        let before = there.is_some_and(|it| it.is_file()).then(|| host.read(&dest)).transpose()?;
-        vec![host.text_diff(before.as_deref(), &head(&content), (&shown, &source))]
+        let before = host.is_file(&dest).then(|| host.read(&dest)).transpose()?;
+        vec![host.text_diff(before.as_deref(), &head(&content), (&shown, source))]
     } else {
         Vec::new()
     };
@@ -137,8 +138,12 @@ fn destination(host: &Host<'_>, placing: &Placing<'_>) -> Result<PathBuf, Module
     let mut dest = match &placing.name {
         Some(name) if as_folder => plain.join(name),
         None if as_folder => {
-            return Err(ModuleError::failed("can not use content with a dir as dest")
-                .with("diff", Vec::<Value>::new()));
+            let refused = ModuleError::failed("can not use content with a dir as dest");
+            return Err(if placing.dest.ends_with('/') {
+                refused
+            } else {
+                refused.with("diff", Vec::<Value>::new())
+            });
         }
         _ if !placing.dest.contains('/') => Path::new(".").join(plain),
         _ => plain.to_path_buf(),

@@ -116,10 +116,16 @@ impl Entry {
                 deprecations.into_iter().for_each(|it| host.deprecate(it));
                 let shown = censored(spec, &args);
                 let secrets = spec.secrets(&args);
-                let mut reply = match (self.run)(&mut host, args) {
-                    Ok(outcome) => outcome.into_reply(host.is_changed()),
-                    Err(error) => failed(&host, error),
+                let (mut reply, bare) = match (self.run)(&mut host, args) {
+                    Ok(outcome) => {
+                        let bare = outcome.is_bare();
+                        (outcome.into_reply(host.is_changed()), bare)
+                    }
+                    Err(error) => (failed(&host, error), false),
                 };
+                if !bare {
+                    host.add_path_keys(&mut reply);
+                }
                 hide(&mut reply, &secrets);
                 (reply, shown)
             }
@@ -127,7 +133,6 @@ impl Entry {
                 (ModuleError::Args { errors }.into_reply(), censored(spec, &call.args))
             }
         };
-        host.add_path_keys(&mut reply);
         host.finish(&mut reply);
         let shows = call.diff || reply.get("diff").and_then(Value::as_array).is_some_and(Vec::is_empty);
         if !shows {

@@ -66,7 +66,14 @@ impl ModuleError {
     pub fn with(self, key: &str, value: impl Serialize) -> Self {
         let (msg, mut keys) = match self {
             Self::Failed { msg, keys } => (msg, keys),
-            other => (other.message(), Box::default()),
+            // What a dry run cannot know stays that.
+            unknown @ (Self::Unpredicted { .. } | Self::Cancelled) => return unknown,
+            other => {
+                let mut keys = other.into_reply();
+                keys.remove("failed");
+                let msg = keys.remove("msg").and_then(|it| it.as_str().map(str::to_owned));
+                (msg.unwrap_or_default(), Box::new(keys))
+            }
         };
         if let Ok(value) = serde_json::to_value(value) {
             keys.insert(key.to_owned(), value);

@@ -10,6 +10,7 @@ use serde_json::Value;
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     changed: Option<bool>,
+    bare: bool,
     keys: Reply,
 }
 
@@ -25,6 +26,18 @@ impl Outcome {
     pub fn changed(mut self, changed: bool) -> Self {
         self.changed = Some(changed);
         self
+    }
+
+    /// Leaves out owner, mode and the like of the path that the result names.
+    #[must_use]
+    pub fn without_path_keys(mut self) -> Self {
+        self.bare = true;
+        self
+    }
+
+    /// Whether the result goes without what is known of its path.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.bare
     }
 
     /// Adds a key.

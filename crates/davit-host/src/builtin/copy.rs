@@ -40,7 +40,6 @@ pub(crate) struct Args {
     src: Option<String>,
     /// What the file shall hold, in place of `src`. `dest` must then be a file.
     #[serde(default)]
-    #[schemars(extend("x-no-log" = true))]
     content: Option<String>,
     /// Where it goes on the host. A path that ends in `/` is a folder, and is made.
     #[schemars(extend("x-type" = "path"))]
@@ -60,8 +59,8 @@ pub(crate) struct Args {
     #[schemars(extend("x-type" = "raw"))]
     directory_mode: Value,
     /// `src` is on the host.
-    #[serde(default)]
-    remote_src: bool,
+    #[serde(default, rename = "remote_src")]
+    _remote_src: bool,
     /// Write to what a link at `dest` points to, instead of replacing the link.
     #[serde(default)]
     follow: bool,
@@ -210,7 +209,8 @@ fn copy_folder(host: &mut Host<'_>, args: &Args, src: &str) -> Result<Outcome, M
     let into_itself = src.ends_with('/');
     let name = Path::new(src).file_name().unwrap_or_default();
     let mut shown = plain.to_path_buf();
-    if host.lstat(plain)?.is_some() {
+    let there = host.lstat(plain)?.is_some();
+    if there {
         if !host.is_dir(plain) {
             return Err(ModuleError::failed(format!(
                 "Task failed: Module failed: Could not replace '{dest}' with b'{src}': [Errno 20] \
@@ -236,7 +236,9 @@ fn copy_folder(host: &mut Host<'_>, args: &Args, src: &str) -> Result<Outcome, M
     changed |= host.set_attributes(&shown, &args.file, None)?;
     let outcome = Outcome::new().changed(changed);
     // The path as the user wrote it, slash and all, where nothing was joined to it.
-    let outcome = if shown == plain {
+    let outcome = if shown == plain && into_itself && there {
+        outcome.with("dest", format!("{}/", args.dest.trim_end_matches('/')))
+    } else if shown == plain {
         outcome.with("dest", &args.dest)
     } else {
         outcome.with("dest", &shown)

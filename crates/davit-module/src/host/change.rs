@@ -220,7 +220,7 @@ impl Host<'_> {
         let now = Zoned::now().strftime("%Y-%m-%d@%H:%M:%S");
         let name = format!("{}.{}.{now}~", path.display(), std::process::id());
         if self.overlay().is_none() {
-            let (from, to) = (self.at(path), self.at(Path::new(&name)));
+            let (from, to) = (self.real_path(path), self.at(Path::new(&name)));
             copy_whole(&from, &to).map_err(|err| {
                 ModuleError::failed(format!(
                     "Could not make backup of {} to {name}: {}",
