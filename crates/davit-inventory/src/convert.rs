@@ -312,7 +312,7 @@ mod tests {
         let inventory = generated(
             r#"{"web": {"hosts": {"w1": {"a": 1, "b": "x y", "c": "1", "d": [1, {"e": "it's"}], "f": "q\"'\\ #", "g": true, "h": "a\nb"}, "w2": null},
                         "vars": {"p": " x", "q": "[1", "r": {"s": 1.5}, "ansible_group_priority": 5}},
-                "db": ["d1", "w1"], "dc": {"children": ["web", "db"]}, "ungrouped": {"hosts": {"u": {"z": "007"}}}, "all": {"vars": {"v": 3}}, "none": []}"#,
+                "db": ["d1", "w1"], "dc": {"children": ["web", "db"]}, "ungrouped": {"hosts": {"u": {"z": "007"}}}, "all": {"vars": {"v": 3}}, "empty": []}"#,
         );
         let options = ListOptions { export: true, ..ListOptions::default() };
         let expect = inventory.list(&options, &mut Vec::new()).unwrap().replace("__ansible_unsafe", "");

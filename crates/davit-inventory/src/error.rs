@@ -137,6 +137,9 @@ impl Warning {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A request that makes no sense, such as the graph of a group that is not there.
+    #[error("{0}")]
+    Usage(String),
     /// A source that could not be parsed, where that is an error.
     #[error("Completely failed to parse inventory source {0}")]
     Source(String),
@@ -209,6 +212,17 @@ impl Error {
                 Self::Refused { message: message.to_owned(), beneath: Some(beneath), place }
             }
             other => Self::Refused { message: format!("{message}: {other}"), beneath: None, place },
+        }
+    }
+
+    /// The exit code of `ansible-inventory` for it.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            Self::Usage(_) => 5,
+            Self::Yaml(_) | Self::Vars { .. } => 4,
+            Self::Unwritable(_) => 250,
+            _ => 1,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use davit_value::{Key, Value};
+use davit_value::{Key, Map};
 use indexmap::IndexMap;
 
 use crate::address::expand_pattern;
@@ -30,8 +30,6 @@ struct Reader<'i> {
     file: &'i Arc<str>,
     warnings: &'i mut Vec<Warning>,
     pending: IndexMap<String, Pending>,
-    /// Groups that a section has defined.
-    defined: std::collections::HashSet<String>,
     group: String,
     section: Section,
     line: u32,
@@ -52,7 +50,6 @@ pub(crate) fn read(
         file,
         warnings,
         pending: IndexMap::new(),
-        defined: ["all".to_owned(), "ungrouped".to_owned()].into(),
         group: "ungrouped".into(),
         section: Section::Hosts,
         line: 0,
@@ -105,12 +102,11 @@ impl Reader<'_> {
         self.section = section;
         name.clone_into(&mut self.group);
         if section == Section::Vars {
-            if !self.defined.contains(name) && !self.pending.contains_key(name) {
+            if !self.inventory.group_ids.contains_key(name) && !self.pending.contains_key(name) {
                 self.pending.insert(name.into(), Pending { section, users: vec![name.into()] });
             }
             return Ok(());
         }
-        self.defined.insert(name.into());
         let id = self.inventory.ensure_group(name, self.warnings)?;
         if let Some(pending) = self.pending.shift_remove(name)
             && pending.section == Section::Children
@@ -135,15 +131,6 @@ impl Reader<'_> {
         let words = words::split(line)
             .map_err(|error| Error::deep(format!("Error parsing host definition '{line}': {error}")))?;
         let Some((pattern, variables)) = words.split_first() else { return Ok(()) };
-        let place = Place::line(self.file, self.line);
-        let origin = line_origin(self.file, self.line);
-        let mut vars: Vec<(Key, Value)> = Vec::with_capacity(variables.len());
-        for variable in variables {
-            let Some((name, value)) = variable.split_once('=') else {
-                return Err(Error::refused(format!("Expected key=value host variable assignment, got: {variable}")));
-            };
-            vars.push((Key::from(name), parse_value(value, &origin)));
-        }
         if pattern.ends_with(':') && !pattern.ends_with("::") {
             return Err(Error::refused(format!(
                 "Invalid host pattern '{pattern}' supplied, ending in ':' is not allowed, this character is reserved to provide a port."
@@ -155,18 +142,26 @@ impl Reader<'_> {
                 "Invalid host pattern '{pattern}' supplied, '---' is normally a sign this is a YAML file."
             )));
         }
+        let place = Place::line(self.file, self.line);
+        let origin = line_origin(self.file, self.line);
+        let mut vars = Map::new();
+        for variable in variables {
+            let Some((name, value)) = variable.split_once('=') else {
+                return Err(Error::refused(format!("Expected key=value host variable assignment, got: {variable}")));
+            };
+            vars.insert(name, parse_value(value, &origin));
+        }
+        let vars = Arc::new(vars);
         let group = self.inventory.ensure_group(&self.group.clone(), self.warnings)?;
-        for (name, _) in &vars {
+        for name in vars.keys() {
             Inventory::check_name(name, Some(place.clone()), self.warnings);
         }
         for host in hosts {
             let id = self.inventory.ensure_host(&host, port)?;
             self.inventory.join(group, id);
-            for (name, value) in &vars {
-                self.inventory.set_host_var(id, name.clone(), value.clone())?;
-                if let Some(name) = name.as_str() {
-                    self.inventory.host_mut(id)?.vars.note(name, Some(place.clone()));
-                }
+            self.inventory.set_host_vars(id, &vars)?;
+            for name in vars.keys().filter_map(Key::as_str) {
+                self.inventory.host_mut(id)?.vars.note(name, Some(place.clone()));
             }
         }
         Ok(())
@@ -200,7 +195,7 @@ impl Reader<'_> {
         if name.is_empty() || name.contains([':', '[', ']']) || !clean {
             return Err(Error::refused(format!("Expected group name, got: {line}")));
         }
-        if self.defined.contains(name) {
+        if self.inventory.group_ids.contains_key(name) {
             let parent = self.inventory.ensure_group(&self.group.clone(), self.warnings)?;
             let child = self.inventory.ensure_group(name, self.warnings)?;
             self.inventory.add_child(parent, child)?;

@@ -14,18 +14,39 @@ pub(crate) fn parse_value(text: &str, origin: &Origin) -> Value {
     match value {
         Some(Literal::Value(value)) => value,
         Some(Literal::Bytes(text)) => Value::from(text),
-        Some(Literal::Other(_)) | None => Value::Str(Str::trusted(text, Some(origin.clone()))),
+        Some(Literal::Other(complex)) => Value::Str(Str::trusted(complex.text(), Some(origin.clone()))),
+        None => Value::Str(Str::trusted(text, Some(origin.clone()))),
     }
 }
 
 enum Literal {
     Value(Value),
     Bytes(String),
-    /// A number with an imaginary part, as text.
+    /// A number with an imaginary part.
     Other(Complex),
 }
 
-struct Complex;
+#[derive(Clone, Copy)]
+struct Complex {
+    real: f64,
+    imaginary: f64,
+}
+
+impl Complex {
+    /// Python's `repr`: `2j`, `(1-2j)`.
+    fn text(self) -> String {
+        let part = |float: f64| {
+            let text = Value::Float(float).repr();
+            text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
+        };
+        let imaginary = part(self.imaginary);
+        if self.real == 0.0 && self.real.is_sign_positive() {
+            return format!("{imaginary}j");
+        }
+        let sign = if imaginary.starts_with('-') { "" } else { "+" };
+        format!("({}{sign}{imaginary}j)", part(self.real))
+    }
+}
 
 struct Reader<'t> {
     rest: &'t str,
@@ -100,9 +121,9 @@ impl<'t> Reader<'t> {
                 if !self.rest.starts_with(|char: char| char.is_ascii_digit() || char == '.') {
                     return None;
                 }
-                self.number(first == '-')
+                self.number(first == '-').and_then(|it| self.sum(it))
             }
-            '0'..='9' | '.' => self.number(false),
+            '0'..='9' | '.' => self.number(false).and_then(|it| self.sum(it)),
             '\'' | '"' => self.strings(),
             _ => self.word(),
         }
@@ -304,6 +325,20 @@ impl<'t> Reader<'t> {
         Some(())
     }
 
+    /// A real number may be followed by an imaginary one.
+    fn sum(&mut self, first: Literal) -> Option<Literal> {
+        self.blank();
+        let Some(sign) = self.rest.chars().next().filter(|char| matches!(char, '+' | '-')) else { return Some(first) };
+        let Literal::Value(real) = &first else { return None };
+        let real = real.as_number()?;
+        self.eat(sign);
+        self.blank();
+        match self.number(sign == '-')? {
+            Literal::Other(complex) => Some(Literal::Other(Complex { real, ..complex })),
+            _ => None,
+        }
+    }
+
     fn number(&mut self, negative: bool) -> Option<Literal> {
         let mut end = 0;
         let bytes = self.rest.as_bytes();
@@ -337,7 +372,8 @@ fn unique(items: Vec<Value>) -> Option<Vec<Value>> {
 fn python_number(text: &str, negative: bool) -> Option<Literal> {
     let lower = text.to_ascii_lowercase();
     if lower.ends_with('j') && !lower.starts_with("0x") {
-        return python_number(lower.get(..lower.len() - 1)?, negative).map(|_| Literal::Other(Complex));
+        let Literal::Value(value) = python_number(lower.get(..lower.len() - 1)?, negative)? else { return None };
+        return Some(Literal::Other(Complex { real: 0.0, imaginary: value.as_number()? }));
     }
     // Underscores stand between digits only.
     let radix = [("0x", 16), ("0o", 8), ("0b", 2)].into_iter().find(|(prefix, _)| lower.starts_with(prefix));
@@ -385,7 +421,7 @@ mod tests {
         for (text, expect) in [
             ("1", "1"), ("01", "'01'"), ("00", "0"), ("0x10", "16"), ("0o17", "15"), ("0b101", "5"), ("1_000", "1000"),
             ("1__0", "'1__0'"), ("1e3", "1000.0"), (".5e-3", "0.0005"), ("5.", "5.0"), ("-5", "-5"), ("- 5", "-5"),
-            ("++5", "'++5'"), ("1L", "'1L'"), ("1j", "'1j'"), ("1+2", "'1+2'"), ("1e400", "inf"), ("-0", "0"),
+            ("++5", "'++5'"), ("1L", "'1L'"), ("1j", "'1j'"), ("1+2", "'1+2'"), ("1-2j", "'(1-2j)'"), ("1e400", "inf"), ("-0", "0"),
             ("True", "True"), ("true", "'true'"), ("None", "None"), ("", "''"), ("'a' 'b'", "'ab'"), ("\"it's\"", "\"it's\""),
             ("[1,'a']", "[1, 'a']"), ("[1,a]", "'[1,a]'"), ("(1,)", "(1,)"), ("(1)", "1"), ("()", "()"), ("1,2", "(1, 2)"),
             ("1,", "(1,)"), ("{1,2,2}", "[1, 2]"), ("{'a': [1, {'b': (2,)}], 1: None}", "{'a': [1, {'b': (2,)}], 1: None}"),

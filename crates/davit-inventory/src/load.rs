@@ -264,6 +264,7 @@ fn accepts(plugin: &str, source: &str, path: &Path, options: &LoadOptions) -> bo
         "auto" => matches!(extension, ".yml" | ".yaml"),
         "yaml" => yaml(&[]),
         "toml" => extension == ".toml",
+        "ini" => extension != ".toml",
         "constructed" | "generator" => yaml(&[".config"]),
         _ => true,
     }
@@ -282,6 +283,17 @@ fn failure(plugin: &str, source: &str, error: &Error) -> Warning {
         None => named,
     };
     match error {
+        // The text could not be had; the original says both who wanted it and which file it was.
+        Error::Vars { message, .. } if plugin == "ini" => {
+            warning.message = format!("Failed to parse inventory with 'ini' plugin: Failed to parse inventory: {message}");
+            let wanted = Place::Named(format!("<inventory plugin 'ini' with source '{source}'>"));
+            warning.causes.push(Cause { message: "Failed to parse inventory.".into(), place: Some(wanted), help: None });
+            warning.causes.push(Cause { message: message.clone(), place: Some(place), help: None });
+        }
+        Error::Yaml(problem) => {
+            let help = problem.help.clone().filter(|_| plugin != "yaml");
+            warning.causes.push(Cause { message: problem.message(), place: Some(place), help });
+        }
         Error::Refused { message, beneath: Some(beneath), .. } => {
             warning.causes.push(Cause { message: format!("{message}."), place: Some(place), help: None });
             warning.causes.push(Cause { message: beneath.clone(), place: None, help: None });

@@ -27,10 +27,9 @@ pub(crate) struct Vars {
 }
 
 impl Vars {
-    /// Remembers where a reserved name stands; the last place counts.
+    /// Remembers where a reserved name stands; the first place counts, as Python keeps the first key.
     pub(crate) fn note(&mut self, name: &str, place: Option<Place>) {
-        if is_reserved(name) {
-            self.reserved.retain(|(it, _)| &**it != name);
+        if is_reserved(name) && !self.reserved.iter().any(|(it, _)| &**it == name) {
             self.reserved.push((name.into(), place));
         }
     }

@@ -87,7 +87,6 @@ pub fn is_reserved(name: &str) -> bool {
 /// Variables that belong to a run and are not shown with inventories; sorted.
 const INTERNAL: &[&str] = &[
     "ansible_async_path",
-    "ansible_check_mode",
     "ansible_collection_name",
     "ansible_config_file",
     "ansible_dependent_role_names",

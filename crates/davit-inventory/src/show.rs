@@ -75,7 +75,7 @@ impl Inventory {
     /// For a name that is not exactly one host, and as [`list`](Self::list).
     pub fn show_host(&self, host: &str, options: &ListOptions, warnings: &mut Vec<Warning>) -> Result<String, Error> {
         let hosts = self.match_hosts(host, None, warnings)?;
-        let [only] = hosts.as_slice() else { return Err(Error::refused("You must pass a single valid host to --host parameter")) };
+        let [only] = hosts.as_slice() else { return Err(Error::Usage("You must pass a single valid host to --host parameter".into())) };
         let mut listing = Listing { inventory: self, options, limit: None, warnings };
         let vars = listing.host_vars(only)?;
         warnings.extend(self.take_warnings());
@@ -86,8 +86,8 @@ impl Inventory {
                 out.push('\n');
                 Ok(out)
             }
-            Format::Yaml => yaml(&Value::Map(vars)).map(|text| text + "\n"),
-            Format::Toml => toml_text::dump(&vars).map(|text| text + "\n"),
+            Format::Yaml => yaml(&Value::Map(vars)),
+            Format::Toml => toml_text::dump(&vars),
         }
     }
 
@@ -103,7 +103,7 @@ impl Inventory {
         warnings: &mut Vec<Warning>,
     ) -> Result<String, Error> {
         let Some(id) = self.group_ids.get(group.unwrap_or("all")) else {
-            return Err(Error::refused("Pattern must be valid group name when using --graph"));
+            return Err(Error::Usage("Pattern must be valid group name when using --graph".into()));
         };
         let mut listing = Listing { inventory: self, options, limit: None, warnings };
         let mut out = String::new();
@@ -276,7 +276,7 @@ impl Listing<'_> {
         if !all.is_empty() {
             top.insert("all", all.into());
         }
-        yaml(&top.into()).map(|text| text + "\n")
+        yaml(&top.into())
     }
 
     fn yaml_group(
@@ -317,8 +317,9 @@ impl Listing<'_> {
     fn hosts_once(&mut self, id: usize, seen: &mut HashSet<Arc<str>>) -> Result<Map, Error> {
         let mut hosts = Map::new();
         for host in self.own_hosts(id) {
-            let vars = if seen.insert(Arc::clone(&host)) { self.host_vars(&host)? } else { Arc::default() };
-            hosts.insert(host, Value::Map(vars));
+            // Not shared with other hosts: only what is shared inside counts as the same in YAML.
+            let vars = if seen.insert(Arc::clone(&host)) { (*self.host_vars(&host)?).clone() } else { Map::new() };
+            hosts.insert(host, vars.into());
         }
         Ok(hosts)
     }
@@ -352,7 +353,7 @@ impl Listing<'_> {
         if top.is_empty() {
             return Ok(String::new());
         }
-        toml_text::dump(&top).map(|text| text + "\n")
+        toml_text::dump(&top)
     }
 
     fn graph_group(&mut self, out: &mut String, id: usize, vars: bool, depth: usize) -> Result<(), Error> {
