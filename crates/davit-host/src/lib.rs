@@ -8,7 +8,6 @@
 
 pub mod builtin;
 mod checksum;
-mod pattern;
 mod encoding;
 mod edit;
 pub mod facts;

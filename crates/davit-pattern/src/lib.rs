@@ -183,18 +183,25 @@ impl Pattern {
         for captures in &found {
             let Some(whole) = captures.get(0) else { continue };
             out.push_str(&text[last..whole.start()]);
-            for part in &template {
-                match part {
-                    Part::Text(text) => out.push_str(text),
-                    Part::Group(number) => {
-                        out.push_str(captures.get(*number).map_or("", |it| it.as_str()))
-                    }
-                }
-            }
+            fill(&template, captures, &mut out);
             last = whole.end();
         }
         out.push_str(&text[last..]);
         Ok((out, found.len()))
+    }
+
+    /// Python's `Match.expand`: the replacement with the groups of one match.
+    ///
+    /// # Errors
+    /// For a replacement that Python refuses.
+    pub fn expand(
+        &self,
+        captures: &Captures<'_, str>,
+        replacement: &str,
+    ) -> Result<String, PatternError> {
+        let mut out = String::new();
+        fill(&self.template(replacement)?, captures, &mut out);
+        Ok(out)
     }
 
     fn template(&self, replacement: &str) -> Result<Vec<Part>, PatternError> {
@@ -293,6 +300,17 @@ impl Pattern {
         match self.group_named(&name) {
             Some(number) => Ok((number, end + 1)),
             None => Err(PatternError(format!("unknown group name {}", repr(name.as_ref())))),
+        }
+    }
+}
+
+fn fill(template: &[Part], captures: &Captures<'_, str>, out: &mut String) {
+    for part in template {
+        match part {
+            Part::Text(text) => out.push_str(text),
+            Part::Group(number) => {
+                out.push_str(captures.get(*number).map_or("", |it| it.as_str()));
+            }
         }
     }
 }

@@ -5,10 +5,10 @@
 use std::path::{Path, PathBuf};
 
 use davit_module::{Content, FileArgs, Host, Module, ModuleError, Outcome, WriteOptions};
+use davit_pattern::{Flags, Pattern};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::pattern::{Flags, Pattern};
 use crate::place::{self, Placing, Sums};
 
 /// Makes one file out of the pieces in a folder, in the order of their names.
@@ -143,7 +143,7 @@ fn pieces(host: &Host<'_>, args: &Args) -> Result<Vec<u8>, ModuleError> {
     let mut open = false;
     for name in host.read_dir(Path::new(&args.src))? {
         let text = name.to_string_lossy();
-        if pattern.as_ref().is_some_and(|it| !it.is_in(&text)) {
+        if pattern.as_ref().is_some_and(|it| !it.search(&text).unwrap_or(false)) {
             continue;
         }
         let path = Path::new(&args.src).join(&name);

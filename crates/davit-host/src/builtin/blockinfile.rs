@@ -5,12 +5,12 @@
 use std::path::PathBuf;
 
 use davit_module::{FileArgs, FileDiff, Host, Module, ModuleError, Outcome, Rules};
+use davit_pattern::{Flags, Pattern, PatternError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::edit::{self, Saving};
 use crate::encoding::Encoding;
-use crate::pattern::{Flags, Pattern, has_flag};
 
 /// Keeps a block of lines in a file, between two marker lines, or removes it.
 ///
@@ -192,11 +192,14 @@ fn place_of(args: &Args, text: &str, lines: &mut Vec<String>) -> Result<usize, M
         ("EOF", true) => return Ok(lines.len()),
         _ => {}
     }
-    let pattern = Pattern::new(wanted, Flags::default())
-        .map_err(|why| ModuleError::failed(format!("Task failed: Module failed: {why}")))?;
+    let broken = |why: PatternError| {
+        ModuleError::failed(format!("Task failed: Module failed: {why}"))
+    };
+    let pattern = Pattern::new(wanted, Flags::default()).map_err(broken)?;
     if has_flag(wanted, 'm') {
         // A pattern over several lines is looked for in the whole text.
-        let found = pattern.find(text).and_then(|it| it.get(0));
+        let found = pattern.find_from(text, 0).map_err(broken)?;
+        let found = found.as_ref().and_then(|it| it.get(0));
         return Ok(found.map_or(lines.len(), |found| {
             if after {
                 text[..found.end()].lines().count()
@@ -205,8 +208,16 @@ fn place_of(args: &Args, text: &str, lines: &mut Vec<String>) -> Result<usize, M
             }
         }));
     }
-    let found = lines.iter().rposition(|it| pattern.is_in(it));
+    let found = lines.iter().rposition(|it| pattern.search(it).unwrap_or(false));
     Ok(found.map_or(lines.len(), |at| if after { at + 1 } else { at }))
+}
+
+/// Whether a pattern begins with inline flags that hold `flag`: `(?im)`.
+fn has_flag(text: &str, flag: char) -> bool {
+    let inner = text.strip_prefix("(?").and_then(|it| it.split_once(')'));
+    inner.is_some_and(|(flags, _)| {
+        flags.chars().all(|it| it.is_ascii_alphabetic()) && flags.contains(flag)
+    })
 }
 
 fn put_block(args: &Args, block: &[String], place: usize, lines: &mut Vec<String>) {

@@ -5,11 +5,11 @@
 use std::path::PathBuf;
 
 use davit_module::{FileArgs, FileDiff, Host, Module, ModuleError, Outcome, Rules};
+use davit_pattern::{Flags, Pattern, PatternError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::edit::{self, Saving, bare};
-use crate::pattern::{Flags, Pattern};
 
 /// Sees to it that a line is in a file, replaces one by it, or removes lines.
 ///
@@ -120,8 +120,16 @@ impl Module for LineInFile {
 }
 
 fn compile(text: &str) -> Result<Pattern, ModuleError> {
-    Pattern::new(text, Flags::default())
-        .map_err(|why| ModuleError::failed(format!("Task failed: Module failed: {why}")))
+    Pattern::new(text, Flags::default()).map_err(|why| broken(&why))
+}
+
+fn broken(why: &PatternError) -> ModuleError {
+    ModuleError::failed(format!("Task failed: Module failed: {why}"))
+}
+
+/// Whether a line matches. One that takes too long does not.
+fn fits(pattern: &Pattern, line: &str) -> bool {
+    pattern.search(line).unwrap_or(false)
 }
 
 /// What a present line does to the lines; the message, empty where nothing changes.
@@ -154,17 +162,15 @@ fn put_line(
 ) -> Result<&'static str, ModuleError> {
     let regexp = args.regexp.as_deref().map(compile).transpose()?;
     let found = match (&regexp, &args.search_string) {
-        (Some(regexp), _) => pick(lines, args.firstmatch, |it| regexp.is_in(it)),
+        (Some(regexp), _) => pick(lines, args.firstmatch, |it| fits(regexp, it)),
         (None, Some(text)) => pick(lines, args.firstmatch, |it| it.contains(text.as_str())),
         (None, None) => None,
     };
     let mut wanted = line.to_owned();
     if let (true, Some(at), Some(regexp)) = (args.backrefs, found, &regexp)
-        && let Some(groups) = regexp.find(&lines[at])
+        && let Some(groups) = regexp.find_from(&lines[at], 0).map_err(|why| broken(&why))?
     {
-        wanted = regexp.expand(&groups, line).map_err(|why| {
-            ModuleError::failed(format!("Task failed: Module failed: {why}"))
-        })?;
+        wanted = regexp.expand(&groups, line).map_err(|why| broken(&why))?;
     }
     if !wanted.ends_with('\n') {
         wanted.push('\n');
@@ -194,7 +200,7 @@ fn put_line(
         Some("EOF") | None => None,
         Some(text) => {
             let pattern = compile(text)?;
-            let found = pick(lines, args.firstmatch, |it| pattern.is_in(it));
+            let found = pick(lines, args.firstmatch, |it| fits(&pattern, it));
             found.map(|at| if after { at + 1 } else { at })
         }
     };
@@ -228,7 +234,7 @@ fn absent(host: &mut Host<'_>, args: &Args) -> Result<Outcome, ModuleError> {
     };
     let regexp = args.regexp.as_deref().map(compile).transpose()?;
     let goes = |it: &str| match (&regexp, &args.search_string, &args.line) {
-        (Some(regexp), _, _) => regexp.is_in(it),
+        (Some(regexp), _, _) => fits(regexp, it),
         (None, Some(text), _) => it.contains(text.as_str()),
         (None, None, Some(line)) => bare(it) == line,
         (None, None, None) => false,

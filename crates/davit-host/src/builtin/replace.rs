@@ -5,13 +5,13 @@
 use std::path::PathBuf;
 
 use davit_module::{FileArgs, Host, Module, ModuleError, Outcome};
+use davit_pattern::{Flags, Pattern, PatternError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::edit::{self, Saving};
 use crate::encoding::Encoding;
-use crate::pattern::{Flags, Pattern};
 
 /// Replaces all that matches a pattern in a file.
 ///
@@ -67,17 +67,17 @@ impl Module for Replace {
     type Args = Args;
 
     fn run(host: &mut Host<'_>, args: Args) -> Result<Outcome, ModuleError> {
-        let broken = |why: String| ModuleError::failed(format!("Task failed: Module failed: {why}"));
         edit::refuse_folder(host, &args.path)?;
         if !host.exists(&args.path) {
             let msg = format!("Path {} does not exist !", args.path.display());
             return Err(ModuleError::failed(msg).with("rc", 257));
         }
         let Some(encoding) = Encoding::named(&args.encoding) else {
-            return Err(broken(format!("unknown encoding: {}", args.encoding)));
+            let msg = format!("Task failed: Module failed: unknown encoding: {}", args.encoding);
+            return Err(ModuleError::failed(msg));
         };
         let before = encoding.decode(&host.read(&args.path)?);
-        let (start, end) = match section(&args, &before).map_err(broken)? {
+        let (start, end) = match section(&args, &before)? {
             Ok(section) => section,
             Err(pattern) => {
                 return Ok(Outcome::new().changed(false).with("rc", 0).msg(format!(
@@ -85,10 +85,10 @@ impl Module for Replace {
                 )));
             }
         };
-        let flags = Flags { multiline: true, dot_all: false };
+        let flags = Flags { multi_line: true, ..Flags::default() };
         let pattern = Pattern::new(&args.regexp, flags).map_err(broken)?;
         let (middle, count) =
-            pattern.replace_all(&before[start..end], &args.replace).map_err(|why| {
+            pattern.replace(&before[start..end], &args.replace, None).map_err(|why| {
                 ModuleError::failed(format!("Unable to process replace due to error: {why}"))
             })?;
         let after = format!("{}{middle}{}", &before[..start], &before[end..]);
@@ -121,15 +121,27 @@ impl Module for Replace {
 }
 
 /// The part of the text to look in; the pattern of it where that is not found.
-fn section(args: &Args, text: &str) -> Result<Result<(usize, usize), String>, String> {
+fn section(
+    args: &Args,
+    text: &str,
+) -> Result<Result<(usize, usize), String>, ModuleError> {
     let pattern = match (&args.after, &args.before) {
         (None, None) => return Ok(Ok((0, text.len()))),
         (Some(after), Some(before)) => format!("{after}(?P<subsection>.*?){before}"),
         (Some(after), None) => format!("{after}(?P<subsection>.*)"),
         (None, Some(before)) => format!("(?P<subsection>.*){before}"),
     };
-    let flags = Flags { multiline: false, dot_all: true };
-    let found = Pattern::new(&pattern, flags)?;
-    let place = found.find(text).and_then(|it| it.name("subsection").map(|it| (it.start(), it.end())));
+    // In a section `.` matches line ends too. Flags may stand only at the start of a pattern.
+    let dot_all = match pattern.strip_prefix("(?") {
+        Some(rest) if rest.starts_with(|it: char| "aimsux".contains(it)) => format!("(?s{rest}"),
+        _ => format!("(?s){pattern}"),
+    };
+    let compiled = Pattern::new(&dot_all, Flags::default()).map_err(broken)?;
+    let found = compiled.find_from(text, 0).map_err(broken)?;
+    let place = found.and_then(|it| it.name("subsection").map(|it| (it.start(), it.end())));
     Ok(place.ok_or(pattern))
+}
+
+fn broken(why: PatternError) -> ModuleError {
+    ModuleError::failed(format!("Task failed: Module failed: {why}"))
 }
