@@ -166,7 +166,7 @@ impl Oneline {
     }
 
     fn result(&mut self, outcome: &Outcome<'_>) {
-        let Outcome { action, host, end, .. } = outcome;
+        let Outcome { action, looped, host, end, .. } = outcome;
         let (state, code_of) = self.0.state(end);
         let settings = &self.0.settings;
         let keys = || {
@@ -193,9 +193,11 @@ impl Oneline {
             Status::Unreachable => {
                 vec![format!("{host} | UNREACHABLE!: {}", field(&end.reply, "msg"))]
             }
-            Status::Failed if is_plain => vec![plain(), format!("{host} | FAILED! => {}", keys())],
+            Status::Failed if is_plain && end.reply.contains_key("rc") => {
+                vec![plain(), format!("{host} | FAILED! => {}", keys())]
+            }
             Status::Failed => {
-                let brief = settings.verbosity < EVERYTHING && !end.causes.is_empty();
+                let brief = settings.verbosity < EVERYTHING && !end.causes.is_empty() && !looped;
                 let line = format!("{host} | FAILED! => {}", keys());
                 if brief { vec![NO_TRACEBACK.to_owned(), line] } else { vec![line] }
             }

@@ -6,6 +6,8 @@
 use std::collections::HashSet;
 use std::io;
 
+use unicode_width::UnicodeWidthChar;
+
 use crate::view::{Outputs, Settings};
 
 /// The colours of the original, by what they are for; each is the inside of an escape sequence.
@@ -102,9 +104,9 @@ pub(crate) fn paint(text: &str, code: &str) -> String {
     painted
 }
 
-/// The columns that `text` takes on a terminal.
+/// The columns that `text` takes on a terminal; control characters take none.
 pub(crate) fn columns(text: &str) -> usize {
-    unicode_width::UnicodeWidthStr::width(text)
+    text.chars().map(|char| char.width().unwrap_or(0)).sum()
 }
 
 /// Which output.

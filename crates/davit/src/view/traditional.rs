@@ -16,6 +16,9 @@ const SHOW_PATHS: u8 = 2;
 /// From this many `-v` on, the result of an attempt is shown.
 const SHOW_ATTEMPTS: u8 = 3;
 
+/// What stands for the item of a loop with `no_log`.
+const CENSORED: &str = "(censored due to no_log)";
+
 /// A task that has started.
 struct Task {
     name: String,
@@ -36,6 +39,8 @@ pub(crate) struct Traditional {
     banner_of: Option<u32>,
     /// The task that started last.
     last: Option<u32>,
+    /// On how many hosts tasks of the play are going on.
+    running: HashMap<u32, u32>,
     /// Loops that have shown a round, by task and host.
     looped: HashSet<(u32, String)>,
     recapped: bool,
@@ -51,6 +56,7 @@ impl Traditional {
             tasks: HashMap::new(),
             banner_of: None,
             last: None,
+            running: HashMap::new(),
             looped: HashSet::new(),
             recapped: false,
         }
@@ -79,7 +85,7 @@ impl Traditional {
                     self.screen.line(To::Out, &text, Some(&code));
                 }
             }
-            Kind::Async { task, host, job, seen } => self.looked_after(*task, host, job, *seen),
+            Kind::Async { host, job, seen, .. } => self.looked_after(host, job, *seen),
             Kind::Message { level, text, origin, help } => {
                 let cause =
                     Cause { message: text.clone(), origin: origin.clone(), help: help.clone() };
@@ -123,6 +129,7 @@ impl Traditional {
         let marker = self.marker(check);
         self.tasks.clear();
         self.looped.clear();
+        self.running.clear();
         self.banner_of = None;
         self.last = None;
         let text = if name.is_empty() {
@@ -155,7 +162,9 @@ impl Traditional {
         self.tasks.insert(*task, started);
         self.last = Some(*task);
         // Where results may be left out, a task without any to show has no banner.
-        if self.settings.display_skipped_hosts && self.settings.display_ok_hosts {
+        // Where hosts do not wait for one another, each result has the banner of its task.
+        let apart = self.running.iter().any(|(other, hosts)| other != task && *hosts > 0);
+        if self.settings.display_skipped_hosts && self.settings.display_ok_hosts && !apart {
             self.task_banner(*task);
         }
     }
@@ -183,6 +192,7 @@ impl Traditional {
     }
 
     fn host_started(&mut self, task: u32, host: &str) {
+        *self.running.entry(task).or_default() += 1;
         if !self.settings.show_per_host_start {
             return;
         }
@@ -198,7 +208,7 @@ impl Traditional {
     fn item(&mut self, task: u32, host: &str, end: &End) {
         self.looped.insert((task, host.to_owned()));
         let action = self.action(task);
-        let label = end.item.as_deref().unwrap_or_default();
+        let label = if end.no_log { CENSORED } else { end.item.as_deref().unwrap_or_default() };
         let to = host_label(host, end);
         match end.status {
             Status::Ok | Status::Changed => {
@@ -255,6 +265,9 @@ impl Traditional {
     }
 
     fn done(&mut self, task: u32, host: &str, end: &End) {
+        if let Some(hosts) = self.running.get_mut(&task) {
+            *hosts = hosts.saturating_sub(1);
+        }
         let action = self.action(task);
         let looped = self.looped.contains(&(task, host.to_owned()));
         let to = host_label(host, end);
@@ -397,8 +410,7 @@ impl Traditional {
         self.screen.line(To::Out, &text, Some(&code));
     }
 
-    fn looked_after(&mut self, task: u32, host: &str, job: &str, seen: AsyncState) {
-        self.task_banner(task);
+    fn looked_after(&mut self, host: &str, job: &str, seen: AsyncState) {
         let text = match seen {
             AsyncState::Running => {
                 format!("ASYNC POLL on {host}: jid={job} started=True finished=False")

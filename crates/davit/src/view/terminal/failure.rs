@@ -4,10 +4,10 @@ use davit_event::{End, Status};
 use serde_json::Value;
 
 use crate::view::paint::To;
-use crate::view::traditional::host_label;
 use crate::view::{dump, problem};
 
-use super::state::{State, plain, short};
+use super::state::State;
+use super::words::{plain, short};
 
 /// Lines that are shown of an output: the last ones, where errors are told.
 const LINES: usize = 8;
@@ -51,7 +51,7 @@ pub(super) fn write(state: &mut State, number: u32, host: &str, end: &End) {
         _ if end.rescued => "rescued",
         _ => "FAILED",
     };
-    state.state(word, &format!("{}: {name}{item}", host_label(host, end)), short(&path));
+    state.state(word, &format!("{}{name}{item}", state.who(host, end)), short(&path));
     for line in cause.split('\n') {
         state.screen.line(To::Out, format!("{INDENT}{line}").trim_end(), None);
     }
@@ -73,13 +73,11 @@ fn cause(end: &End) -> String {
     let text = match end.causes.as_slice() {
         // "Task failed: Module failed:" says nothing that the word before it does not.
         [] => msg.unwrap_or("it failed without saying why").to_owned(),
-        causes => {
-            let text = problem::headline(causes);
-            let text = text.strip_prefix("Task failed: ").unwrap_or(&text);
-            let text = text.strip_prefix("Module failed: ").unwrap_or(text);
-            text.strip_prefix("Action failed: ").unwrap_or(text).to_owned()
-        }
+        causes => problem::headline(causes),
     };
+    let text = ["Task failed: ", "Module failed: ", "Action failed: "]
+        .iter()
+        .fold(text.as_str(), |text, head| text.strip_prefix(head).unwrap_or(text));
     let help = end.causes.iter().filter_map(|cause| cause.help.as_deref()).next_back();
     match help {
         Some(help) => format!("{}\n{}", text.trim_end(), help.trim()),

@@ -1,6 +1,7 @@
 //! The line of what runs now.
 
-use super::state::{State, count, cut, duration};
+use super::state::State;
+use super::words::{count, cut, duration};
 
 const FRAMES: &[char] = &['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 /// A task is given a time only when it has taken one.

@@ -19,6 +19,8 @@ mod failure;
 mod live;
 mod state;
 mod summary;
+mod task;
+mod words;
 
 use std::io;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -112,7 +114,6 @@ mod tests {
                    hello web1
           says     web2: say
                    hello web2
-          ok       say · 2 hosts · 2.0s
           diff     web1: write config
                    --- before
                    +++ after: /etc/c
@@ -168,7 +169,6 @@ mod tests {
                    hello web1
           says     web2: say
                    hello web2
-          ok       say · 2 hosts · 2.0s
           diff     web1: write config
                    --- before
                    +++ after: /etc/c

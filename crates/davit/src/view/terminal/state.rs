@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::time::Instant;
 
-use davit_event::{Cause, End, Event, Kind, Level, Show, Status};
+use davit_event::{Cause, End, Event, Kind, Level, Reply, Show, Status};
 use serde_json::Value;
 
 use crate::view::paint::{Screen, To, columns, paint};
@@ -12,6 +11,8 @@ use crate::view::timing::Durations;
 use crate::view::traditional::{host_label, problem_path};
 use crate::view::{Outputs, Settings, diff, dump, problem, result};
 
+use super::task::Running;
+use super::words::{count, cut, duration, plain, short};
 use super::{failure, live, summary};
 
 /// Lines are set for this many columns where there is no terminal.
@@ -25,55 +26,6 @@ const DIFFERENT: usize = 10;
 /// A task that took longer says so.
 const LONG_MS: u64 = 1000;
 
-/// A task that is going on.
-pub(super) struct Running {
-    pub(super) name: String,
-    pub(super) action: String,
-    pub(super) path: String,
-    diff: bool,
-    began_ms: u64,
-    pub(super) began: Instant,
-    /// Hosts on which it is going on, where that is told.
-    started: u32,
-    /// Hosts by how they ended.
-    ok: u32,
-    changed: Vec<String>,
-    skipped: u32,
-    failed: u32,
-    unreachable: u32,
-    ignored: u32,
-    rescued: u32,
-    pub(super) items: u32,
-    /// What the last host is at: a round of a loop, an attempt.
-    pub(super) note: Option<String>,
-    /// Messages and differences that were shown, and on how many more hosts they are the same.
-    shown: Vec<(String, u32)>,
-    /// Failures that were not shown.
-    unshown: u32,
-}
-
-impl Running {
-    /// Ready for the next hosts, after its line has been written.
-    fn reset(&mut self, at_ms: u64) {
-        self.started = self.started.saturating_sub(self.done());
-        (self.ok, self.skipped, self.failed, self.unreachable) = (0, 0, 0, 0);
-        (self.ignored, self.rescued, self.items, self.unshown) = (0, 0, 0, 0);
-        self.changed.clear();
-        self.shown.iter_mut().for_each(|(_, more)| *more = 0);
-        self.note = None;
-        self.began_ms = at_ms;
-    }
-
-    fn is_through(&self) -> bool {
-        self.done() > 0 && self.started <= self.done()
-    }
-
-    pub(super) fn done(&self) -> u32 {
-        let changed = u32::try_from(self.changed.len()).unwrap_or(u32::MAX);
-        self.ok + self.skipped + self.failed + self.unreachable + changed
-    }
-}
-
 /// The view's state.
 pub(super) struct State {
     pub(super) settings: Settings,
@@ -85,6 +37,8 @@ pub(super) struct State {
     pub(super) tasks: HashMap<u32, Running>,
     /// The task that started last.
     pub(super) current: Option<u32>,
+    /// The play has one host only, which need not be named.
+    alone: bool,
     /// Hosts that are still in the play.
     pub(super) hosts: u32,
     pub(super) durations: Durations,
@@ -107,6 +61,7 @@ impl State {
             check: false,
             tasks: HashMap::new(),
             current: None,
+            alone: false,
             hosts: 0,
             durations: Durations::default(),
             ran: 0,
@@ -248,6 +203,7 @@ impl State {
         self.tasks.clear();
         self.current = None;
         self.hosts = u32::try_from(hosts.len()).unwrap_or(u32::MAX);
+        self.alone = hosts.len() == 1;
         let head = format!("PLAY {} · {}", name.trim(), count(self.hosts, "host"));
         let place = short(&problem_path(path)).to_owned();
         let fill = self.width.saturating_sub(columns(&head) + columns(&place));
@@ -276,26 +232,7 @@ impl State {
         }
         let name =
             if *handler { format!("handler: {}", name.trim()) } else { name.trim().to_owned() };
-        let running = Running {
-            name,
-            action: action.clone(),
-            path: problem_path(path),
-            diff: *diff,
-            began_ms: at_ms,
-            began: Instant::now(),
-            started: 0,
-            ok: 0,
-            changed: Vec::new(),
-            skipped: 0,
-            failed: 0,
-            unreachable: 0,
-            ignored: 0,
-            rescued: 0,
-            items: 0,
-            note: None,
-            shown: Vec::new(),
-            unshown: 0,
-        };
+        let running = Running::new(name, action, problem_path(path), *diff, at_ms);
         self.tasks.insert(*task, running);
         self.current = Some(*task);
         self.ran += 1;
@@ -383,7 +320,7 @@ impl State {
     /// Differences and what `debug` has to say; the same on several hosts is shown once.
     fn show(&mut self, number: u32, host: &str, end: &End) {
         let Some(task) = self.tasks.get(&number) else { return };
-        let who = host_label(host, end);
+        let who = self.who(host, end);
         let (action, name, wants_diff) = (task.action.clone(), task.name.clone(), task.diff);
         for warning in result::warnings(&end.reply).map(ToOwned::to_owned).collect::<Vec<_>>() {
             self.message(Level::Warning, &Cause { message: warning, ..Cause::default() });
@@ -393,22 +330,24 @@ impl State {
             let text =
                 end.reply.get("diff").map(|it| diff::text(it, self.settings.diff_context, palette));
             if let Some(text) = text.filter(|text| !text.trim().is_empty()) {
-                self.show_once(number, &text, "diff", &format!("{who}: {name}"));
+                self.show_once(number, &text, "diff", &format!("{who}{name}"));
             }
         }
         if end.show == Show::Always || self.settings.verbosity > 0 && end.show == Show::Verbose {
             let keys = result::shown_keys(&end.reply, &action, self.settings.verbosity);
-            let text = match keys.get("msg") {
-                Some(Value::String(text)) if keys.len() == 1 => text.clone(),
-                Some(value) if keys.len() == 1 => dump::json(value, Some(2)),
-                _ => dump::json_map(&keys, Some(2)),
-            };
+            let text = said(&keys);
             if action.ends_with("assert") && self.settings.verbosity == 0 {
                 return;
             }
             let item = end.item.as_ref().map(|item| format!(" ({item})")).unwrap_or_default();
-            self.show_once(number, &text, "says", &format!("{who}: {name}{item}"));
+            self.show_once(number, &text, "says", &format!("{who}{name}{item}"));
         }
+    }
+
+    /// `host: `, or nothing where there is only one.
+    pub(super) fn who(&self, host: &str, end: &End) -> String {
+        let label = host_label(host, end);
+        if self.alone && end.delegated_to.is_none() { String::new() } else { format!("{label}: ") }
     }
 
     fn show_once(&mut self, number: u32, text: &str, word: &str, head: &str) {
@@ -452,26 +391,12 @@ impl State {
     /// The line of a task that is through.
     fn close(&mut self, number: u32, at_ms: u64) {
         let Some(task) = self.tasks.get_mut(&number) else { return };
-        let failures = task.failed + task.unreachable;
-        let said = task.done() == 0
-            || (result::is_include(&task.action) && failures == 0)
-            // The only host has failed, and the failure has been told.
-            || (task.done() == 1 && failures == 1 && task.unshown == 0);
-        if said {
+        let failures = task.failures();
+        let word = task.word();
+        if task.is_told() {
             task.reset(at_ms);
             return;
         }
-        let word = if task.failed + task.unreachable > task.ignored + task.rescued {
-            "FAILED"
-        } else if task.failed + task.unreachable > 0 {
-            if task.ignored > 0 { "ignored" } else { "rescued" }
-        } else if !task.changed.is_empty() {
-            "changed"
-        } else if task.ok > 0 {
-            "ok"
-        } else {
-            "skipped"
-        };
         if (word == "ok" && !self.settings.display_ok_hosts)
             || (word == "skipped" && !self.settings.display_skipped_hosts)
         {
@@ -479,7 +404,11 @@ impl State {
             return;
         }
         let mut parts = vec![task.name.clone()];
-        parts.extend(outcome(task, self.settings.width.is_none()));
+        // Lines of a file may be longer.
+        let named = if self.settings.width.is_none() { 5 * NAMED } else { NAMED };
+        if !self.alone {
+            parts.extend(task.outcome(named));
+        }
         if task.items > 0 {
             parts.push(count(task.items, "item"));
         }
@@ -518,102 +447,16 @@ impl State {
     }
 }
 
-/// How many hosts ended how, where that is not all said by the word before it.
-fn outcome(task: &Running, all_names: bool) -> Vec<String> {
-    let mut parts = Vec::new();
-    let named = if all_names { NAMED * 5 } else { NAMED };
-    let changed = u32::try_from(task.changed.len()).unwrap_or(u32::MAX);
-    if task.changed.len() > named {
-        parts.push(format!("{changed} changed"));
-    } else if task.changed.len() < task.done() as usize || task.changed.len() == 1 {
-        if changed > 0 {
-            parts.push(format!("changed: {}", task.changed.join(" ")));
-        }
-    } else if changed > 0 {
-        parts.push(count(changed, "host"));
-    }
-    let mixed = task.done() > task.ok && task.done() > task.skipped;
-    for (number, word) in [
-        (task.ok, "ok"),
-        (task.skipped, "skipped"),
-        (task.failed, "failed"),
-        (task.unreachable, "unreachable"),
-        (task.ignored, "ignored"),
-        (task.rescued, "rescued"),
-    ] {
-        if number > 0 && mixed {
-            parts.push(format!("{number} {word}"));
-        }
-    }
-    if !mixed && task.done() > 1 {
-        parts.push(count(task.done(), "host"));
-    }
-    parts
-}
-
-/// `1 host`, `2 hosts`.
-pub(super) fn count(number: u32, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
-}
-
-/// `340ms`, `8.1s`, `2m 05s`.
-pub(super) fn duration(ms: u64) -> String {
-    match ms {
-        0..1000 => format!("{ms}ms"),
-        1000..60_000 => format!("{}.{}s", ms / 1000, ms % 1000 / 100),
-        _ => format!("{}m {:02}s", ms / 60_000, ms / 1000 % 60),
-    }
-}
-
-/// The last two parts of a path.
-pub(super) fn short(path: &str) -> &str {
-    path.rmatch_indices('/').nth(1).map_or(path, |(at, _)| &path[at + 1..])
-}
-
-/// `text` without what would move the cursor or change colours.
-pub(super) fn plain(text: &str) -> String {
-    text.chars()
-        .map(
-            |char| {
-                if char.is_control() && !matches!(char, '\n' | '\t') { '\u{fffd}' } else { char }
-            },
-        )
-        .collect()
-}
-
-/// `text` cut to so many columns, with a mark where something is missing.
-pub(super) fn cut(text: &str, width: usize) -> String {
-    if columns(text) <= width {
-        return text.to_owned();
-    }
-    let mut kept = String::new();
-    for char in text.chars() {
-        if columns(&kept) + columns(char.encode_utf8(&mut [0; 4])) >= width {
-            break;
-        }
-        kept.push(char);
-    }
-    kept.push('…');
-    kept
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_and_paths_are_short() {
-        assert_eq!(duration(340), "340ms");
-        assert_eq!(duration(8_190), "8.1s");
-        assert_eq!(duration(125_000), "2m 05s");
-        assert_eq!(short("/srv/roles/web/tasks/main.yml:3"), "tasks/main.yml:3");
-        assert_eq!(short("site.yml:3"), "site.yml:3");
-    }
-
-    #[test]
-    fn a_cut_text_fits() {
-        assert_eq!(cut("日本語の名前", 7), "日本語…");
-        assert_eq!(cut("abc", 3), "abc");
-        assert_eq!(cut("abcd", 3), "ab…");
+/// What a result says: its message, its only value, or all of it.
+fn said(keys: &Reply) -> String {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => dump::json(other, Some(2)),
+    };
+    let mut entries = keys.iter();
+    match (entries.next(), entries.next()) {
+        (Some((key, value)), None) if key == "msg" => text(value),
+        (Some((key, value)), None) => format!("{key}: {}", text(value)),
+        _ => dump::json_map(keys, Some(2)),
     }
 }

@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::view::paint::To;
 use crate::view::recap;
 
-use super::state::{State, count, duration, short};
+use super::state::State;
+use super::words::{count, duration, short};
 
 /// Up to so many hosts are listed one by one; of more, those that failed.
 const LISTED: usize = 20;
