@@ -3,12 +3,7 @@
 //! Inputs are generated; every program runs the same files in the same folder, one after the
 //! other, and the best of a few rounds counts, since what disturbs a run only makes it slower.
 
-use std::{
-    fmt::Write,
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fmt::Write, fs, path::Path, process::Command};
 
 use crate::{
     Outcome,
@@ -40,7 +35,7 @@ pub(crate) fn bench(args: &[String]) -> Outcome {
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let benches =
         benches(&folder, quick).map_err(|error| format!("{}: {error}", folder.display()))?;
-    println!("\n{:<12} {:>16} {:>16} {:>8}  {}", "", "davit", "ansible-core", "ratio", "workload");
+    println!("\n{:<12} {:>16} {:>16} {:>8}  workload", "", "davit", "ansible-core", "ratio");
     for bench in benches {
         if names.is_empty() || names.iter().any(|name| *name == bench.name) {
             one(&folder, &bench)?;
@@ -260,7 +255,7 @@ fn twenty_tasks() -> String {
 
 /// Where the folder of a benchmark's files would be, for the one test here.
 #[cfg(test)]
-fn scratch() -> PathBuf {
+fn scratch() -> std::path::PathBuf {
     std::env::temp_dir().join(format!("davit-bench-{}", std::process::id()))
 }
 

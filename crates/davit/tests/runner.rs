@@ -27,6 +27,7 @@ macro_rules! topics {
 topics! {
     blocks,
     conditionals,
+    config,
     delegation,
     filters,
     handlers,
@@ -36,7 +37,9 @@ topics! {
     loops,
     meta,
     modules,
+    output,
     play,
+    programs,
     roles,
     strategy,
     tags,

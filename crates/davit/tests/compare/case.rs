@@ -9,6 +9,9 @@ use std::{
 
 use serde::Deserialize;
 
+/// The program that a run calls unless it says otherwise.
+const PLAYBOOK: &str = "ansible-playbook";
+
 /// One folder below `tests/oracle/<topic>/`.
 pub(super) struct Case {
     /// `topic/case`.
@@ -33,7 +36,7 @@ pub(super) struct Settings {
     pub(super) volatile: Vec<String>,
     /// Whether the order of plays and tasks over all hosts is compared; not under `free`.
     pub(super) starts: Option<bool>,
-    /// Compare what the runs print: for `--list-tasks` and the like.
+    /// Compare what the runs print rather than their events: for views and listings.
     pub(super) stdout: bool,
     /// What may differ, and why.
     pub(super) differences: Vec<Accepted>,
@@ -47,6 +50,8 @@ pub(super) struct Run {
     pub(super) env: BTreeMap<String, serde_json::Value>,
     /// The playbook, `site.yml` unless said.
     pub(super) playbook: Option<String>,
+    /// Another of the original's programs: its arguments stand alone, and what it prints is compared.
+    pub(super) program: Option<String>,
 }
 
 /// A difference that is meant.
@@ -63,6 +68,13 @@ pub(super) struct Accepted {
     pub(super) reason: String,
 }
 
+impl Run {
+    /// The original's program that it calls.
+    pub(super) fn program(&self) -> &str {
+        self.program.as_deref().unwrap_or(PLAYBOOK)
+    }
+}
+
 impl Case {
     /// The cases of a topic, by name.
     pub(super) fn of_topic(topic: &str) -> Vec<Self> {
@@ -70,6 +82,11 @@ impl Case {
             .into_iter()
             .map(|case| Self::read(format!("{topic}/{case}")))
             .collect()
+    }
+
+    /// Whether what this run prints is compared, rather than its events.
+    pub(super) fn prints(&self, run: &Run) -> bool {
+        self.settings.stdout || run.program.is_some()
     }
 
     fn read(name: String) -> Self {

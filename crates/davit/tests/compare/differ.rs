@@ -6,18 +6,21 @@ use serde_json::Value;
 
 use super::{
     case::Case,
-    normal::TEMPORARY,
+    normal::{self, TEMPORARY},
     record::{self, Happened, Told},
     side::{Ran, Recording},
 };
 
 /// Every difference that the case does not list, in reading order.
 pub(super) fn differences(case: &Case, expected: &Recording, got: &Recording) -> Vec<String> {
-    let events = got.events;
-    let mut found = Found { case, run: String::new(), lines: Vec::new() };
+    let mut found =
+        Found { case, events: got.events, prints: false, run: String::new(), lines: Vec::new() };
+    let plain = Default::default();
+    let settings = case.settings.runs.as_deref().unwrap_or(std::slice::from_ref(&plain));
     for (number, (expected, got)) in expected.runs.iter().zip(&got.runs).enumerate() {
+        found.prints = settings.get(number).is_some_and(|run| case.prints(run));
         found.run = if many(case) { format!("run {}: ", number + 1) } else { String::new() };
-        found.runs(events, expected, got);
+        found.ran(expected, got);
     }
     found.run.clear();
     let names: BTreeSet<&String> = expected.files.keys().chain(got.files.keys()).collect();
@@ -38,6 +41,11 @@ fn many(case: &Case) -> bool {
 
 struct Found<'c> {
     case: &'c Case,
+    /// The other side speaks davit's events.
+    events: bool,
+    /// What this run prints is compared.
+    prints: bool,
+    /// What stands before a difference: which run, where there are several.
     run: String,
     lines: Vec<String>,
 }
@@ -52,26 +60,35 @@ impl Found<'_> {
         self.lines.push(format!("{run}{what}\n      expected {expected}\n      got      {got}"));
     }
 
-    fn runs(&mut self, events: bool, expected: &Ran, got: &Ran) {
+    fn ran(&mut self, expected: &Ran, got: &Ran) {
         if expected.exit != got.exit {
             let said = |ran: &Ran| format!("{} {:?}", ran.exit, last_words(&ran.stderr));
             self.say(None, "exit", "exit code", &said(expected), &said(got));
         }
-        if self.case.settings.stdout {
-            let lines =
-                |text: &str| text.trim().lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
-            if lines(&expected.stdout) != lines(&got.stdout) {
-                self.say(None, "stdout", "stdout", &lines(&expected.stdout), &lines(&got.stdout));
-            }
+        if self.prints {
+            self.printed(&expected.stdout, &got.stdout);
             return;
         }
         let volatile = &self.case.settings.volatile;
-        let read = if events { record::events } else { record::recorded };
+        let read = if self.events { record::events } else { record::recorded };
         match (record::recorded(&expected.lines, volatile), read(&got.lines, volatile)) {
             (Ok(expected), Ok(got)) => self.told(&expected, &got),
             (Err(error), _) => self.lines.push(format!("{}the recorder: {error}", self.run)),
             (_, Err(error)) => self.lines.push(format!("{}davit: {error}", self.run)),
         }
+    }
+
+    fn printed(&mut self, expected: &str, got: &str) {
+        let (expected, got) = (printed(expected), printed(got));
+        let same = expected.iter().zip(&got).take_while(|(left, right)| left == right).count();
+        if expected.len() == same && got.len() == same {
+            return;
+        }
+        let from = |lines: &[&str]| {
+            lines.iter().skip(same).take(4).copied().collect::<Vec<_>>().join("\n")
+        };
+        let what = format!("line {} of what is printed", same + 1);
+        self.say(None, "stdout", &what, &from(&expected), &from(&got));
     }
 
     fn told(&mut self, expected: &Told, got: &Told) {
@@ -138,10 +155,10 @@ impl Found<'_> {
         let keys: BTreeSet<&String> = expected.reply.keys().chain(got.reply.keys()).collect();
         for key in keys {
             let (left, right) = (expected.reply.get(key), got.reply.get(key));
-            if !same(left, right) {
+            if let Some((path, left, right)) = differs(key, left, right) {
                 let text =
                     |side: Option<&Value>| side.map_or("absent".to_owned(), Value::to_string);
-                self.say(task, key, &format!("{at}: {key}"), &text(left), &text(right));
+                self.say(task, key, &format!("{at}: {path}"), &text(left), &text(right));
             }
         }
     }
@@ -155,21 +172,32 @@ fn title(happened: &Happened) -> String {
     text
 }
 
-/// Equal, where a temporary path agrees with anything and the order of keys does not matter.
-fn same(expected: Option<&Value>, got: Option<&Value>) -> bool {
+/// Where two values differ, and in what: the path of the first place inside them.
+type Place<'v> = (String, Option<&'v Value>, Option<&'v Value>);
+
+/// The first place where they differ. A temporary path agrees with anything, and the order of
+/// keys does not matter.
+fn differs<'v>(
+    path: &str,
+    expected: Option<&'v Value>,
+    got: Option<&'v Value>,
+) -> Option<Place<'v>> {
     let temporary = |side: Option<&Value>| side.and_then(Value::as_str) == Some(TEMPORARY);
-    if temporary(expected) || temporary(got) {
-        return true;
+    if temporary(expected) || temporary(got) || expected == got {
+        return None;
     }
+    let here = || Some((path.to_owned(), expected, got));
     match (expected, got) {
-        (Some(Value::Object(left)), Some(Value::Object(right))) => {
-            left.keys().chain(right.keys()).all(|key| same(left.get(key), right.get(key)))
+        (Some(Value::Object(left)), Some(Value::Object(right))) => left
+            .keys()
+            .chain(right.keys())
+            .find_map(|key| differs(&format!("{path}.{key}"), left.get(key), right.get(key))),
+        (Some(Value::Array(left)), Some(Value::Array(right))) if left.len() == right.len() => {
+            left.iter().zip(right).enumerate().find_map(|(at, (left, right))| {
+                differs(&format!("{path}[{at}]"), Some(left), Some(right))
+            })
         }
-        (Some(Value::Array(left)), Some(Value::Array(right))) => {
-            left.len() == right.len()
-                && left.iter().zip(right).all(|(left, right)| same(Some(left), Some(right)))
-        }
-        _ => expected == got,
+        _ => here(),
     }
 }
 
@@ -185,6 +213,11 @@ fn short(text: &str, other: &str) -> String {
         short.push_str("...");
     }
     short.replace('\n', "\n               ")
+}
+
+/// What was printed, line by line, without lines that name temporary files.
+fn printed(text: &str) -> Vec<&str> {
+    text.trim().lines().map(str::trim_end).filter(|line| normal::text(line) != TEMPORARY).collect()
 }
 
 fn last_words(stderr: &str) -> String {

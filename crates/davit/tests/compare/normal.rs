@@ -24,6 +24,7 @@ const VOLATILE: &[&str] = &[
     "pid",
     "results_file",
     "start",
+    "stop",
     "version",
     "warnings",
 ];
@@ -36,9 +37,7 @@ pub(super) fn reply(mut reply: Map<String, Value>, volatile: &[String]) -> Map<S
         reply.remove("changed");
     }
     let facts = reply.get_mut("ansible_facts").and_then(Value::as_object_mut);
-    if let Some(facts) =
-        facts.filter(|facts| facts.contains_key("gather_subset") || is_setup(facts))
-    {
+    if let Some(facts) = facts.filter(|facts| is_setup(facts)) {
         facts.retain(|key, _| !key.contains("python"));
         for value in facts.values_mut() {
             *value = shape(value);
@@ -50,7 +49,8 @@ pub(super) fn reply(mut reply: Map<String, Value>, volatile: &[String]) -> Map<S
 
 /// Whether these are the facts of a machine, of which only keys and types are comparable.
 fn is_setup(facts: &Map<String, Value>) -> bool {
-    facts.keys().any(|key| key.starts_with("ansible_")) && facts.len() > 8
+    let own = ["discovered_interpreter_python", "gather_subset", "module_setup"];
+    facts.keys().all(|key| key.starts_with("ansible_") || own.contains(&key.as_str()))
 }
 
 fn shape(value: &Value) -> Value {
@@ -93,6 +93,8 @@ pub(super) fn text(text: &str) -> String {
     if temporary.iter().any(|mark| text.contains(mark)) {
         return TEMPORARY.to_owned();
     }
+    // The original lists a set here, in another order every time.
+    let text = text.split(" Valid booleans include:").next().unwrap_or(text);
     backup(text).unwrap_or_else(|| text.to_owned())
 }
 

@@ -77,12 +77,14 @@ pub(super) fn record(case: &Case) -> Result<Recording, String> {
     let record = work.base.join("record.jsonl");
     work.run(case, false, |run| {
         let _ = fs::remove_file(&record);
-        let mut command = work.command(case, run, &venv.join("bin/ansible-playbook"), &[]);
-        command
-            .env("ANSIBLE_CALLBACK_PLUGINS", manifest().join("tests/recorder"))
-            .env("ANSIBLE_CALLBACKS_ENABLED", "oracle_recorder")
-            .env("ANSIBLE_PYTHON_INTERPRETER", venv.join("bin/python3"))
-            .env("ORACLE_RECORD", &record);
+        let mut command = work.command(case, run, &venv.join("bin").join(run.program()), &[]);
+        command.env("ANSIBLE_PYTHON_INTERPRETER", venv.join("bin/python3"));
+        if !case.prints(run) {
+            command
+                .env("ANSIBLE_CALLBACK_PLUGINS", manifest().join("tests/recorder"))
+                .env("ANSIBLE_CALLBACKS_ENABLED", "oracle_recorder")
+                .env("ORACLE_RECORD", &record);
+        }
         let mut ran = work.wait(command)?;
         let lines = fs::read_to_string(&record).unwrap_or_default();
         ran.lines = work.hide(&lines).lines().map(str::to_owned).collect();
@@ -95,12 +97,15 @@ pub(super) fn davit(case: &Case) -> Result<Recording, String> {
     let work = Work::new(case)?;
     let program = Path::new(env!("CARGO_BIN_EXE_davit"));
     work.run(case, true, |run| {
-        let first: &[&str] =
-            if case.settings.stdout { &["run"] } else { &["run", "--output", "jsonl"] };
-        let mut ran = work.wait(work.command(case, run, program, first))?;
-        if !case.settings.stdout {
-            ran.lines = std::mem::take(&mut ran.stdout).lines().map(str::to_owned).collect();
+        if case.prints(run) {
+            // Through a link of its name davit is that program.
+            let link = work.base.join(run.program());
+            let _ = fs::remove_file(&link);
+            symlink(program, &link).map_err(|error| format!("{}: {error}", link.display()))?;
+            return work.wait(work.command(case, run, &link, &[]));
         }
+        let mut ran = work.wait(work.command(case, run, program, &["run", "--output", "jsonl"]))?;
+        ran.lines = std::mem::take(&mut ran.stdout).lines().map(str::to_owned).collect();
         Ok(ran)
     })
 }
@@ -148,17 +153,19 @@ impl Work {
         for arg in run.args.iter().chain(&case.settings.args) {
             args.push(self.fill(arg));
         }
-        let inventory = args.iter().any(|arg| arg.starts_with("-i") || arg == "--inventory");
         let mut command = Command::new(program);
         command.args(first);
-        if !inventory && tree.join("inventory").exists() {
-            command.args(["-i", "inventory"]);
+        if run.program.is_none() {
+            let inventory = args.iter().any(|arg| arg.starts_with("-i") || arg == "--inventory");
+            if !inventory && tree.join("inventory").exists() {
+                command.args(["-i", "inventory"]);
+            }
+            args.insert(0, "-e".to_owned());
+            args.insert(1, format!("out={}", self.base.join("out").display()));
+            args.push(run.playbook.clone().unwrap_or_else(|| "site.yml".to_owned()));
         }
         command
-            .arg("-e")
-            .arg(format!("out={}", self.base.join("out").display()))
             .args(args)
-            .arg(run.playbook.as_deref().unwrap_or("site.yml"))
             .current_dir(tree)
             .env_clear()
             .env("PATH", path())
