@@ -54,6 +54,10 @@ fn write_map(out: &mut String, map: &Map<String, Value>, indent: Option<usize>, 
     });
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one bracket, one level, one way to write: a struct would be used once"
+)]
 fn write_all<T>(
     out: &mut String,
     (open, close): (char, char),

@@ -204,7 +204,13 @@ impl Lines {
         self.to.out.flush()
     }
 
-    fn result(&mut self, name: &str, at: &str, task: u32, host: &str, end: &End) -> io::Result<()> {
+    fn result(
+        &mut self,
+        name: &str,
+        at: &str,
+        task: u32,
+        (host, end): (&str, &End),
+    ) -> io::Result<()> {
         let result = self.record.result(task, end);
         let mut about =
             self.record.tasks.get(&task).map_or_else(|| json!({}), |task| task.about.clone());
@@ -241,10 +247,10 @@ impl Sink for Lines {
                     Status::Skipped => "v2_runner_item_on_skipped",
                     _ => "v2_runner_item_on_failed",
                 };
-                self.result(name, &at, *task, host, end)
+                self.result(name, &at, *task, (host, end))
             }
             Kind::Retry { task, host, end, .. } => {
-                self.result("v2_runner_retry", &at, *task, host, end)
+                self.result("v2_runner_retry", &at, *task, (host, end))
             }
             Kind::HostDone { task, host, end, .. } => {
                 let name = match end.status {
@@ -253,7 +259,7 @@ impl Sink for Lines {
                     Status::Failed => "v2_runner_on_failed",
                     Status::Unreachable => "v2_runner_on_unreachable",
                 };
-                self.result(name, &at, *task, host, end)
+                self.result(name, &at, *task, (host, end))
             }
             Kind::RunFinished { stats: counts, custom, .. } => {
                 let (custom, global) = customs(custom);

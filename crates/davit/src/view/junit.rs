@@ -259,6 +259,7 @@ mod tests {
     use crate::view::fixture;
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "the snapshot is long")]
     fn a_playbook_is_a_file_of_test_cases() {
         let folder = tempfile::tempdir().unwrap();
         let settings = JunitSettings {

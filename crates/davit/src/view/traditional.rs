@@ -78,12 +78,10 @@ impl Traditional {
             Kind::Retry { task, host, left, end } => self.retry(*task, host, *left, end),
             Kind::HostDone { task, host, end, .. } => self.done(*task, host, end),
             Kind::Included { file, hosts, item, .. } => self.included(file, hosts, item.as_deref()),
-            Kind::Notified { host, handler } => {
-                if self.settings.verbosity >= SHOW_PATHS {
-                    let code = self.settings.palette.verbose.clone();
-                    let text = format!("NOTIFIED HANDLER {handler} for {host}");
-                    self.screen.line(To::Out, &text, Some(&code));
-                }
+            Kind::Notified { host, handler } if self.settings.verbosity >= SHOW_PATHS => {
+                let code = self.settings.palette.verbose.clone();
+                let text = format!("NOTIFIED HANDLER {handler} for {host}");
+                self.screen.line(To::Out, &text, Some(&code));
             }
             Kind::Async { host, job, seen, .. } => self.looked_after(host, job, *seen),
             Kind::Message { level, text, origin, help } => {
@@ -306,25 +304,27 @@ impl Traditional {
                         let path = self.tasks.get(&task).map(|task| task.path.clone());
                         self.task_path(&path.unwrap_or_default());
                     }
-                    let code = self.settings.palette.error.clone();
-                    self.fatal("FAILED", &to, &action, end, &code);
+                    self.fatal(&to, &action, end);
                 }
                 self.ignoring(end);
             }
             Status::Unreachable => {
                 self.task_banner(task);
                 self.problem(end);
-                let code = self.settings.palette.unreachable.clone();
-                self.fatal("UNREACHABLE", &to, &action, end, &code);
+                self.fatal(&to, &action, end);
                 self.ignoring(end);
             }
         }
     }
 
-    fn fatal(&mut self, word: &str, to: &str, action: &str, end: &End, code: &str) {
+    fn fatal(&mut self, to: &str, action: &str, end: &End) {
+        let (word, code) = match end.status {
+            Status::Unreachable => ("UNREACHABLE", self.settings.palette.unreachable.clone()),
+            _ => ("FAILED", self.settings.palette.error.clone()),
+        };
         let text = result::text(end, action, &self.settings);
         let to_where = self.failures();
-        self.screen.line(to_where, &format!("fatal: [{to}]: {word}! => {text}"), Some(code));
+        self.screen.line(to_where, &format!("fatal: [{to}]: {word}! => {text}"), Some(&code));
     }
 
     fn ignoring(&mut self, end: &End) {
@@ -595,6 +595,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "the snapshot is long")]
     fn colours_and_markers() {
         let settings = Settings {
             colour: true,
@@ -706,6 +707,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "the snapshot is long")]
     fn results_with_v_and_in_yaml() {
         let settings =
             Settings { verbosity: 2, result_format: Format::Yaml, ..Settings::default() };

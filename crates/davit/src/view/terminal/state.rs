@@ -122,7 +122,7 @@ impl State {
                 }
             }
             Kind::PlayStarted { name, hosts, path, .. } => {
-                self.play(name, hosts, path, event.at_ms)
+                self.play(name, hosts, path, event.at_ms);
             }
             Kind::NoHostsMatched => self.state("skipped", "no hosts match", ""),
             Kind::NoHostsRemaining => {
