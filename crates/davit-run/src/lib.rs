@@ -1,1 +1,50 @@
-//! The engine: plays, blocks, loops, handlers, strategies.
+//! The engine: plays, blocks, loops, handlers, strategies. It emits events and prints nothing.
+//!
+//! ```text
+//! run ─▶ play ─▶ Compiler ─▶ Block ─▶ Batch (one mind) ─▶ Job (one host) ─▶ Connection ─▶ module
+//!                                        ▲                    │
+//!                                        └─────── Done ◀──────┘
+//! ```
+//!
+//! **Invariant:** the engine knows no concrete module; [`Tables`] are handed in.
+//!
+//! **Invariant:** jobs change nothing but their host. What they return is taken in by the batch,
+//! one host after another, so variables, handlers and counts need no order among hosts.
+
+mod action;
+mod actions;
+mod args;
+mod compile;
+mod connection;
+mod context;
+mod cursor;
+mod error;
+mod execute;
+mod failure;
+mod files;
+mod handlers;
+mod include;
+mod keyword;
+mod loops;
+mod meta;
+mod prompts;
+mod resume;
+mod roles;
+mod run;
+mod scope;
+mod settings;
+mod settle;
+mod state;
+mod strategy;
+mod tags;
+mod tree;
+mod world;
+
+pub use crate::action::{Action, Line, Outcome, Running, Tables, full_name};
+pub use crate::connection::{Calling, Connection, Connections};
+pub use crate::context::TaskContext;
+pub use crate::error::Error;
+pub use crate::keyword::to_flag;
+pub use crate::run::{Start, Summary, run};
+pub use crate::settings::{Gathering, Settings};
+pub use crate::world::{Parts, Prompt, World};

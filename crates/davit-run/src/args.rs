@@ -1,0 +1,139 @@
+//! A task's arguments: defaults for its module, free form, templates, `omit`.
+
+use davit_module::ArgError;
+use davit_playbook as written;
+use davit_value::{Map, Value};
+
+use crate::action::{Action, Outcome, full_name};
+use crate::context::TaskContext;
+use crate::execute::{Job, clean};
+use crate::failure::{cause, task_failed, template_cause};
+use crate::scope::is_omit;
+use crate::tree::Work;
+
+/// The arguments as the action is to see them.
+pub(crate) fn finalize(job: &Job, context: &TaskContext) -> Result<Map, Outcome> {
+    let written = written_args(job, context)?;
+    if matches!(&job.task.work, Work::Action(action) if action.raw) {
+        return Ok(written);
+    }
+    let mut args = Map::new();
+    for (key, value) in &written {
+        if !value.is_live() {
+            args.insert(key.clone(), value.clone());
+            continue;
+        }
+        match context.env().resolve(value) {
+            Ok(value) => {
+                args.insert(key.clone(), value);
+            }
+            Err(error) => return Err(unfinished(job, &key.to_text(), value, &error)),
+        }
+    }
+    Ok(clean(args))
+}
+
+fn unfinished(job: &Job, key: &str, value: &Value, error: &davit_template::Error) -> Outcome {
+    let task = &job.task;
+    let lead = format!("Error while resolving value for '{key}': ");
+    task_failed(
+        task.origin(),
+        vec![
+            cause(
+                format!("Finalization of task args for '{}' failed", task.full_name),
+                Some(&task.written.action_origin),
+            ),
+            template_cause(&lead, error, value.origin().or(Some(&task.written.action_origin))),
+        ],
+    )
+}
+
+/// Defaults for the module, then what the task says; not rendered.
+fn written_args(job: &Job, context: &TaskContext) -> Result<Map, Outcome> {
+    let mut args = module_defaults(job, context)?;
+    let task = &job.task.written;
+    if let Some(text) = &task.raw_params {
+        let name = match &job.task.work {
+            Work::Module(entry) => entry.free_form,
+            Work::Action(action) => action.free_form,
+            _ => None,
+        };
+        args.insert(name.unwrap_or("_raw_params"), Value::Str(text.clone()));
+    }
+    if let Some(value) = task.args.get("_variable_params") {
+        args.extend(&variable_args(job, context, value)?);
+    }
+    for (key, value) in task.args.iter().filter(|(key, _)| key.as_str() != Some("_variable_params")) {
+        args.insert(key.clone(), value.clone());
+    }
+    Ok(args)
+}
+
+/// `module: "{{ dictionary }}"`: all arguments from one expression.
+fn variable_args(job: &Job, context: &TaskContext, value: &Value) -> Result<Map, Outcome> {
+    match context.env().resolve(value) {
+        Ok(Value::Map(map)) => Ok((*map).clone()),
+        Ok(other) if is_omit(&other) => Ok(Map::new()),
+        Ok(other) => {
+            // A text from a template is a free form.
+            let text = davit_value::Str::new(other.to_str());
+            match written::free_form(&job.task.full_name, &text) {
+                Ok(parts) if other.as_str().is_some() && parts.raw.is_none() => Ok(parts.args),
+                _ => Err(task_failed(
+                    job.task.origin(),
+                    vec![cause(
+                        format!("The value of the task arguments must be a dictionary, not '{}'", other.type_name()),
+                        Some(&job.task.written.action_origin),
+                    )],
+                )),
+            }
+        }
+        Err(error) => Err(unfinished(job, "_variable_params", value, &error)),
+    }
+}
+
+fn module_defaults(job: &Job, context: &TaskContext) -> Result<Map, Outcome> {
+    let mut found = Map::new();
+    for (value, origin) in job.task.keywords("module_defaults") {
+        let list = match value {
+            Value::List(list) => list.to_vec(),
+            other => vec![other.clone()],
+        };
+        for defaults in list {
+            let rendered = context.env().resolve(&defaults).map_err(|error| {
+                let lead = "Error processing keyword 'module_defaults': ";
+                task_failed(job.task.origin(), vec![template_cause(lead, &error, Some(origin))])
+            })?;
+            let Some(map) = rendered.as_map() else { continue };
+            for (key, value) in map {
+                let Some(name) = key.as_str() else { continue };
+                if full_name(name) == *job.task.full_name {
+                    if let Some(more) = value.as_map() {
+                        found.extend(more);
+                    }
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Checks the arguments of an action against its spec.
+pub(crate) fn check(action: &'static Action, args: Map) -> Result<Map, Outcome> {
+    let reply = TaskContext::reply_of(&args);
+    let spec = action.spec();
+    match spec.check(&reply) {
+        Ok(checked) => {
+            let mut result = Map::new();
+            for (key, value) in &checked {
+                // A value that the check left alone keeps what JSON cannot say.
+                let kept = args.get(key).filter(|it| it.to_json() == *value).cloned();
+                result.insert(key.as_str(), kept.unwrap_or_else(|| Value::from_json(value)));
+            }
+            Ok(result)
+        }
+        Err(errors) => Err(Outcome::failed(
+            errors.first().map(ArgError::to_string).unwrap_or_default(),
+        )),
+    }
+}

@@ -1,0 +1,180 @@
+//! What an action sees of the run: its task, its host, its variables, and modules to call.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use davit_event::Reply;
+use davit_module::{Attachment, Call, Cancel};
+use davit_template::{Env, Outside};
+use davit_value::{Map, Origin, Value};
+
+use crate::action::Outcome;
+use crate::connection::Connection;
+use crate::scope::TaskScope;
+use crate::tree::Task;
+use crate::world::{Play, World};
+
+/// One task on one host, in one round of its loop.
+pub struct TaskContext {
+    pub(crate) world: Arc<World>,
+    pub(crate) play: Arc<Play>,
+    pub(crate) host: Arc<str>,
+    pub(crate) task: Arc<Task>,
+    pub(crate) scope: TaskScope,
+    pub(crate) outside: Outside,
+    pub(crate) connection: Result<Arc<dyn Connection>, String>,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) cancel: Cancel,
+    /// Predict, and change nothing.
+    pub check: bool,
+    /// Say what changes in files.
+    pub diff: bool,
+    /// The result is not to be shown.
+    pub no_log: bool,
+}
+
+impl std::fmt::Debug for TaskContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskContext").field("host", &self.host).finish_non_exhaustive()
+    }
+}
+
+impl TaskContext {
+    /// Renders with the task's variables.
+    #[must_use]
+    pub fn env(&self) -> Env<'_> {
+        Env::new(&self.world.engine, &self.scope, &self.outside)
+    }
+
+    /// The host that the task is for.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// What the run shares.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Where the task was written.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        self.task.origin()
+    }
+
+    /// `playbook_dir`.
+    #[must_use]
+    pub fn playbook_folder(&self) -> &Path {
+        &self.play.folder
+    }
+
+    /// The folder of the task's role, where it has one.
+    #[must_use]
+    pub fn role_folder(&self) -> Option<&Path> {
+        self.task.role().map(|role| role.path.as_path())
+    }
+
+    /// The file of this machine that `name` means: searched as `folder/name` and as `name` in the
+    /// role, beside the task's file, and beside the playbook.
+    ///
+    /// # Errors
+    /// A failure that lists where it was searched.
+    pub fn find_file(&self, folder: &str, name: &str) -> Result<PathBuf, Outcome> {
+        let tried = self.candidates(folder, name);
+        match tried.iter().find(|path| path.exists()) {
+            Some(path) => Ok(path.clone()),
+            None => {
+                let tried: Vec<String> =
+                    tried.iter().map(|it| format!("\n\t{}", it.display())).collect();
+                Err(Outcome::failed(format!(
+                    "Could not find or access '{name}'\nSearched in:{} on the Ansible Controller.\nIf you are using a module and expect the file to exist on the remote, see the remote_src option",
+                    tried.concat()
+                )))
+            }
+        }
+    }
+
+    /// Where [`find_file`](Self::find_file) looks, in order.
+    #[must_use]
+    pub fn candidates(&self, folder: &str, name: &str) -> Vec<PathBuf> {
+        let home = self.world.settings.environment.get("HOME").map(String::as_str);
+        let name = match (name.strip_prefix("~/"), home) {
+            (Some(rest), Some(home)) => format!("{home}/{rest}"),
+            _ => name.to_owned(),
+        };
+        if Path::new(&name).is_absolute() {
+            return vec![PathBuf::from(name)];
+        }
+        let mut tried: Vec<PathBuf> = Vec::new();
+        for base in self.scope.search_path() {
+            // A task file in a role's `tasks` folder sees the role, not that folder first.
+            let below = base.join(folder).join(&name);
+            let plain = base.join(&name);
+            for path in [below, plain] {
+                if !tried.contains(&path) {
+                    tried.push(path);
+                }
+            }
+        }
+        tried
+    }
+
+    /// Calls a module on the task's host.
+    pub async fn call_module(
+        &self,
+        name: &str,
+        args: Reply,
+        attachments: BTreeMap<String, Attachment>,
+    ) -> Outcome {
+        let Some(entry) = self.world.tables.module(name) else {
+            return Outcome::failed(format!("there is no module {name}"));
+        };
+        let connection = match &self.connection {
+            Ok(connection) => Arc::clone(connection),
+            Err(why) => {
+                let mut outcome = Outcome::changed(false).with("msg", why.as_str()).with("unreachable", true);
+                outcome.unreachable = true;
+                return outcome;
+            }
+        };
+        let call = Call {
+            name: self.task.written.action.to_string(),
+            args,
+            check: self.check,
+            diff: self.diff,
+            environment: self.environment.clone(),
+            attachments,
+            no_log: self.no_log,
+            verbosity: self.world.settings.verbosity,
+            cancel: self.cancel.clone(),
+            tmp: self.world.settings.tmp.clone(),
+            folder: self.world.settings.folder.clone(),
+            umask: None,
+        };
+        match connection.call(entry, self.world.tables.spec(entry), call).await {
+            Ok(reply) => Outcome::of(&reply),
+            Err(why) => {
+                let mut outcome = Outcome::changed(false).with("msg", why).with("unreachable", true);
+                outcome.unreachable = true;
+                outcome
+            }
+        }
+    }
+
+    /// The arguments of a task as a module takes them.
+    #[must_use]
+    pub fn reply_of(args: &Map) -> Reply {
+        args.iter().map(|(key, value)| (key.to_text(), value.to_json())).collect()
+    }
+
+    /// A variable of the task, rendered.
+    ///
+    /// # Errors
+    /// A failure, where its template fails.
+    pub fn variable(&self, name: &str) -> Result<Option<Value>, Outcome> {
+        self.scope.value(name).map_err(|error| Outcome::failed(error.to_string()))
+    }
+}

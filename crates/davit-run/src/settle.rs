@@ -1,0 +1,321 @@
+//! Taking in what came of a task on a host: variables, facts, hosts, handlers, counts, failure.
+
+use std::sync::{Arc, PoisonError};
+
+use davit_event::{Counts, End, Kind, Level, Show, Status};
+use davit_value::{Key, Map, Value};
+
+use crate::action::{Outcome, flag};
+use crate::cursor::Failed;
+use crate::error::Error;
+use crate::execute::{Done, Part, reply_to_show};
+use crate::keyword::Keyword;
+use crate::scope::TaskScope;
+use crate::state::write;
+use crate::strategy::Batch;
+use crate::tree::{Task, Work};
+
+impl Batch {
+    /// Takes in one result. `number` is the task's in the event stream; without one nothing is
+    /// shown: the result is from the journal.
+    pub(crate) fn settle(
+        &mut self,
+        task: &Arc<Task>,
+        number: Option<u32>,
+        host: &Arc<str>,
+        mut done: Done,
+        once: bool,
+        includes: &mut Vec<(Arc<str>, Done)>,
+    ) -> Result<(), Error> {
+        if let Some(role) = task.role() {
+            role.progress.begin(host);
+        }
+        self.tell_warnings(task, &mut done);
+        let status = done.status();
+        let everyone = if once { self.living() } else { vec![Arc::clone(host)] };
+        self.register(task, &everyone, &done);
+        if status != Status::Unreachable {
+            self.take_facts(task, &everyone, &done)?;
+            self.take_hosts(host, &done)?;
+            self.take_stats(host, &done);
+        }
+        let is_include = matches!(task.work, Work::IncludeTasks | Work::IncludeRole);
+        let ignored = match status {
+            Status::Failed => done.ignore_errors,
+            Status::Unreachable => done.ignore_unreachable,
+            _ => false,
+        };
+        let fell = match status {
+            Status::Failed if !ignored => Some(self.fail_with(task, host, &done)),
+            Status::Unreachable if !ignored => {
+                write(&self.play.hosts).unreachable.insert(Arc::clone(host));
+                write(&self.world.lost).unreachable.insert(Arc::clone(host));
+                Some(Failed::Fatal)
+            }
+            _ => None,
+        };
+        let rescued = fell == Some(Failed::Rescued);
+        let quiet = is_include && matches!(status, Status::Ok | Status::Changed);
+        if let Some(number) = number {
+            if !quiet {
+                self.count(host, status, &done, ignored, rescued);
+                let end = End {
+                    status,
+                    reply: reply_to_show(&done.outcome.result, done.no_log),
+                    ignored,
+                    rescued,
+                    delegated_to: done.delegated.as_ref().map(ToString::to_string),
+                    item: None,
+                    no_log: done.no_log,
+                    show: show(task, &done.outcome.result),
+                    causes: if done.no_log { Vec::new() } else { done.outcome.causes.clone() },
+                };
+                let ms = u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX);
+                self.world.emit(Kind::HostDone { task: number, host: host.to_string(), end, ms });
+            }
+        } else if !quiet {
+            self.count(host, status, &done, ignored, rescued);
+        }
+        if fell.is_none() || ignored {
+            self.notify(task, &everyone, &done)?;
+        }
+        if is_include && matches!(status, Status::Ok | Status::Changed) {
+            self.count(host, Status::Ok, &done, false, false);
+            includes.push((Arc::clone(host), done));
+        }
+        Ok(())
+    }
+
+    fn count(&self, host: &Arc<str>, status: Status, done: &Done, ignored: bool, rescued: bool) {
+        let changed = u32::from(flag(&done.outcome.result, "changed"));
+        self.world.count(host, |counts: &mut Counts| match status {
+            Status::Ok | Status::Changed => {
+                counts.ok += 1;
+                counts.changed += u32::from(status == Status::Changed);
+            }
+            Status::Skipped => counts.skipped += 1,
+            Status::Failed if ignored => {
+                counts.ok += 1;
+                counts.ignored += 1;
+                counts.changed += changed;
+            }
+            Status::Failed if rescued => counts.rescued += 1,
+            Status::Failed => counts.failed += 1,
+            Status::Unreachable if ignored => {
+                counts.skipped += 1;
+                counts.ignored += 1;
+            }
+            Status::Unreachable => counts.unreachable += 1,
+        });
+    }
+
+    fn fail_with(&mut self, task: &Arc<Task>, host: &Arc<str>, done: &Done) -> Failed {
+        let fell = self.fail(host);
+        let state = self.world.host(host);
+        state.set_one("ansible_failed_task", describe(task));
+        state.set_one("ansible_failed_result", done.outcome.result.clone().into());
+        if self.cursors.get(host).is_some_and(crate::cursor::Cursor::is_failed) {
+            write(&self.play.hosts).failed.insert(Arc::clone(host));
+        }
+        fell
+    }
+
+    fn register(&self, task: &Arc<Task>, hosts: &[Arc<str>], done: &Done) {
+        let Some((Value::Str(name), _)) = task.own("register") else { return };
+        let mut result = done.outcome.result.clone();
+        if done.outcome.unreachable {
+            result.insert("unreachable", true.into());
+        }
+        let value = Value::from(result);
+        for host in hosts {
+            self.world.host(host).set_one(name.as_str(), value.clone());
+        }
+    }
+
+    fn take_facts(&self, task: &Arc<Task>, hosts: &[Arc<str>], done: &Done) -> Result<(), Error> {
+        for part in &done.parts {
+            let Some(Value::Map(facts)) = part.result.get("ansible_facts") else { continue };
+            let delegate = match &part.delegated {
+                Some(target) if self.delegates_facts(task, hosts)? => Some(Arc::clone(target)),
+                _ => None,
+            };
+            let targets = delegate.map_or_else(|| hosts.to_vec(), |target| vec![target]);
+            for host in &targets {
+                let state = self.world.host(host);
+                match &*task.full_name {
+                    "ansible.builtin.include_vars" => state.add_included(facts),
+                    "ansible.builtin.set_fact" => {
+                        state.add_set(facts);
+                        if flag(&part.result, "_ansible_facts_cacheable") {
+                            state.add_facts(facts);
+                        }
+                    }
+                    _ => state.add_facts(facts),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn delegates_facts(&self, task: &Arc<Task>, hosts: &[Arc<str>]) -> Result<bool, Error> {
+        if task.keyword("delegate_facts").is_none() {
+            return Ok(false);
+        }
+        let scope = TaskScope::new(&self.world, Some(&self.play), hosts.first(), Some(task));
+        let outside = scope.outside();
+        let keywords = Keyword { task, scope: &scope, outside: &outside };
+        match keywords.flag("delegate_facts") {
+            Ok(flag) => Ok(flag.unwrap_or(false)),
+            Err(outcome) => Err(Error::at(
+                outcome.result.get("msg").map(Value::to_str).unwrap_or_default(),
+                task.origin(),
+            )),
+        }
+    }
+
+    /// `add_host` and `group_by`.
+    fn take_hosts(&self, host: &Arc<str>, done: &Done) -> Result<(), Error> {
+        for part in &done.parts {
+            if let Some(Value::Map(new)) = part.result.get("add_host") {
+                let name = new.get("host_name").map(Value::to_str).unwrap_or_default();
+                let groups: Vec<String> = strings(new.get("groups"));
+                let vars = match new.get("host_vars") {
+                    Some(Value::Map(vars)) => (**vars).clone(),
+                    _ => Map::new(),
+                };
+                let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+                write(&self.world.inventory).add_host(&name, &groups, &vars)?;
+            }
+            if let Some(group) = part.result.get("add_group") {
+                let parents = strings(part.result.get("parent_groups"));
+                let parents: Vec<&str> = parents.iter().map(String::as_str).collect();
+                write(&self.world.inventory).group_by(host, &group.to_str(), &parents)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// `set_stats`.
+    fn take_stats(&self, host: &Arc<str>, done: &Done) {
+        for part in &done.parts {
+            let Some(Value::Map(said)) = part.result.get("ansible_stats") else { continue };
+            let Some(Value::Map(data)) = said.get("data") else { continue };
+            let of = if flag(said, "per_host") { host.to_string() } else { "_run".to_owned() };
+            let aggregate = said.get("aggregate").is_none_or(|it| it.truthy().unwrap_or(true));
+            let mut stats = self.world.stats.lock().unwrap_or_else(PoisonError::into_inner);
+            let kept = stats.custom.entry(of).or_default();
+            for (key, value) in data.iter() {
+                let sum = match kept.get_key(key) {
+                    Some(old) if aggregate => add_up(old, value),
+                    _ => value.clone(),
+                };
+                kept.insert(key.clone(), sum);
+            }
+        }
+    }
+
+    fn notify(&mut self, task: &Arc<Task>, hosts: &[Arc<str>], done: &Done) -> Result<(), Error> {
+        for part in &done.parts {
+            for name in &part.notify {
+                for host in hosts {
+                    crate::handlers::notify(&self.world, &self.play, host, name)
+                        .map_err(|text| Error::at(text, task.origin()))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `warnings` and `deprecations` of a result are told once and not kept.
+    fn tell_warnings(&self, task: &Arc<Task>, done: &mut Done) {
+        fn tell(batch: &Batch, task: &Arc<Task>, result: &mut Map) {
+            if let Some(Value::List(list)) = result.get("warnings").cloned() {
+                for text in list.iter() {
+                    let at = Some(task.origin().to_string());
+                    batch.world.message(Level::Warning, &text.to_str(), at, None);
+                }
+            }
+            if let Some(Value::List(list)) = result.get("deprecations").cloned() {
+                for item in list.iter() {
+                    let text = item.get("msg").map_or_else(|| item.to_str(), Value::to_str);
+                    let at = Some(task.origin().to_string());
+                    batch.world.message(Level::Deprecated, &text, at, None);
+                }
+            }
+        }
+        if done.no_log {
+            return;
+        }
+        let mut outcome = std::mem::take(&mut done.outcome);
+        tell(self, task, &mut outcome.result);
+        for part in done.is_loop.then_some(&mut done.parts).into_iter().flatten() {
+            tell(self, task, &mut part.result);
+        }
+        done.outcome = outcome;
+    }
+}
+
+fn strings(value: Option<&Value>) -> Vec<String> {
+    match value {
+        Some(Value::List(list)) => list.iter().map(Value::to_str).collect(),
+        Some(Value::Null) | None => Vec::new(),
+        Some(other) => vec![other.to_str()],
+    }
+}
+
+/// How two values of a statistic are one.
+fn add_up(old: &Value, new: &Value) -> Value {
+    match (old, new) {
+        (Value::Int(a), Value::Int(b)) => Value::Int(a.saturating_add(*b)),
+        (Value::Str(a), Value::Str(b)) => format!("{a}{b}").into(),
+        (Value::List(a), Value::List(b)) => {
+            Value::list(a.iter().chain(b.iter()).cloned().collect())
+        }
+        (Value::Map(a), Value::Map(b)) => {
+            let mut both = (**a).clone();
+            both.extend(b);
+            both.into()
+        }
+        (a, b) => match (a.as_number(), b.as_number()) {
+            (Some(a), Some(b)) => Value::Float(a + b),
+            _ => new.clone(),
+        },
+    }
+}
+
+/// `ansible_failed_task`: the task as data.
+fn describe(task: &Task) -> Value {
+    let mut about = Map::new();
+    let name = task.name().map_or_else(String::new, Value::to_str);
+    about.insert("name", name.into());
+    about.insert("action", task.written.action.as_str().into());
+    about.insert("_resolved_action", (&*task.full_name).into());
+    let mut args = Map::new();
+    for (key, value) in &task.written.args {
+        args.insert(key.clone(), value.clone());
+    }
+    if let Some(text) = &task.written.raw_params {
+        args.insert(Key::from("_raw_params"), Value::Str(text.clone()));
+    }
+    about.insert("args", args.into());
+    for (name, keyword) in task.written.keywords.iter() {
+        about.insert(name, keyword.value.clone());
+    }
+    about.into()
+}
+
+/// How readily a result is shown.
+pub(crate) fn show(task: &Task, result: &Map) -> Show {
+    if flag(result, "_ansible_verbose_always") {
+        Show::Always
+    } else if matches!(&*task.full_name, "ansible.builtin.setup" | "ansible.builtin.gather_facts") {
+        Show::Seldom
+    } else {
+        Show::Verbose
+    }
+}
+
+/// The parts of a result that is one.
+pub(crate) fn single(outcome: &Outcome) -> Vec<Part> {
+    vec![Part { result: outcome.result.clone(), ..Part::default() }]
+}

@@ -1,0 +1,504 @@
+//! One batch of hosts through the blocks of a play: in lock step, or each host for itself.
+//!
+//! This is the one mind of a run: results are taken in here, one host after another, and nothing
+//! else changes variables, cursors or counts.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use davit_event::Kind;
+use davit_template::Env;
+use davit_value::Value;
+use tokio::task::JoinSet;
+
+use crate::cursor::{Cursor, Failed, Place};
+use crate::error::Error;
+use crate::execute::{Done, Job};
+use crate::keyword::Keyword;
+use crate::roles::is_done;
+use crate::scope::TaskScope;
+use crate::state::{read, write};
+use crate::tree::{Block, Meta, Task, Work};
+use crate::world::{Play, World};
+
+/// How a batch ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Every host went through, or fell out on its own.
+    Done,
+    /// Too many hosts failed, or one where any is fatal: the playbook ends.
+    Broken,
+    /// `meta: end_play`.
+    EndPlay,
+    /// `meta: end_batch`.
+    EndBatch,
+    /// The user stopped it.
+    Interrupted,
+}
+
+/// A batch of hosts in a play.
+pub(crate) struct Batch {
+    pub(crate) world: Arc<World>,
+    pub(crate) play: Arc<Play>,
+    pub(crate) hosts: Vec<Arc<str>>,
+    pub(crate) cursors: HashMap<Arc<str>, Cursor>,
+    pub(crate) max_fail_percentage: Option<f64>,
+    pub(crate) force_handlers: bool,
+    pub(crate) ending: Option<Ending>,
+    /// Counts up, so that a task that runs again has another place in the journal.
+    pub(crate) flushes: u32,
+}
+
+impl Batch {
+    pub(crate) fn new(
+        world: &Arc<World>,
+        play: &Arc<Play>,
+        root: &Arc<Block>,
+        hosts: Vec<Arc<str>>,
+    ) -> Self {
+        let cursors =
+            hosts.iter().map(|host| (Arc::clone(host), Cursor::new(Arc::clone(root)))).collect();
+        Self {
+            world: Arc::clone(world),
+            play: Arc::clone(play),
+            hosts,
+            cursors,
+            max_fail_percentage: None,
+            force_handlers: world.settings.force_handlers,
+            ending: None,
+            flushes: 0,
+        }
+    }
+
+    /// Hosts that are still in, in order.
+    pub(crate) fn living(&self) -> Vec<Arc<str>> {
+        let state = read(&self.play.hosts);
+        self.hosts
+            .iter()
+            .filter(|host| !state.failed.contains(*host) && !state.unreachable.contains(*host))
+            .cloned()
+            .collect()
+    }
+
+    /// Runs the batch by the strategy of that name.
+    pub(crate) async fn run(&mut self, strategy: &str) -> Result<Ending, Error> {
+        let short = strategy.rsplit('.').next().unwrap_or(strategy);
+        match short {
+            "linear" | "debug" => self.linear().await?,
+            "free" | "host_pinned" => self.free().await?,
+            other => return Err(Error::plain(format!("Invalid play strategy specified: {other}"))),
+        }
+        if self.world.is_stopping() {
+            return Ok(Ending::Interrupted);
+        }
+        Ok(self.ending.unwrap_or(Ending::Done))
+    }
+
+    async fn linear(&mut self) -> Result<(), Error> {
+        loop {
+            if self.ending.is_some() || self.world.is_stopping() {
+                return Ok(());
+            }
+            let Some((place, task, hosts)) = self.least() else { return Ok(()) };
+            self.step(&place, &task, hosts).await?;
+        }
+    }
+
+    /// The next task in the order of the play, and the hosts for which it is next.
+    fn least(&mut self) -> Option<(Place, Arc<Task>, Vec<Arc<str>>)> {
+        let mut least: Option<(Place, Arc<Task>, Vec<Arc<str>>)> = None;
+        let hosts = self.hosts.clone();
+        for host in hosts {
+            let Some((place, task)) = self.peek(&host) else { continue };
+            match &mut least {
+                Some((at, same, hosts)) if *at == place && Arc::ptr_eq(same, &task) => hosts.push(host),
+                Some((at, ..)) if *at <= place => {}
+                _ => least = Some((place, task, vec![host])),
+            }
+        }
+        least
+    }
+
+    /// The next task of one host; takes in that the host has fallen out.
+    fn peek(&mut self, host: &Arc<str>) -> Option<(Place, Arc<Task>)> {
+        {
+            let state = read(&self.play.hosts);
+            if state.unreachable.contains(host) || state.ended.contains(host) {
+                return None;
+            }
+        }
+        let cursor = self.cursors.get_mut(host)?;
+        let next = cursor.next();
+        if next.is_none() && cursor.is_failed() {
+            write(&self.play.hosts).failed.insert(Arc::clone(host));
+        }
+        next
+    }
+
+    /// Runs one task on the hosts that stand before it.
+    pub(crate) async fn step(
+        &mut self,
+        place: &Place,
+        task: &Arc<Task>,
+        mut hosts: Vec<Arc<str>>,
+    ) -> Result<(), Error> {
+        for host in &hosts {
+            if let Some(cursor) = self.cursors.get_mut(host) {
+                cursor.advance();
+            }
+        }
+        hosts.retain(|host| !is_done(task, host));
+        if hosts.is_empty() {
+            return Ok(());
+        }
+        match &task.work {
+            Work::Meta(Meta::RoleDone(role)) => {
+                for host in &hosts {
+                    role.progress.end(host);
+                }
+                Ok(())
+            }
+            Work::Meta(Meta::Flush) => self.flush(&hosts).await,
+            Work::Meta(Meta::Written) => self.meta(task, &hosts).await,
+            _ => self.run_task(place, task, hosts).await,
+        }
+    }
+
+    /// Runs a task on hosts and takes in what came of it.
+    pub(crate) async fn run_task(
+        &mut self,
+        place: &Place,
+        task: &Arc<Task>,
+        hosts: Vec<Arc<str>>,
+    ) -> Result<(), Error> {
+        let once = self.runs_once(task, &hosts)?;
+        let targets: Vec<Arc<str>> =
+            if once { hosts.iter().take(1).cloned().collect() } else { hosts.clone() };
+        let number = self.announce(place, task, &targets);
+        let throttle = self.throttle(task, &targets)?;
+        let mut results: Vec<(Arc<str>, Done)> = Vec::new();
+        let mut late: Vec<Arc<str>> = Vec::new();
+        for host in &targets {
+            match self.recorded(place, task, host) {
+                Some(done) => results.push((Arc::clone(host), done)),
+                None => late.push(Arc::clone(host)),
+            }
+        }
+        let mut includes: Vec<(Arc<str>, Done)> = Vec::new();
+        for (host, done) in results {
+            self.settle(task, None, &host, done, once, &mut includes)?;
+        }
+        if is_inline(task) {
+            for host in &late {
+                if self.world.is_stopping() {
+                    break;
+                }
+                let job = self.job(task, host, number);
+                let done = job.run().await;
+                self.settle(task, Some(number), host, done, once, &mut includes)?;
+            }
+        } else {
+            self.run_wide(task, &late, number, throttle, once, &mut includes).await?;
+        }
+        if !includes.is_empty() {
+            // Hosts in the order of the play, whichever was done first.
+            let order: HashMap<&Arc<str>, usize> =
+                targets.iter().enumerate().map(|(at, host)| (host, at)).collect();
+            includes.sort_by_key(|(host, _)| order.get(host).copied());
+            self.include(task, includes, once.then_some(hosts.as_slice()))?;
+        }
+        self.after_task(task, &targets)
+    }
+
+    /// Runs a task on many hosts at the same time, results taken in as they come.
+    async fn run_wide(
+        &mut self,
+        task: &Arc<Task>,
+        hosts: &[Arc<str>],
+        number: u32,
+        width: usize,
+        once: bool,
+        includes: &mut Vec<(Arc<str>, Done)>,
+    ) -> Result<(), Error> {
+        let mut waiting = hosts.iter();
+        let mut running: JoinSet<(Arc<str>, Done)> = JoinSet::new();
+        loop {
+            while running.len() < width && !self.world.is_stopping() {
+                let Some(host) = waiting.next() else { break };
+                let job = self.job(task, host, number);
+                self.world.emit(Kind::HostStarted { task: number, host: host.to_string() });
+                running.spawn(async move { (Arc::clone(&job.host), job.run().await) });
+            }
+            match running.join_next().await {
+                Some(Ok((host, done))) => {
+                    self.settle(task, Some(number), &host, done, once, includes)?;
+                }
+                Some(Err(error)) => {
+                    return Err(Error::plain(format!("a task broke off: {error}")));
+                }
+                None => return Ok(()),
+            }
+        }
+    }
+
+    pub(crate) fn job(&self, task: &Arc<Task>, host: &Arc<str>, number: u32) -> Job {
+        Job {
+            world: Arc::clone(&self.world),
+            play: Arc::clone(&self.play),
+            host: Arc::clone(host),
+            task: Arc::clone(task),
+            number,
+        }
+    }
+
+    fn runs_once(&self, task: &Arc<Task>, hosts: &[Arc<str>]) -> Result<bool, Error> {
+        if matches!(&task.work, Work::Action(action) if action.name == "ansible.builtin.add_host") {
+            return Ok(true);
+        }
+        let Some((value, _)) = task.keyword("run_once") else { return Ok(false) };
+        if !value.is_live() {
+            return Ok(crate::keyword::to_flag(value).unwrap_or(false));
+        }
+        self.with_keywords(task, hosts.first(), |keywords| keywords.flag("run_once"))
+            .map(|it| it.unwrap_or(false))
+    }
+
+    fn throttle(&self, task: &Arc<Task>, hosts: &[Arc<str>]) -> Result<usize, Error> {
+        let forks = self.world.settings.forks.max(1);
+        if task.keyword("throttle").is_none() {
+            return Ok(forks);
+        }
+        let number = self.with_keywords(task, hosts.first(), |keywords| keywords.number("throttle"))?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded")]
+        Ok(match number {
+            Some(number) if number >= 1.0 => forks.min(number.min(1e6) as usize),
+            _ => forks,
+        })
+    }
+
+    /// Reads keywords as the first host sees them.
+    fn with_keywords<T>(
+        &self,
+        task: &Arc<Task>,
+        host: Option<&Arc<str>>,
+        read: impl FnOnce(&Keyword<'_>) -> Result<T, crate::action::Outcome>,
+    ) -> Result<T, Error> {
+        let scope = TaskScope::new(&self.world, Some(&self.play), host, Some(task));
+        let outside = scope.outside();
+        read(&Keyword { task, scope: &scope, outside: &outside }).map_err(|outcome| {
+            let text = outcome.result.get("msg").map(Value::to_str).unwrap_or_default();
+            Error::at(text, task.origin())
+        })
+    }
+
+    /// The event of a task's start; its number.
+    pub(crate) fn announce(&self, place: &Place, task: &Arc<Task>, hosts: &[Arc<str>]) -> u32 {
+        let number = self.world.next_task();
+        let silent = hosts.iter().all(|host| self.recorded(place, task, host).is_some());
+        if silent && !hosts.is_empty() {
+            return number;
+        }
+        let scope = TaskScope::new(&self.world, Some(&self.play), hosts.first(), Some(task));
+        let outside = scope.outside();
+        let env = Env::new(&self.world.engine, &scope, &outside);
+        let name = match task.name() {
+            // A name that cannot be rendered is shown as it is written.
+            Some(name) => env.resolve(name).map_or_else(|_| name.to_str(), |it| it.to_str()),
+            None => String::new(),
+        };
+        let name = if name.is_empty() { task.written.action.to_string() } else { name };
+        let name = match task.role() {
+            Some(role) => format!("{} : {name}", role.name),
+            None => name,
+        };
+        let keywords = Keyword { task, scope: &scope, outside: &outside };
+        let check = keywords.flag("check_mode").ok().flatten().unwrap_or(self.world.settings.check);
+        let diff = keywords.flag("diff").ok().flatten().unwrap_or(self.world.settings.diff);
+        let hidden = keywords.flag("no_log").ok().flatten().unwrap_or(self.world.settings.no_log);
+        let args = if self.world.settings.show_args && !hidden { show_args(task) } else { String::new() };
+        self.world.emit(Kind::TaskStarted {
+            task: number,
+            name,
+            action: task.written.action.to_string(),
+            path: task.origin().to_string(),
+            handler: task.handler,
+            check,
+            diff,
+            args,
+        });
+        self.world.emit(Kind::Journal {
+            entry: crate::resume::entry(number, self.play.index, self.flushes, place),
+        });
+        number
+    }
+
+    /// What a task that broke off left in the journal.
+    fn recorded(&self, place: &Place, task: &Arc<Task>, host: &Arc<str>) -> Option<Done> {
+        if self.world.replay.is_empty() {
+            return None;
+        }
+        let key = crate::resume::key(self.play.index, self.flushes, place);
+        self.world.replay.find(&key, host, task)
+    }
+
+    /// What the failures of a task mean for the other hosts.
+    pub(crate) fn after_task(&mut self, task: &Arc<Task>, hosts: &[Arc<str>]) -> Result<(), Error> {
+        let failed: Vec<&Arc<str>> = {
+            let state = read(&self.play.hosts);
+            hosts
+                .iter()
+                .filter(|host| {
+                    state.unreachable.contains(*host)
+                        || self.cursors.get(*host).is_some_and(|it| it.is_failed() || it.has_failed_now())
+                })
+                .collect()
+        };
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let fatal = match task.keyword("any_errors_fatal") {
+            Some(_) => self
+                .with_keywords(task, hosts.first(), |keywords| keywords.flag("any_errors_fatal"))?
+                .unwrap_or(false),
+            None => self.world.settings.any_errors_fatal,
+        };
+        if fatal {
+            let living = self.living();
+            for host in &living {
+                let Some(cursor) = self.cursors.get_mut(host) else { continue };
+                if !cursor.is_failed() && !cursor.has_failed_now() {
+                    cursor.fail();
+                }
+            }
+            for cursor in self.cursors.values_mut() {
+                cursor.clear_failed_now();
+            }
+            self.take_in_failed();
+            if self.cursors.values().all(Cursor::is_out) {
+                self.ending = Some(Ending::Broken);
+            }
+            return Ok(());
+        }
+        for cursor in self.cursors.values_mut() {
+            cursor.clear_failed_now();
+        }
+        self.take_in_failed();
+        if let Some(most) = self.max_fail_percentage {
+            let state = read(&self.play.hosts);
+            let lost = self
+                .hosts
+                .iter()
+                .filter(|it| state.failed.contains(*it) || state.unreachable.contains(*it))
+                .count();
+            #[expect(clippy::cast_precision_loss, reason = "counts of hosts")]
+            let share = lost as f64 * 100.0 / self.hosts.len().max(1) as f64;
+            drop(state);
+            if share > most {
+                for host in self.living() {
+                    if let Some(cursor) = self.cursors.get_mut(&host) {
+                        cursor.end();
+                    }
+                    write(&self.play.hosts).failed.insert(host);
+                }
+                self.ending = Some(Ending::Broken);
+            }
+        }
+        Ok(())
+    }
+
+    /// Hosts whose cursors have come to the end of a failure.
+    fn take_in_failed(&mut self) {
+        for host in self.hosts.clone() {
+            self.peek(&host);
+        }
+    }
+
+    /// A task failed on a host.
+    pub(crate) fn fail(&mut self, host: &Arc<str>) -> Failed {
+        self.cursors.get_mut(host).map_or(Failed::Fatal, Cursor::fail)
+    }
+
+    /// Every host for itself: one of its tasks at a time, no host waiting for another.
+    async fn free(&mut self) -> Result<(), Error> {
+        let mut running: JoinSet<(Arc<str>, Arc<Task>, u32, Done)> = JoinSet::new();
+        let mut busy: BTreeMap<Arc<str>, ()> = BTreeMap::new();
+        loop {
+            let mut moved = false;
+            for host in self.hosts.clone() {
+                if self.ending.is_some() || self.world.is_stopping() {
+                    break;
+                }
+                if busy.contains_key(&host) || running.len() >= self.world.settings.forks.max(1) {
+                    continue;
+                }
+                let Some((place, task)) = self.peek(&host) else { continue };
+                moved = true;
+                if let Some(cursor) = self.cursors.get_mut(&host) {
+                    cursor.advance();
+                }
+                if is_done(&task, &host) {
+                    continue;
+                }
+                let one = std::slice::from_ref(&host);
+                match &task.work {
+                    Work::Meta(Meta::RoleDone(role)) => role.progress.end(&host),
+                    Work::Meta(Meta::Flush) => self.flush(one).await?,
+                    Work::Meta(Meta::Written) => self.meta(&task, one).await?,
+                    _ if self.recorded(&place, &task, &host).is_some() => {
+                        self.run_task(&place, &task, vec![Arc::clone(&host)]).await?;
+                    }
+                    _ => {
+                        let number = self.announce(&place, &task, one);
+                        let job = self.job(&task, &host, number);
+                        busy.insert(Arc::clone(&host), ());
+                        self.world.emit(Kind::HostStarted { task: number, host: host.to_string() });
+                        running.spawn(async move {
+                            let done = job.run().await;
+                            (job.host, job.task, number, done)
+                        });
+                    }
+                }
+            }
+            if moved && running.is_empty() {
+                continue;
+            }
+            match running.join_next().await {
+                Some(Ok((host, task, number, done))) => {
+                    busy.remove(&host);
+                    let mut includes = Vec::new();
+                    self.settle(&task, Some(number), &host, done, false, &mut includes)?;
+                    if !includes.is_empty() {
+                        self.include(&task, includes, None)?;
+                    }
+                    self.after_task(&task, &[host])?;
+                }
+                Some(Err(error)) => return Err(Error::plain(format!("a task broke off: {error}"))),
+                None if !moved => return Ok(()),
+                None => {}
+            }
+        }
+    }
+}
+
+/// True for work that never waits: done for one host after the other.
+fn is_inline(task: &Task) -> bool {
+    match &task.work {
+        Work::Action(action) => {
+            action.inline && task.own("until").is_none() && task.own("retries").is_none()
+        }
+        Work::Module(_) => false,
+        Work::Meta(_) | Work::IncludeTasks | Work::IncludeRole => true,
+    }
+}
+
+/// The arguments of a task in one line, as written.
+fn show_args(task: &Task) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    if let Some(text) = &task.written.raw_params {
+        parts.push(text.as_str().to_owned());
+    }
+    for (key, value) in &task.written.args {
+        parts.push(format!("{}={}", key.to_text(), value.to_str()));
+    }
+    parts.join(", ")
+}
