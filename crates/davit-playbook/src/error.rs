@@ -11,7 +11,7 @@ use davit_value::Origin;
 pub enum Error {
     /// It is not YAML, or has something that is no value.
     #[error(transparent)]
-    Yaml(#[from] Box<davit_yaml::Error>),
+    Yaml(#[from] davit_yaml::Error),
     /// It is not a playbook, a task file, a role.
     #[error("{message}")]
     Invalid {
@@ -57,12 +57,6 @@ pub enum Error {
 
 fn searched(folders: &[PathBuf]) -> String {
     folders.iter().map(|it| it.display().to_string()).collect::<Vec<_>>().join(":")
-}
-
-impl From<davit_yaml::Error> for Error {
-    fn from(error: davit_yaml::Error) -> Self {
-        Self::Yaml(Box::new(error))
-    }
 }
 
 impl Error {

@@ -189,14 +189,7 @@ impl Loader {
     pub(crate) fn document(&self, path: &Path) -> Result<Document, Error> {
         let text = self.text(path)?;
         let file: Arc<str> = Arc::from(path.to_string_lossy());
-        let node = match davit_yaml::parse(&text, &file) {
-            Ok(node) => node,
-            // JSON allows tabs where YAML does not.
-            Err(error) => match serde_json::from_str::<serde_json::Value>(&text) {
-                Ok(json) => Some(json_node(&json)),
-                Err(_) => return Err(error.into()),
-            },
-        };
+        let node = read(&text, &file)?;
         if let Some(node) = &node {
             let warn = |warning: davit_yaml::Warning| {
                 (self.warn)(Warning {
@@ -211,6 +204,22 @@ impl Loader {
         }
         Ok(Document { file, text, node })
     }
+}
+
+/// The node of a text in YAML, or in JSON where it means something else as that.
+fn read(text: &str, file: &Arc<str>) -> Result<Option<Node>, Error> {
+    let node = davit_yaml::parse(text, file);
+    // `1e3` is a number in JSON only, and a tab may stand anywhere; but only YAML knows places.
+    if text.trim_start().starts_with(['{', '['])
+        && let Ok(json) = serde_json::from_str::<serde_json::Value>(text)
+    {
+        let value = node.as_ref().ok().and_then(Option::as_ref);
+        let value = value.and_then(|node| Convert::default().value(node, file, text).ok());
+        if value.is_none_or(|value| value != Value::from_json(&json)) {
+            return Ok(Some(json_node(&json)));
+        }
+    }
+    Ok(node?)
 }
 
 /// JSON as nodes, without places.

@@ -131,6 +131,13 @@ fn collect(folder: &Path, out: &mut Vec<PathBuf>, depth: usize) {
     }
 }
 
+/// A role whose files are being read.
+struct Folder<'r> {
+    path: &'r Path,
+    name: &'r str,
+    collections: &'r [String],
+}
+
 impl Loader {
     /// Loads the role in the folder `path`.
     ///
@@ -138,19 +145,21 @@ impl Loader {
     /// Where a file in it is wrong, or one that `from` names is not there.
     pub fn role(&self, path: &Path, name: &str, from: &RoleFrom) -> Result<Role, Error> {
         let meta = self.role_meta(path, name)?;
+        let folder = Folder { path, name, collections: &meta.collections };
         Ok(Role {
             name: name.to_owned(),
             path: path.to_owned(),
-            defaults: self.role_vars(path, name, "defaults", from.defaults.as_deref())?,
-            vars: self.role_vars(path, name, "vars", from.vars.as_deref())?,
-            tasks: self.role_tasks(path, name, "tasks", from.tasks.as_deref(), &meta)?,
-            handlers: self.role_tasks(path, name, "handlers", from.handlers.as_deref(), &meta)?,
+            defaults: self.role_vars(&folder, "defaults", from.defaults.as_deref())?,
+            vars: self.role_vars(&folder, "vars", from.vars.as_deref())?,
+            tasks: self.role_tasks(&folder, "tasks", from.tasks.as_deref())?,
+            handlers: self.role_tasks(&folder, "handlers", from.handlers.as_deref())?,
             meta,
         })
     }
 
-    fn role_vars(&self, role: &Path, name: &str, what: &str, from: Option<&str>) -> Result<Map, Error> {
-        let files = files(&role.join(what), from, true);
+    fn role_vars(&self, role: &Folder<'_>, what: &str, from: Option<&str>) -> Result<Map, Error> {
+        let name = role.name;
+        let files = files(&role.path.join(what), from, true);
         if let (Some(from), true) = (from, files.is_empty()) {
             return Err(missing(what, from));
         }
@@ -171,21 +180,15 @@ impl Loader {
         Ok(out)
     }
 
-    fn role_tasks(
-        &self,
-        role: &Path,
-        name: &str,
-        what: &str,
-        from: Option<&str>,
-        meta: &Meta,
-    ) -> Result<Vec<Item>, Error> {
-        let Some(path) = files(&role.join(what), from, false).pop() else {
+    fn role_tasks(&self, role: &Folder<'_>, what: &str, from: Option<&str>) -> Result<Vec<Item>, Error> {
+        let name = role.name;
+        let Some(path) = files(&role.path.join(what), from, false).pop() else {
             return from.map_or_else(|| Ok(Vec::new()), |from| Err(missing(what, from)));
         };
         let document = self.document(&path)?;
         let Some(node) = &document.node else { return Ok(Vec::new()) };
         let mut at = document.context(self);
-        at.collections.clone_from(&meta.collections);
+        at.collections = role.collections.to_vec();
         match &node.kind {
             Kind::Sequence(nodes) => entries(&at, nodes, what == "handlers"),
             _ => {

@@ -173,7 +173,7 @@ pub(crate) fn task(at: &Context<'_>, node: &Node, is_handler: bool) -> Result<Ta
     if let Some(entry) = find("collections") {
         collections.extend(list_texts(&at.value(entry.value)?));
     }
-    let action = action(at, node, &entries, is_handler)?;
+    let action = action(at, node, &entries)?;
     if action.by_key {
         check_known(at, node, &action, &collections)?;
     }
@@ -213,12 +213,7 @@ pub(crate) fn task(at: &Context<'_>, node: &Node, is_handler: bool) -> Result<Ta
 }
 
 /// Finds the action among the keys of a task.
-fn action<'n>(
-    at: &Context<'_>,
-    node: &'n Node,
-    entries: &[Entry<'n>],
-    is_handler: bool,
-) -> Result<Action<'n>, Error> {
+fn action<'n>(at: &Context<'_>, node: &'n Node, entries: &[Entry<'n>]) -> Result<Action<'n>, Error> {
     let find = |name: &str| entries.iter().find(|entry| entry.key == name);
     let stated = match (find("action"), find("local_action")) {
         (Some(_), Some(_)) => {
@@ -231,7 +226,6 @@ fn action<'n>(
         keyword(name).is_some_and(|info| info.applies_to(Owner::Task))
             || name.starts_with("with_")
             || name == "listen"
-            || (is_handler && name == "listen")
     };
     let mut keys = entries.iter().filter(|entry| !is_keyword(entry.key));
     let (first, second) = (keys.next(), keys.next());

@@ -36,7 +36,7 @@ fn verdict(path: &Path) -> String {
             let prefix = format!("{}/", folder.display());
             let place = error.origin().map_or_else(
                 || "-".into(),
-                |it| match &*it.file == path.to_string_lossy() {
+                |it| match *it.file == path.to_string_lossy() {
                     true => format!("{}:{}", it.line, it.column),
                     false => it.to_string().replace(&prefix, ""),
                 },

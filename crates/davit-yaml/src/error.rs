@@ -7,9 +7,13 @@ use davit_value::Origin;
 
 use crate::Place;
 
-/// What is wrong with a file, and where.
+/// What is wrong with a file, and where: see the fields of [`Details`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
+pub struct Error(Box<Details>);
+
+/// What is known about an [`Error`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Details {
     /// Path as it is to be shown.
     pub file: Arc<str>,
     /// Where the reader stood when it gave up.
@@ -33,7 +37,8 @@ impl Error {
         problem: impl Into<String>,
     ) -> Self {
         let line_text = text.zip(place).and_then(|(text, place)| line_of(text, place.line));
-        Self { file: Arc::clone(file), place, problem: problem.into(), context: None, line_text, help: None }
+        let file = Arc::clone(file);
+        Self(Box::new(Details { file, place, problem: problem.into(), context: None, line_text, help: None }))
     }
 
     /// The place with its file.
@@ -47,6 +52,19 @@ impl Error {
     #[must_use]
     pub fn message(&self) -> String {
         format!("YAML parsing failed: {}", self.problem)
+    }
+}
+
+impl std::ops::Deref for Error {
+    type Target = Details;
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Error {
+    fn deref_mut(&mut self) -> &mut Details {
+        &mut self.0
     }
 }
 

@@ -24,5 +24,5 @@ mod scalar;
 
 pub use crate::convert::{Convert, Duplicates, Origins, Warned, Warning, load, load_all};
 pub use crate::dump::{DumpError, DumpOptions, FlowStyle, dump, dump_all};
-pub use crate::error::Error;
+pub use crate::error::{Details, Error};
 pub use crate::node::{Kind, Node, Place, Style, parse, parse_all};

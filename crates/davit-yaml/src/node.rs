@@ -207,10 +207,10 @@ impl<'t> Composer<'t> {
 
     fn documents(&mut self, single: bool) -> Result<Vec<Node>, Error> {
         let mut input = self.text.strip_prefix('\u{feff}').unwrap_or(self.text).as_bytes();
-        let mut reader = &mut input;
+        let reader = &mut input;
         let mut parser = Parser::new();
         parser.set_encoding(Encoding::Utf8);
-        parser.set_input_string(&mut reader);
+        parser.set_input_string(reader);
         let mut events = Events(parser);
         let mut documents: Vec<Node> = Vec::new();
         loop {
