@@ -113,8 +113,8 @@ pub(crate) enum Node {
     /// A body in a scope of its own (`autoescape`, which changes nothing here).
     Scoped(Body),
     Do(Expr),
-    Break(u32),
-    Continue(u32),
+    Break,
+    Continue,
 }
 
 /// What is assigned to.

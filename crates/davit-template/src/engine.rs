@@ -169,11 +169,6 @@ impl Engine {
         self.compile(text, &self.expressions, true).map(Unit::bare)
     }
 
-    /// How templates inside values are read.
-    pub(crate) fn inline_syntax(&self) -> &Arc<Syntax> {
-        &self.inline
-    }
-
     /// Parses, or finds what was parsed before.
     pub(crate) fn compile(&self, text: &str, syntax: &Arc<Syntax>, is_expression: bool) -> Result<Arc<Tree>, Error> {
         let key = (Arc::clone(syntax), is_expression);

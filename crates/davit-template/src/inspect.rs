@@ -150,7 +150,7 @@ impl Walk<'_> {
 
     fn node(&mut self, node: &Node) {
         match node {
-            Node::Text(_) | Node::Break(_) | Node::Continue(_) => {}
+            Node::Text(_) | Node::Break | Node::Continue => {}
             Node::Print(expr) | Node::Do(expr) | Node::Extends(expr) => self.expr(expr),
             Node::For(statement) => {
                 self.expr(&statement.source);

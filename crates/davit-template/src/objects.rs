@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use davit_value::{Args, Key, Map, Object, Value, ValueError};
+use davit_value::{Args, Map, Object, Value, ValueError};
 
 use crate::ast::{For, Macro};
 use crate::eval::Unit;
@@ -128,7 +128,11 @@ impl Object for Namespace {
     }
 
     fn repr(&self) -> String {
-        format!("<Namespace {}>", Value::from(locked(&self.0).clone()).repr())
+        // It may be a member of itself, and prints only once then.
+        match self.0.try_lock() {
+            Ok(names) => format!("<Namespace {}>", Value::from(names.clone()).repr()),
+            Err(_) => "<Namespace ...>".into(),
+        }
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -148,7 +152,7 @@ impl Shared {
 
 impl Object for Shared {
     fn type_name(&self) -> &'static str {
-        locked(&self.0).type_name()
+        self.0.try_lock().map_or("list", |value| value.type_name())
     }
 
     fn is_live(&self) -> bool {
@@ -481,9 +485,4 @@ pub(crate) fn is_transient(object: &dyn Object) -> bool {
         || any.is::<Bound>()
         || any.is::<crate::delta::Delta>()
         || any.is::<crate::globals::Global>()
-}
-
-/// The entries that iterating over an object with keys gives.
-pub(crate) fn key_values(keys: &[Key]) -> Vec<Value> {
-    keys.iter().map(Key::to_value).collect()
 }

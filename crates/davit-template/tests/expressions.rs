@@ -99,8 +99,18 @@ fn check(name: &str, exceptions: &[&str]) -> (usize, Vec<String>) {
     (count, differing)
 }
 
-/// Differences that are meant, or that lie in what Python prints of its own insides.
-const MEANT: &[&str] = &[];
+/// Differences that are meant, each for its reason.
+const MEANT: &[&str] = &[
+    // Methods are no attributes here; the original finds one and refuses to keep it.
+    "{'a':1}|attr('keys')",
+    "'a'|attr('upper')",
+    // The error names a class that only the original has for an integer out of a file.
+    "d1|subelements('l')",
+    // Names that the engine provides, not this crate.
+    "omit|type_debug",
+    "hostvars|type_debug",
+    "hostvars['localhost']|type_debug",
+];
 
 #[test]
 fn builtin_expressions_give_what_the_original_gives() {

@@ -85,8 +85,8 @@ impl Eval<'_> {
             Node::Do(expr) => {
                 self.eval(expr)?;
             }
-            Node::Break(_) => return Ok(Flow::Break),
-            Node::Continue(_) => return Ok(Flow::Continue),
+            Node::Break => return Ok(Flow::Break),
+            Node::Continue => return Ok(Flow::Continue),
         }
         Ok(Flow::On)
     }

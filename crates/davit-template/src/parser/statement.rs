@@ -79,7 +79,6 @@ impl Parser {
         let Kind::Name(name) = self.peek().clone() else {
             return self.fail("tag name expected");
         };
-        let at = self.at();
         let Some(tag) = TAGS.iter().find(|(tag, _)| **tag == *name) else {
             return match &*name {
                 "do" if self.extensions.do_statement => {
@@ -88,11 +87,11 @@ impl Parser {
                 }
                 "break" if self.extensions.loop_controls => {
                     self.place += 1;
-                    Ok(Some(Node::Break(at)))
+                    Ok(Some(Node::Break))
                 }
                 "continue" if self.extensions.loop_controls => {
                     self.place += 1;
-                    Ok(Some(Node::Continue(at)))
+                    Ok(Some(Node::Continue))
                 }
                 _ => self.nesting_error(Some(&name)),
             };
