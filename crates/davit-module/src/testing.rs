@@ -77,21 +77,28 @@ struct Full {
 /// Runs every case in `dir` against `entry`, and returns how many there were.
 ///
 /// # Panics
-/// On the first case that does not hold, naming its file.
+/// Where cases do not hold, naming each and its file.
 #[must_use]
 pub fn check_cases(entry: &Entry, dir: &Path) -> usize {
     let Ok(items) = fs::read_dir(dir) else { return 0 };
     let mut paths: Vec<_> = items.map(|it| it.unwrap().path()).collect();
     paths.sort();
     let mut count = 0;
+    let mut broken = Vec::new();
     for path in &paths {
         let text = fs::read_to_string(path).unwrap();
         for (at, document) in text.split("\n---\n").enumerate() {
             let name = format!("{} case {}", path.display(), at + 1);
-            check_case(entry, document, &name);
+            // All that is broken is worth telling, not only what comes first.
+            let held = std::panic::catch_unwind(|| check_case(entry, document, &name));
+            if let Err(panic) = held {
+                let text = panic.downcast_ref::<String>().cloned();
+                broken.push(text.unwrap_or_else(|| format!("{name}: it panicked")));
+            }
             count += 1;
         }
     }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
     count
 }
 

@@ -142,13 +142,13 @@ impl<'a> Checker<'a> {
         let mut args = given.clone();
         self.aliases(spec, &mut args);
         self.names(spec, &args, at);
+        self.exclusive(spec, &args, at);
+        self.required(spec, &args, at);
         for option in &spec.options {
             if let Some(default) = &option.default {
                 args.entry(option.name.clone()).or_insert_with(|| default.clone());
             }
         }
-        self.exclusive(spec, &args, at);
-        self.required(spec, &args, at);
         for option in &spec.options {
             if let Some(value) = args.get(&option.name)
                 && let Some(value) = self.typed(option, value, at)
@@ -426,4 +426,147 @@ fn boolean_word(value: &Value, choices: &[Value]) -> Option<Value> {
     let mut meant = choices.iter().filter(|it| it.as_str().is_some_and(|it| words.contains(&it)));
     let first = meant.next()?;
     if meant.next().is_some() { None } else { Some(first.clone()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A spec with one of each, checked against the original.
+    fn spec() -> Spec {
+        let options = json!({
+            "s": {}, "i": {"type": "int"}, "b": {"type": "bool"}, "l": {"type": "list"},
+            "d": {"type": "dict"}, "p": {"type": "path"},
+            "li": {"type": "list", "elements": "int"},
+            "ls": {"type": "list", "elements": "str", "choices": ["a", "b"]},
+            "ld": {"type": "list", "elements": "dict", "options": {
+                "x": {"type": "int", "required": true}, "y": {"default": "q"},
+                "cc": {"choices": ["m", "n"]}, "t1": {}, "t2": {},
+            }, "required_together": [["t1", "t2"]]},
+            "sd": {"type": "dict", "options": {
+                "x": {"type": "int", "required": true, "aliases": ["xx"]},
+                "sub": {"type": "dict", "options": {"k": {"type": "list", "elements": "int"}}},
+            }},
+            "sad": {"type": "dict", "apply_defaults": true,
+                    "options": {"q": {"default": 3, "type": "int"}}},
+            "ci": {"type": "int", "choices": [1, 2]},
+            "cb": {"choices": ["yes", "no", "maybe"]},
+            "al": {"aliases": ["bl"]}, "nl": {"no_log": true},
+            "m1": {"default": "x"}, "m2": {}, "t1": {}, "t2": {}, "st": {}, "n1": {}, "n2": {},
+            "by1": {}, "by2": {},
+        });
+        let rules = json!({
+            "mutually_exclusive": [["m1", "m2"]],
+            "required_together": [["t1", "t2"]],
+            "required_if": [["st", "a", ["n1", "n2"]], ["st", "b", ["n1", "n2"], true]],
+            "required_by": {"by1": "by2"},
+        });
+        Spec::from_written("argt", &options, &rules)
+    }
+
+    fn args(value: Value) -> Reply {
+        match value {
+            Value::Object(map) => map,
+            _ => Reply::new(),
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_as_in_the_original() {
+        let check = |given: Value, expect: &str| {
+            let errors = spec().check(&args(given.clone())).unwrap_err();
+            assert_eq!(errors[0].to_string(), expect, "{given}");
+        };
+        check(
+            json!({"i": "x"}),
+            "argument 'i' is of type str and we were unable to convert to int: \"'x'\" cannot be \
+             converted to an int",
+        );
+        check(
+            json!({"li": "1,b"}),
+            "Elements value for option 'li' is of type str and we were unable to convert to int: \
+             \"'b'\" cannot be converted to an int",
+        );
+        check(
+            json!({"ls": ["a", "c", "d"]}),
+            "value of ls must be one or more of: a, b. Got no match for: c, d",
+        );
+        check(json!({"ci": 3}), "value of ci must be one of: 1, 2, got: 3");
+        check(json!({"ld": [{"y": "a"}]}), "missing required arguments: x found in ld");
+        check(
+            json!({"ld": [{"x": 1, "foo": 2}]}),
+            "Unsupported parameters for (argt) module: ld.foo. Supported parameters include: cc, \
+             t1, t2, x, y.",
+        );
+        check(
+            json!({"ld": [{"x": "q"}]}),
+            "argument 'x' is of type str found in 'ld'. and we were unable to convert to int: \
+             \"'q'\" cannot be converted to an int",
+        );
+        check(
+            json!({"ld": [{"x": 1, "cc": "z"}]}),
+            "value of cc must be one of: m, n, got: z found in ld",
+        );
+        check(
+            json!({"ld": [{"x": 1, "t1": "z"}]}),
+            "parameters are required together: t1, t2 found in ld",
+        );
+        check(
+            json!({"sd": {"xx": 1, "q": 2}}),
+            "Unsupported parameters for (argt) module: sd.q. Supported parameters include: sub, x \
+             (xx).",
+        );
+        check(
+            json!({"sd": {"x": 1, "sub": {"k": ["a"], "zz": 1}}}),
+            "Elements value for option 'k' found in 'sd -> sub' is of type str and we were unable \
+             to convert to int: \"'a'\" cannot be converted to an int",
+        );
+        check(json!({"m1": 1, "m2": null}), "parameters are mutually exclusive: m1|m2");
+        check(json!({"t1": "a"}), "parameters are required together: t1, t2");
+        check(json!({"st": "a", "n1": 1}), "st is a but all of the following are missing: n2");
+        check(json!({"st": "b"}), "st is b but any of the following are missing: n1, n2");
+        check(json!({"by1": "b", "by2": null}), "missing parameter(s) required by 'by1': by2");
+        check(json!({"zork": 1, "t1": "a"}), "parameters are required together: t1, t2");
+    }
+
+    #[test]
+    fn what_fits_is_coerced_and_filled_in() {
+        let check = |given: Value, key: &str, expect: Value| {
+            let checked = spec().check(&args(given.clone())).unwrap();
+            assert_eq!(checked[key], expect, "{given}");
+        };
+        check(json!({"m2": "z"}), "m1", json!("x"));
+        check(json!({"cb": true}), "cb", json!("yes"));
+        check(json!({"ci": "2"}), "ci", json!(2));
+        check(json!({"bl": 3}), "al", json!("3"));
+        check(json!({}), "sad", json!({"q": 3}));
+        check(json!({}), "i", json!(null));
+        check(json!({"ld": "x=1"}), "ld", json!([{"x": 1, "y": "q", "cc": null, "t1": null, "t2": null}]));
+        check(json!({"l": true}), "l", json!(["True"]));
+        let both = spec().check_with(&args(json!({"al": 1, "bl": 2})), &|_| None).unwrap();
+        assert_eq!(both.warnings, ["Both option al and its alias bl are set."]);
+    }
+
+    #[test]
+    fn what_is_not_known_yet_is_left_alone() {
+        let unknown = |it: &Value| it.as_str().is_some_and(|it| it.contains("{{"));
+        let check = |given: Value, expect: usize| {
+            assert_eq!(spec().check_static(&args(given.clone()), &unknown).len(), expect, "{given}");
+        };
+        check(json!({"i": "{{ x }}", "ci": "{{ y }}", "li": ["{{ z }}", 1]}), 0);
+        check(json!({"i": "{{ x }}", "zork": "{{ y }}"}), 1);
+        check(json!({"sd": "{{ x }}", "ld": ["{{ x }}"]}), 0);
+    }
+
+    #[test]
+    fn nothing_given_makes_it_panic() {
+        let deep = (0..100).fold(json!(1), |it, _| json!({"sub": it}));
+        for value in [json!(null), json!([]), json!({}), json!("a=b=c, {"), json!(1e300), deep] {
+            for option in &spec().options {
+                let mut given = Reply::new();
+                given.insert(option.name.clone(), value.clone());
+                let _ = spec().check(&given);
+            }
+        }
+    }
 }
