@@ -149,16 +149,15 @@ fn as_expression(value: &Value) -> Value {
     }
 }
 
+/// The value of an expression; only text can be one.
 fn evaluate(env: &Env<'_>, value: &Value) -> Result<Value, davit_template::Error> {
-    match value {
-        Value::Str(text) => {
-            let value = env.expression(text, text.origin())?;
-            match &value {
-                Value::Undefined(what) => Err(davit_template::Error::undefined(what)),
-                _ => env.resolve(&value),
-            }
-        }
-        other => env.resolve(other),
+    let Value::Str(text) = value else {
+        let message = format!("expected an expression, found a value of type '{}'", value.type_name());
+        return Err(davit_template::Error::new(davit_template::ErrorKind::Runtime, message));
+    };
+    match env.expression(text, text.origin())? {
+        Value::Undefined(what) => Err(davit_template::Error::undefined(&what)),
+        value => Ok(value),
     }
 }
 
@@ -250,7 +249,7 @@ impl Keyed {
     /// Names of groups, without prefix, that a value stands for.
     fn names(&self, key: &Value) -> Result<Vec<String>, Error> {
         let or_default = |value: &Value| match &self.default {
-            Some(default) if value.as_str().is_some_and(str::is_empty) => default.to_str(),
+            Some(default) if value.is_null() || value.as_str().is_some_and(str::is_empty) => default.to_str(),
             _ => value.to_str(),
         };
         Ok(match key {

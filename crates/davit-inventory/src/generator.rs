@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use davit_template::Env;
 use davit_value::{Map, Str, Value};
+use davit_yaml::Node;
 
 use crate::error::{Error, Warning};
+use crate::files::place_of;
 use crate::model::Inventory;
 use crate::options::LoadOptions;
 
@@ -22,11 +24,17 @@ enum Member {
     Group(usize),
 }
 
-/// Generates hosts and groups as `config` says.
+/// Generates hosts and groups as `config` says; the node of the file knows where names of variables stand.
 ///
 /// # Errors
 /// For options that are missing, and for templates that fail.
-pub(crate) fn read(inventory: &mut Inventory, config: &Map, warnings: &mut Vec<Warning>) -> Result<(), Error> {
+pub(crate) fn read(
+    inventory: &mut Inventory,
+    config: &Map,
+    (node, file): (Option<&Node>, &Arc<str>),
+    warnings: &mut Vec<Warning>,
+) -> Result<(), Error> {
+    let node = node.and_then(|node| node.get("hosts")?.get("parents"));
     let missing = |name: &str| Error::refused(format!("'{name}'"));
     let layers = config.get("layers").and_then(Value::as_map).ok_or_else(|| missing("layers"))?;
     let hosts = config.get("hosts").ok_or_else(|| missing("hosts"))?;
@@ -62,8 +70,8 @@ pub(crate) fn read(inventory: &mut Inventory, config: &Map, warnings: &mut Vec<W
         }
         let host = template(&options, &scope, name)?.to_str();
         let id = inventory.ensure_host(&host, None)?;
-        let mut work = Work { inventory, options: &options, scope: &scope, warnings };
-        work.parents((&host, Member::Host(id)), hosts.get("parents"), 0)?;
+        let mut work = Work { inventory, options: &options, scope: &scope, file, warnings };
+        work.parents((&host, Member::Host(id)), (hosts.get("parents"), node), 0)?;
     }
     Ok(())
 }
@@ -82,15 +90,22 @@ struct Work<'i> {
     inventory: &'i mut Inventory,
     options: &'i LoadOptions,
     scope: &'i Map,
+    file: &'i Arc<str>,
     warnings: &'i mut Vec<Warning>,
 }
 
 impl Work<'_> {
-    fn parents(&mut self, child: (&str, Member), parents: Option<&Value>, depth: usize) -> Result<(), Error> {
+    fn parents(
+        &mut self,
+        child: (&str, Member),
+        (parents, node): (Option<&Value>, Option<&Node>),
+        depth: usize,
+    ) -> Result<(), Error> {
         if depth > MAX_DEPTH {
             return Err(Error::refused("parents nest too deeply"));
         }
-        for parent in parents.and_then(Value::as_list).unwrap_or_default() {
+        for (at, parent) in parents.and_then(Value::as_list).unwrap_or_default().iter().enumerate() {
+            let node = node.and_then(|node| node.as_sequence()?.get(at));
             let Some(name) = parent.get("name") else {
                 return Err(Error::refused(format!("Element {} has a parent with no name.", child.0)));
             };
@@ -100,6 +115,12 @@ impl Work<'_> {
                 for (key, value) in vars {
                     let value = template(self.options, self.scope, value)?;
                     self.inventory.set_group_var(group, key.clone(), value)?;
+                    let name = key.to_text();
+                    let entry = node.and_then(|node| node.get("vars")?.entry(&name));
+                    let place = entry.map(|(key, _)| place_of(key, self.file));
+                    if let Some(group) = self.inventory.groups.get_mut(group) {
+                        group.vars.note(&name, place);
+                    }
                 }
             }
             match child.1 {
@@ -110,7 +131,8 @@ impl Work<'_> {
                     self.inventory.add_child(group, it)?;
                 }
             }
-            self.parents((&name, Member::Group(group)), parent.get("parents"), depth + 1)?;
+            let above = (parent.get("parents"), node.and_then(|node| node.get("parents")));
+            self.parents((&name, Member::Group(group)), above, depth + 1)?;
         }
         Ok(())
     }

@@ -78,7 +78,7 @@ impl Reader<'_> {
                 None => self.entry(line)?,
             }
         }
-        for (name, pending) in &self.pending {
+        if let Some((name, pending)) = self.pending.first() {
             let user = pending.users.last().map_or("", String::as_str);
             return Err(Error::refused(match pending.section {
                 Section::Vars => format!("Section [{user}:vars] not valid for undefined group '{name}'."),
@@ -131,7 +131,7 @@ impl Reader<'_> {
         let words = words::split(line)
             .map_err(|error| Error::deep(format!("Error parsing host definition '{line}': {error}")))?;
         let Some((pattern, variables)) = words.split_first() else { return Ok(()) };
-        if pattern.ends_with(':') && !pattern.ends_with("::") {
+        if pattern.ends_with(':') {
             return Err(Error::refused(format!(
                 "Invalid host pattern '{pattern}' supplied, ending in ':' is not allowed, this character is reserved to provide a port."
             )));

@@ -104,20 +104,37 @@ fn blanks(out: &mut String, depth: usize) {
 /// A string in quotes, letters beyond ASCII as they are.
 pub(crate) fn write_text(out: &mut String, text: &str) {
     out.push('"');
-    for char in text.chars() {
-        match char {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
+    let mut rest = text;
+    // By far most texts have nothing to escape.
+    while let Some(at) = rest.find(|char: char| matches!(char, '"' | '\\') || (char as u32) < 0x20) {
+        let (plain, special) = rest.split_at(at);
+        out.push_str(plain);
+        let mut chars = special.chars();
+        match chars.next().unwrap_or_default() {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
-            char if (char as u32) < 0x20 => {
+            char @ ('"' | '\\') => out.extend(['\\', char]),
+            char => {
                 let _ = write!(out, "\\u{:04x}", char as u32);
             }
-            char => out.push(char),
         }
+        rest = chars.as_str();
     }
+    out.push_str(rest);
     out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_escaped_as_python_escapes_them() {
+        let mut out = String::new();
+        write_text(&mut out, "a\"b\\c\n\t\u{1}\u{7f}\u{e9}");
+        assert_eq!(out, "\"a\\\"b\\\\c\\n\\t\\u0001\u{7f}\u{e9}\"");
+    }
 }

@@ -1,6 +1,6 @@
 //! Values of INI files: Python's `ast.literal_eval`, and the text itself where that refuses.
 //!
-//! Sets become lists and complex numbers their text, as there are no such values here.
+//! Sets and tuples become lists and complex numbers their text, as there are no such values here.
 
 use davit_value::{Key, Map, Origin, Str, Value};
 
@@ -12,10 +12,22 @@ pub(crate) fn parse_value(text: &str, origin: &Origin) -> Value {
     let mut reader = Reader { rest: text.trim_start_matches([' ', '\t']), origin, depth: 0 };
     let value = reader.whole();
     match value {
-        Some(Literal::Value(value)) => value,
+        Some(Literal::Value(value)) => without_tuples(value),
         Some(Literal::Bytes(text)) => Value::from(text),
         Some(Literal::Other(complex)) => Value::Str(Str::trusted(complex.text(), Some(origin.clone()))),
         None => Value::Str(Str::trusted(text, Some(origin.clone()))),
+    }
+}
+
+/// The original keeps tuples as lists, but for those that are keys.
+fn without_tuples(value: Value) -> Value {
+    match value {
+        Value::List(items) | Value::Tuple(items) => Value::list(items.iter().cloned().map(without_tuples).collect()),
+        Value::Map(map) => {
+            let entries = map.iter().map(|(key, value)| (key.clone(), without_tuples(value.clone())));
+            entries.collect::<Map>().into()
+        }
+        other => other,
     }
 }
 
@@ -246,7 +258,7 @@ impl<'t> Reader<'t> {
             self.rest = self.rest.get(end..)?;
             self.string(raw, bytes, &mut text)?;
             self.blank();
-            let next = self.rest.trim_start_matches(|char: char| matches!(char, 'r' | 'R' | 'b' | 'B' | 'u' | 'U'));
+            let next = self.rest.trim_start_matches(['r', 'R', 'b', 'B', 'u', 'U']);
             if !next.starts_with(['\'', '"']) {
                 break;
             }
@@ -423,8 +435,8 @@ mod tests {
             ("1__0", "'1__0'"), ("1e3", "1000.0"), (".5e-3", "0.0005"), ("5.", "5.0"), ("-5", "-5"), ("- 5", "-5"),
             ("++5", "'++5'"), ("1L", "'1L'"), ("1j", "'1j'"), ("1+2", "'1+2'"), ("1-2j", "'(1-2j)'"), ("1e400", "inf"), ("-0", "0"),
             ("True", "True"), ("true", "'true'"), ("None", "None"), ("", "''"), ("'a' 'b'", "'ab'"), ("\"it's\"", "\"it's\""),
-            ("[1,'a']", "[1, 'a']"), ("[1,a]", "'[1,a]'"), ("(1,)", "(1,)"), ("(1)", "1"), ("()", "()"), ("1,2", "(1, 2)"),
-            ("1,", "(1,)"), ("{1,2,2}", "[1, 2]"), ("{'a': [1, {'b': (2,)}], 1: None}", "{'a': [1, {'b': (2,)}], 1: None}"),
+            ("[1,'a']", "[1, 'a']"), ("[1,a]", "'[1,a]'"), ("(1,)", "[1]"), ("(1)", "1"), ("()", "[]"), ("1,2", "[1, 2]"),
+            ("1,", "[1]"), ("{1,2,2}", "[1, 2]"), ("{'a': [1, {'b': (2,)}], 1: None}", "{'a': [1, {'b': [2]}], 1: None}"),
             ("{}", "{}"), ("set()", "[]"), ("r'\\n'", "'\\\\n'"), ("'''x'''", "'x'"), ("5 # c", "5"), ("[1, # c", "'[1, # c'"),
             ("'a", "\"'a\""), ("\"\\x41\\101\\u00e9\"", "'AAé'"), ("\"\\N{DASH}\"", "'\"\\\\N{DASH}\"'"), ("f'x'", "\"f'x'\""),
             ("[1 2]", "'[1 2]'"), ("a b", "'a b'"), ("b'x'", "'x'"), ("0777", "'0777'"), ("{{ x }}", "'{{ x }}'"),

@@ -212,14 +212,14 @@ impl Inventory {
     fn configured(&mut self, by: &str, it: &mut Source<'_>, warnings: &mut Vec<Warning>) -> Result<(), Error> {
         let options = Arc::clone(&self.options);
         let name = Arc::clone(&it.name);
-        let (_, value) = it.document(&options, warnings)?;
+        let (node, value) = it.document(&options, warnings)?;
         let config = value.as_map();
         let plugin = config.and_then(|config| config.get("plugin")).filter(|plugin| !plugin.is_null());
         let (Some(config), Some(plugin)) = (config, plugin) else {
             return Err(Error::refused(if by == "auto" {
                 format!("no root 'plugin' key found, '{name}' is not a valid YAML inventory plugin config file")
             } else {
-                format!("{name} is not a valid config file for the inventory plugin '{by}'")
+                "Incorrect plugin name in file: none found".to_owned()
             }));
         };
         let named = plugin.to_str();
@@ -229,7 +229,7 @@ impl Inventory {
         }
         match wanted {
             "constructed" => constructed::read(self, config, &name),
-            "generator" => generator::read(self, config, warnings),
+            "generator" => generator::read(self, config, (node.as_ref(), &name), warnings),
             _ => Err(Error::refused(format!("inventory config '{name}' specifies unknown plugin '{named}'"))),
         }
     }

@@ -91,7 +91,7 @@ impl Inventory {
         let mut vars = it.vars.clone();
         let behaviour = self.options.hash_behaviour;
         for folder in self.vars_folders().chain(playbook) {
-            stack(&mut vars, &self.from_files(folder, Kind::Group, group)?, behaviour);
+            stack(&mut vars, &self.file_vars(folder, Kind::Group, group)?, behaviour);
         }
         Ok(vars.map)
     }
@@ -145,7 +145,7 @@ impl Inventory {
         if with_files {
             for folder in self.vars_folders() {
                 for group in groups.clone() {
-                    stack(&mut vars, &self.from_files(folder, Kind::Group, &group.name)?, behaviour);
+                    stack(&mut vars, &self.file_vars(folder, Kind::Group, &group.name)?, behaviour);
                 }
             }
         }
@@ -178,7 +178,7 @@ impl Inventory {
 
     fn stack_host_files(&self, vars: &mut Vars, host: &str, playbook: Option<&Path>) -> Result<(), Error> {
         for folder in self.vars_folders().chain(playbook) {
-            stack(vars, &self.from_files(folder, Kind::Host, host)?, self.options.hash_behaviour);
+            stack(vars, &self.file_vars(folder, Kind::Host, host)?, self.options.hash_behaviour);
         }
         Ok(())
     }
@@ -240,14 +240,14 @@ impl Inventory {
             Level::AllPluginsInventory | Level::GroupsPluginsInventory => {
                 for folder in self.vars_folders() {
                     for group in groups.clone() {
-                        stack(out, &self.from_files(folder, Kind::Group, &group.name)?, behaviour);
+                        stack(out, &self.file_vars(folder, Kind::Group, &group.name)?, behaviour);
                     }
                 }
             }
             Level::AllPluginsPlay | Level::GroupsPluginsPlay => {
                 let Some(folder) = playbook else { return Ok(()) };
                 for group in groups {
-                    stack(out, &self.from_files(folder, Kind::Group, &group.name)?, behaviour);
+                    stack(out, &self.file_vars(folder, Kind::Group, &group.name)?, behaviour);
                 }
             }
         }
@@ -255,7 +255,7 @@ impl Inventory {
     }
 
     /// The variables that files below `folder` give a group or a host.
-    fn from_files(&self, folder: &Path, kind: Kind, name: &str) -> Result<Vars, Error> {
+    fn file_vars(&self, folder: &Path, kind: Kind, name: &str) -> Result<Vars, Error> {
         let known = self.cache.lock().ok().and_then(|cache| cache.folders.get(folder).cloned());
         let mut warnings = Vec::new();
         let known = match known {

@@ -97,18 +97,17 @@ impl Reader<'_> {
             }
         }
         for (key, value) in data {
-            self.section(text, group, key, value, (below(node, key), depth))?;
+            self.section((text, group), (key, value), below(node, key), depth)?;
         }
         Ok(Some(group))
     }
 
     fn section(
         &mut self,
-        name: &str,
-        group: usize,
-        key: &Key,
-        value: &Value,
-        (node, depth): (Option<&Node>, usize),
+        (name, group): (&str, usize),
+        (key, value): (&Key, &Value),
+        node: Option<&Node>,
+        depth: usize,
     ) -> Result<(), Error> {
         let section = key.as_str().filter(|key| matches!(*key, "vars" | "children" | "hosts"));
         let single;

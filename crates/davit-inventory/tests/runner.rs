@@ -1,6 +1,7 @@
 //! Every case beside this file, compared with what the original printed.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod fuzz;
 mod oracle;
+mod run_time;
