@@ -67,6 +67,9 @@ fn is_part_of_its_crate(file: &Path, wrong: &mut Vec<String>) {
     if !in_code || roots.contains(&stem.as_str()) || folder.ends_with("src/bin") {
         return;
     }
+    if folder.ends_with("tests") && stands_alone(file, folder) {
+        return;
+    }
     let (name, above) = if stem == "mod" {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         (name, folder.parent().unwrap_or(folder))
@@ -82,6 +85,13 @@ fn is_part_of_its_crate(file: &Path, wrong: &mut Vec<String>) {
     if !found {
         wrong.push(format!("{}: no `{named};` anywhere", file.display()));
     }
+}
+
+/// Whether a file in `tests` is a test program of its own.
+fn stands_alone(file: &Path, folder: &Path) -> bool {
+    let manifest = read(&folder.with_file_name("Cargo.toml"));
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    !manifest.contains("autotests = false") || manifest.contains(&format!("tests/{name}"))
 }
 
 /// A document that the project ships names no path of the machine it was written on.
