@@ -10,6 +10,7 @@ use crate::error::{Error, Place, Warning};
 use crate::options::{GroupNames, HashBehaviour, LoadOptions};
 use crate::reserved::is_reserved;
 use crate::vars::{Cache, combine};
+use crate::view::{GroupView, HostView};
 
 /// Names that mean this machine where no source defines them.
 pub(crate) const LOCALHOST: [&str; 3] = ["127.0.0.1", "localhost", "::1"];
@@ -95,20 +96,6 @@ impl Default for Inventory {
     fn default() -> Self {
         Self::new(Arc::new(LoadOptions::default()))
     }
-}
-
-/// A host as it may be looked at.
-#[derive(Clone, Copy, Debug)]
-pub struct HostView<'i> {
-    pub(crate) inventory: &'i Inventory,
-    pub(crate) host: &'i Host,
-}
-
-/// A group as it may be looked at.
-#[derive(Clone, Copy, Debug)]
-pub struct GroupView<'i> {
-    pub(crate) inventory: &'i Inventory,
-    pub(crate) id: usize,
 }
 
 impl Inventory {
@@ -209,73 +196,6 @@ impl Inventory {
             cache.groups_map = Some(Arc::clone(&map));
         }
         map
-    }
-
-    /// Adds a host during a run, as `add_host` does: to `groups`, which are made where they do not exist, with variables. True where
-    /// anything changed.
-    ///
-    /// # Errors
-    /// For a name that can be none.
-    pub fn add_host(&mut self, name: &str, groups: &[&str], vars: &Map) -> Result<bool, Error> {
-        let mut warnings = Vec::new();
-        let known = self.host_ids.contains_key(name);
-        let id = self.ensure_host(name, None)?;
-        self.join(ALL, id);
-        let mut changed = !known;
-        let host = self.host_mut(id)?;
-        let mut map = (*host.vars.map).clone();
-        for (key, value) in vars {
-            if map.get_key(key) != Some(value) {
-                changed = true;
-            }
-            map.insert(key.clone(), value.clone());
-        }
-        host.vars.map = Arc::new(map);
-        for group in groups {
-            if !self.group_ids.contains_key(*group) {
-                changed = true;
-            }
-            let group = self.ensure_group(group, &mut warnings)?;
-            changed |= self.join(group, id);
-        }
-        self.reconcile_groups();
-        self.reconcile_host(id);
-        self.changed();
-        Ok(changed)
-    }
-
-    /// Adds a group during a run, below `parents`, which are made where they do not exist. True where it, or a link, is new.
-    ///
-    /// # Errors
-    /// For a name that can be none, and for parents that are its descendants.
-    pub fn add_group(&mut self, name: &str, parents: &[&str]) -> Result<bool, Error> {
-        let mut warnings = Vec::new();
-        let mut changed = !self.group_ids.contains_key(name);
-        let id = self.ensure_group(name, &mut warnings)?;
-        // New groups hang below `all` before they get their parents.
-        self.reconcile_groups();
-        for parent in parents {
-            changed |= !self.group_ids.contains_key(*parent);
-            let parent = self.ensure_group(parent, &mut warnings)?;
-            self.reconcile_groups();
-            changed |= self.add_child(parent, id)?;
-        }
-        self.changed();
-        Ok(changed)
-    }
-
-    /// Puts hosts into a group, as `group_by` does. True where anything changed.
-    ///
-    /// # Errors
-    /// As [`add_group`](Self::add_group), and for hosts that are not there.
-    pub fn group_by(&mut self, host: &str, group: &str, parents: &[&str]) -> Result<bool, Error> {
-        let mut changed = self.add_group(group, parents)?;
-        let host_id = self.host_id(host).ok_or_else(|| Error::Unknown(format!("'{host}' is not a host in inventory")))?;
-        let group_id = self.group_ids.get(group).copied().unwrap_or(ALL);
-        changed |= self.join(group_id, host_id);
-        self.reconcile_host(host_id);
-        self.changed();
-        Ok(changed)
     }
 
     pub(crate) fn host_id(&self, name: &str) -> Option<usize> {
@@ -530,7 +450,7 @@ impl Inventory {
         self.changed();
     }
 
-    fn reconcile_groups(&mut self) {
+    pub(crate) fn reconcile_groups(&mut self) {
         for group in 0..self.groups.len() {
             if group != ALL && self.groups.get(group).is_some_and(|it| it.parents.is_empty()) {
                 self.link(ALL, group);
@@ -552,7 +472,7 @@ impl Inventory {
         }
     }
 
-    fn reconcile_host(&mut self, host: usize) {
+    pub(crate) fn reconcile_host(&mut self, host: usize) {
         let Some(it) = self.hosts.get(host) else { return };
         let others = it.groups.iter().any(|group| *group != ALL && *group != UNGROUPED);
         if others {
@@ -598,112 +518,6 @@ impl Inventory {
             Some(place) => warning.at(place),
             None => warning,
         });
-    }
-}
-
-impl<'i> HostView<'i> {
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> &'i Arc<str> {
-        &self.host.name
-    }
-
-    /// Its own variables from inventory files.
-    #[must_use]
-    pub fn vars(self) -> &'i Arc<Map> {
-        &self.host.vars.map
-    }
-
-    /// True for this machine where no source defines it.
-    #[must_use]
-    pub fn is_implicit(self) -> bool {
-        self.host.implicit
-    }
-
-    /// The source that first named it: `inventory_file`.
-    #[must_use]
-    pub fn file(self) -> Option<&'i Arc<str>> {
-        self.host.source.as_ref().map(|(file, _)| file)
-    }
-
-    /// The folder of that source: `inventory_dir`.
-    #[must_use]
-    pub fn folder(self) -> Option<&'i Arc<str>> {
-        self.host.source.as_ref()?.1.as_ref()
-    }
-
-    /// The magic variables that the inventory knows: `inventory_hostname`, `inventory_hostname_short`, `inventory_file`, `inventory_dir`,
-    /// `group_names`. (`groups` is [`Inventory::groups_map`].)
-    #[must_use]
-    pub fn magic(self) -> Map {
-        let mut map = Map::new();
-        let name = self.name();
-        map.insert("inventory_hostname", Value::from(&**name));
-        map.insert("inventory_hostname_short", Value::from(short_name(name)));
-        let groups = self.inventory.groups_of(name).iter().map(|group| Value::from(&**group)).collect();
-        map.insert("group_names", Value::list(groups));
-        match &self.host.source {
-            Some((file, folder)) => {
-                map.insert("inventory_file", Value::from(&**file));
-                map.insert("inventory_dir", Value::from(folder.as_deref().unwrap_or("None")));
-            }
-            None if self.host.implicit => {}
-            // A host that a run has added.
-            None => {
-                map.insert("inventory_file", Value::Null);
-                map.insert("inventory_dir", Value::Null);
-            }
-        }
-        map
-    }
-}
-
-impl<'i> GroupView<'i> {
-    fn group(self) -> Option<&'i Group> {
-        self.inventory.groups.get(self.id)
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> &'i str {
-        self.group().map_or("", |group| &group.name)
-    }
-
-    /// Its variables from inventory files.
-    #[must_use]
-    pub fn vars(self) -> Option<&'i Arc<Map>> {
-        self.group().map(|group| &group.vars.map)
-    }
-
-    /// How far it is from `all` at most.
-    #[must_use]
-    pub fn depth(self) -> u32 {
-        self.group().map_or(0, |group| group.depth)
-    }
-
-    /// `ansible_group_priority`, or 1.
-    #[must_use]
-    pub fn priority(self) -> i64 {
-        self.group().map_or(1, |group| group.priority)
-    }
-
-    /// Its own hosts, in order.
-    pub fn own_hosts(self) -> impl Iterator<Item = &'i Arc<str>> {
-        let hosts = &self.inventory.hosts;
-        self.group().into_iter().flat_map(|it| it.hosts.iter()).filter_map(|id| hosts.get(*id).map(|it| &it.name))
-    }
-
-    /// Its own children, in order.
-    pub fn children(self) -> impl Iterator<Item = GroupView<'i>> {
-        let inventory = self.inventory;
-        self.group().into_iter().flat_map(|it| it.children.iter()).map(move |id| GroupView { inventory, id: *id })
-    }
-
-    /// Its hosts and those of every group below it.
-    #[must_use]
-    pub fn all_hosts(self) -> Vec<Arc<str>> {
-        let hosts = self.inventory.hosts_of(self.id);
-        hosts.iter().filter_map(|id| self.inventory.hosts.get(*id).map(|it| Arc::clone(&it.name))).collect()
     }
 }
 
