@@ -10,7 +10,7 @@ use davit_module::{FileKind, Host, Meta, Mode, Module, ModuleError, Outcome, mod
 use davit_pattern::{Flags, Pattern};
 use nix::unistd::{Gid, Group, Uid, User};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::checksum::{self, Algorithm};
@@ -95,7 +95,7 @@ pub(crate) struct Args {
 }
 
 /// What to look for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum FileType {
     /// Whatever there is.
@@ -110,7 +110,7 @@ pub(crate) enum FileType {
 }
 
 /// A checksum that a find can tell.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ChecksumAlgorithm {
     /// MD5.
@@ -142,7 +142,7 @@ impl From<ChecksumAlgorithm> for Algorithm {
 }
 
 /// A time of a file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum AgeStamp {
     /// Last read.

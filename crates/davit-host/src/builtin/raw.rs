@@ -42,6 +42,9 @@ impl Module for Raw {
             return Ok(Outcome::new().changed(false).with("skipped", true));
         }
         let text = args._raw_params.unwrap_or_default();
+        if text.is_empty() {
+            return Err(ModuleError::failed("there is no command to run"));
+        }
         plain_shell(host, args.executable.as_deref(), &text)
     }
 }

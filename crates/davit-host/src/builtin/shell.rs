@@ -91,7 +91,13 @@ impl Module for Shell {
     const CHECK_MODE: Support = Support::Partial;
 
     fn run(host: &mut Host<'_>, args: Args) -> Result<Outcome, ModuleError> {
-        let text = args._raw_params.or(args.cmd);
+        // A task without a text has an empty one.
+        let raw = args._raw_params.filter(|it| !it.is_empty());
+        if raw.is_none() && args.cmd.is_none() && args.argv.is_none() {
+            let why = "one of the following is required: _raw_params, cmd, argv";
+            return Err(ModuleError::failed(why));
+        }
+        let text = raw.or(args.cmd);
         let text = text.or_else(|| args.argv.map(|it| it.join(" "))).unwrap_or_default();
         Command {
             line: Line::Shell { text, executable: args.executable },

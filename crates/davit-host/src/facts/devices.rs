@@ -108,13 +108,10 @@ fn device(
     ] {
         set(fact, get(file).map_or(Value::Null, Value::from));
     }
-    if let Some(serial) = get("device/serial").or_else(|| get("serial")) {
-        set("serial", serial.into());
-    }
-    if let Some(wwn) = get("wwid").or_else(|| get("device/wwid")) {
-        if let Some(wwn) = wwn.strip_prefix("naa.") {
-            set("wwn", format!("0x{wwn}").into());
-        }
+    // A device's world-wide name is one of its links.
+    let mut ids = named.ids.get(name).into_iter().flatten();
+    if let Some(wwn) = ids.find_map(|it| it.strip_prefix("wwn-")) {
+        set("wwn", wwn.into());
     }
     for (fact, file) in [
         ("removable", "removable"),
