@@ -225,7 +225,7 @@ impl Call<'_> {
 ///
 /// # Errors
 /// `'int' object is not iterable`, and for undefined values.
-pub fn items_of(value: &Value) -> Result<Vec<Value>, ValueError> {
+pub(crate) fn items_of(value: &Value) -> Result<Vec<Value>, ValueError> {
     match value {
         Value::List(list) | Value::Tuple(list) => Ok(list.to_vec()),
         Value::Str(text) => Ok(text.chars().map(|char| Value::from(char.to_string())).collect()),
@@ -252,7 +252,7 @@ fn not_iterable(value: &Value) -> ValueError {
 ///
 /// # Errors
 /// `'str' object cannot be interpreted as an integer`.
-pub fn index_of(value: &Value) -> Result<i128, ValueError> {
+pub(crate) fn index_of(value: &Value) -> Result<i128, ValueError> {
     match value {
         Value::Int(int) => Ok(*int),
         Value::Bool(bool) => Ok(i128::from(*bool)),
@@ -265,7 +265,7 @@ pub fn index_of(value: &Value) -> Result<i128, ValueError> {
 
 /// Python's `AttributeError`.
 #[must_use]
-pub fn no_attribute(value: &Value, name: &str) -> ValueError {
+pub(crate) fn no_attribute(value: &Value, name: &str) -> ValueError {
     ValueError::Type(format!("'{}' object has no attribute '{name}'", value.type_name()))
 }
 

@@ -135,11 +135,11 @@ pub(super) fn random_mac(call: &Call<'_>) -> Answer {
         return Err(refuse(format!("Invalid value ({text}) for random_mac: {part} not hexa byte")));
     }
     let mut twister = Twister::from_value(bound.get(1))?;
-    let count = 6 - parts.len();
-    // Letters are drawn as one number of as many bytes as are missing, never all zeros in front.
-    let low = 1_u128 << (8 * count - 4);
-    let number = low + twister.below((1_u128 << (8 * count)) - low);
-    let digits = format!("{number:0width$x}", width = count * 2);
+    // Five bytes are drawn at once, however many are missing.
+    let low = 1_u128 << 36;
+    let number = low + twister.below((1_u128 << 40) - low);
+    let mut digits = format!("{number:010x}");
+    digits.truncate((6 - parts.len()) * 2);
     let mut out: Vec<String> = parts.into_iter().map(str::to_owned).collect();
     out.extend(digits.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair).into_owned()));
     Ok(out.join(":").into())
@@ -191,7 +191,7 @@ fn duration(call: &Call<'_>, unit: &str) -> Answer {
             return Err(refuse(format!("to_time_unit() can not convert the following string to unit: {}", value.to_str())));
         }
         let seconds = if name.is_empty() { Some(1.0) } else { unit_seconds(name, year, month) };
-        total += number * seconds.ok_or_else(|| refuse(format!("to_time_unit() can not convert the following string to unit: {}", value.to_str())))?;
+        total += number * seconds.ok_or_else(|| refuse(format!("to_time_unit() can not interpret following string: {}", value.to_str())))?;
     }
     let Some(seconds) = unit_seconds(unit, year, month) else {
         return Err(refuse(format!("to_time_unit() can not convert to the following unit: {unit}. Available units (singular or plural): year, month, week, day, hour, minute, second, millisecond")));
@@ -326,6 +326,7 @@ pub(super) fn to_ini(call: &Call<'_>) -> Answer {
         }
         out.push('\n');
     }
+    out.pop();
     Ok(out.into())
 }
 
@@ -414,7 +415,7 @@ pub(super) fn replace_keys(call: &Call<'_>) -> Answer {
     })
 }
 
-/// The types inside a value: `list[dict[str, int]]`.
+/// The type of a value and of what it holds, one level deep: `list[dict]`.
 fn reveal(value: &Value, alias: &Map) -> String {
     let name = |text: &str| alias.get(text).map_or_else(|| text.to_owned(), Value::to_str);
     let joined = |values: Vec<String>| {
@@ -423,14 +424,15 @@ fn reveal(value: &Value, alias: &Map) -> String {
         values.dedup();
         values.join("|")
     };
+    let inner = |value: &Value| name(value.type_name());
     match value {
         Value::Map(map) => {
-            let keys = joined(map.keys().map(|key| reveal(&key.to_value(), alias)).collect());
-            let values = joined(map.values().map(|value| reveal(value, alias)).collect());
+            let keys = joined(map.keys().map(|key| inner(&key.to_value())).collect());
+            let values = joined(map.values().map(inner).collect());
             format!("{}[{keys}, {values}]", name("dict"))
         }
-        Value::List(list) => format!("{}[{}]", name("list"), joined(list.iter().map(|item| reveal(item, alias)).collect())),
-        Value::Tuple(list) => format!("{}[{}]", name("tuple"), joined(list.iter().map(|item| reveal(item, alias)).collect())),
+        Value::List(list) => format!("{}[{}]", name("list"), joined(list.iter().map(inner).collect())),
+        Value::Tuple(list) => format!("{}[{}]", name("tuple"), joined(list.iter().map(inner).collect())),
         other => name(other.type_name()),
     }
 }

@@ -119,7 +119,7 @@ fn directive_text(directive: char, at: &Zoned, zone: Option<&str>, out: &mut Str
             Some(zone) => write!(out, "{zone}"),
             None => write!(out, "{}", at.strftime("%Z")),
         },
-        'n' => write!(out, "\n"),
+        'n' => writeln!(out),
         't' => write!(out, "\t"),
         '%' => write!(out, "%"),
         'c' => {

@@ -118,28 +118,35 @@ pub(super) fn combine(call: &Call<'_>) -> Answer {
             other => terms.push(other),
         }
     }
-    let mut merged: Option<(Map, Value)> = None;
-    for term in terms {
-        let term = if recursive || lists != ListMerge::Replace { call.deep(&term)? } else { term };
-        let found = dictionary(&term)?;
-        match (&mut merged, found.as_ref().and_then(Value::as_map)) {
-            (None, Some(map)) => merged = Some((map.clone(), Value::map())),
-            (None, None) => merged = Some((Map::new(), term)),
-            (Some((held, bad)), Some(map)) if bad.as_map().is_some() => *held = merge(held, map, recursive, lists),
-            (Some((_, bad)), _) => {
-                return Err(ValueError::Value(format!(
-                    "failed to combine variables, expected dicts but got a '{}' and a '{}'.",
-                    whole_name(bad),
-                    whole_name(&term)
-                )));
-            }
-        }
+    merge_terms(call, &terms, recursive, lists)
+}
+
+/// Merges from the right, so that errors name the pair that the original names.
+fn merge_terms(call: &Call<'_>, terms: &[Value], recursive: bool, lists: ListMerge) -> Answer {
+    let Some((last, rest)) = terms.split_last() else { return Ok(Value::map()) };
+    if rest.is_empty() {
+        return Ok(last.clone());
     }
-    match merged {
-        None => Ok(Value::map()),
-        Some((map, bad)) if bad.as_map().is_some() => Ok(map.into()),
-        Some((_, bad)) => Ok(bad),
+    let mut maps = Vec::with_capacity(terms.len());
+    let mut after = last;
+    for (at, term) in terms.iter().enumerate().rev() {
+        let Some(found) = dictionary(term)? else {
+            let (a, b) = if at + 1 == terms.len() { (rest.last().unwrap_or(term), term) } else { (term, after) };
+            return Err(ValueError::Value(format!(
+                "failed to combine variables, expected dicts but got a '{}' and a '{}'.",
+                whole_name(a),
+                whole_name(b)
+            )));
+        };
+        // Lists and inner dictionaries are looked into, so what stands for them is rendered first.
+        maps.push(if recursive || lists != ListMerge::Replace { call.deep(&found)? } else { found });
+        after = term;
     }
+    let mut merged = Map::new();
+    for map in maps.iter().rev().filter_map(Value::as_map) {
+        merged = if merged.is_empty() { map.clone() } else { merge(&merged, map, recursive, lists) };
+    }
+    Ok(merged.into())
 }
 
 /// `<class 'str'>`, containers by the names they have inside templates.

@@ -70,7 +70,7 @@ pub fn encode(text: &str, name: &str) -> Result<Vec<u8>, ValueError> {
                     let code = char as u32;
                     let escaped = match code {
                         ..=0xff => format!("\\x{code:02x}"),
-                        ..=0xffff => format!("\\u{code:04x}"),
+                        0x100..=0xffff => format!("\\u{code:04x}"),
                         _ => format!("\\U{code:08x}"),
                     };
                     Err(ValueError::Value(format!(

@@ -157,7 +157,13 @@ fn in_any(net: &Net, networks: &[&str]) -> bool {
 }
 
 fn is_private(net: &Net) -> bool {
-    in_any(net, &["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fec0::/10"])
+    in_any(
+        net,
+        &[
+            "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "127.0.0.0/8",
+            "169.254.0.0/16", "fc00::/7", "fec0::/10",
+        ],
+    )
 }
 
 fn is_multicast(net: &Net) -> bool {
@@ -204,14 +210,17 @@ fn six_to_four(net: &Net) -> Value {
         return Value::Bool(false);
     }
     let upper = net.ip >> 16;
-    format!("2002:{upper:x}:{:x}::1/48", net.ip & 0xffff).into()
+    format!("2002:{upper:04x}:{:04x}::1/48", net.ip & 0xffff).into()
 }
 
 /// One query on one address. `Null` where it has no answer, `false` where the value is not of the kind asked for.
 fn query(net: &Net, query: &str) -> Result<Option<Value>, ValueError> {
     let when = |yes: bool, text: String| Ok(Some(if yes { text.into() } else { Value::Null }));
-    let only = |yes: bool| Ok(Some(if yes { net.shown().into() } else { Value::Bool(false) }));
+    let only = |yes: bool| Ok(Some(if yes { net.shown().into() } else { Value::Null }));
     let (size, own) = (net.size(), net.ip == net.network());
+    if size == 1 && query.ends_with("_usable") && query != "size_usable" {
+        return Err(ValueError::Value("Not a network address".into()));
+    }
     let host = size > 1 && !own;
     match query {
         "" => Ok(Some(net.shown().into())),
@@ -225,11 +234,11 @@ fn query(net: &Net, query: &str) -> Result<Option<Value>, ValueError> {
             _ => when(host, net.with_prefix(net.ip)),
         },
         "net" => when(size > 1 && own, net.with_prefix(net.ip)),
-        "network" | "network_id" => when(size > 1, net.text_of(net.network())),
+        "network" | "network_id" => Ok(Some(net.text_of(net.network()).into())),
         "network/prefix" => when(size > 1, net.with_prefix(net.network())),
         "subnet" => Ok(Some(net.with_prefix(net.network()).into())),
         "cidr" => Ok(Some(net.with_prefix(net.ip).into())),
-        "netmask" => when(size > 1, net.text_of(net.mask())),
+        "netmask" => Ok(Some(net.text_of(net.mask()).into())),
         "hostmask" | "wildcard" => Ok(Some(net.text_of(net.host_mask()).into())),
         "broadcast" => when(size > 2, net.text_of(net.last())),
         "prefix" => Ok(Some(i128::from(net.prefix).into())),
@@ -300,7 +309,7 @@ fn positioned(net: &Net, text: &str) -> Result<Option<Value>, ValueError> {
         return Ok(found.filter(|ip| net.network() <= *ip && *ip <= net.last()).map(|ip| net.with_prefix(ip).into()));
     }
     match Net::parse_text(text) {
-        Some(within) => Ok(Some(if within.holds(net) { net.shown().into() } else { Value::Bool(false) })),
+        Some(within) => Ok(Some(if within.holds(net) { net.shown().into() } else { Value::Null })),
         None => Err(ValueError::Value(format!("unknown filter type: {text}"))),
     }
 }

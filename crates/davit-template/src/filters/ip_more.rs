@@ -271,7 +271,10 @@ pub(super) fn hwaddr(call: &Call<'_>) -> Answer {
         other => other.to_str(),
     };
     let Some(mac) = mac_bytes(text.trim()) else {
-        if query.is_empty() || query == "bool" {
+        if query.is_empty() {
+            return Ok(Value::Null);
+        }
+        if query == "bool" {
             return Ok(Value::Bool(false));
         }
         return Err(refuse(format!("hwaddr: not a hardware address: {text}")));

@@ -110,7 +110,7 @@ impl Style {
     fn write_map(&self, map: &Map, depth: usize, out: &mut String) -> Result<(), ValueError> {
         let mut entries: Vec<(&Key, &Value)> = map.iter().collect();
         if self.sort_keys {
-            let mut keyed = entries.iter().enumerate().map(|(at, (key, _))| (key.to_value(), Value::from(at))).collect();
+            let mut keyed: Vec<(Value, Value)> = entries.iter().enumerate().map(|(at, (key, _))| (key.to_value(), Value::from(at))).collect();
             super::select::sort_by_keys(&mut keyed, false)?;
             entries = keyed.iter()
                 .filter_map(|(_, at)| at.as_int().and_then(|at| usize::try_from(at).ok()).and_then(|at| entries.get(at).copied()))

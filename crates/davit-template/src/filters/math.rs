@@ -290,8 +290,8 @@ pub fn size_of(text: &str, default_unit: Option<&str>, bits: bool) -> Result<i12
         )));
     };
     if !unit_is_good(unit, name, bits) {
-        let (kind, expected) = (if bits { "b" } else { "B" }, *name);
-        let expected = if expected == "B" { kind.to_owned() } else { format!("{expected}{kind} or {expected}") };
+        let (kind, noun) = if bits { ("b", "bit") } else { ("B", "byte") };
+        let expected = if *name == "B" { format!("{kind} or {noun}") } else { format!("{name}{kind} or {name}") };
         return Err(refuse(format!("human_to_bytes() failed to convert {text}. Value is not a valid string (expect {expected})")));
     }
     Ok(rounded(number * 1024_f64.powi(power.cast_signed())))
@@ -303,20 +303,15 @@ fn unit_is_good(unit: &str, name: &str, bits: bool) -> bool {
         ("Y", "Yotta"), ("Z", "Zetta"), ("E", "Exa"), ("P", "Peta"), ("T", "Tera"), ("G", "Giga"), ("M", "Mega"), ("K", "Kilo"),
     ];
     if unit.len() == 1 {
-        return if unit == "b" || unit == "B" { bits == (unit == "b") } else { true };
+        return true;
     }
-    let noun = if bits { "bit" } else { "byte" };
-    let kind = if bits { "b" } else { "B" };
+    let (noun, kind) = if bits { ("bit", "b") } else { ("byte", "B") };
+    let lower = unit.to_ascii_lowercase();
     if name == "B" {
-        let lower = unit.to_ascii_lowercase();
-        return lower == noun || lower == format!("{noun}s");
+        return lower == noun;
     }
-    unit.get(1..) == Some(kind)
-        || WORDS.iter().filter(|(short, _)| *short == name).any(|(_, word)| {
-            let lower = unit.to_ascii_lowercase();
-            let full = format!("{}{noun}", word.to_ascii_lowercase());
-            (lower == full || lower == format!("{full}s")) && unit.starts_with(name)
-        })
+    let word = WORDS.iter().find(|(short, _)| *short == name).map_or("", |(_, word)| word);
+    unit == format!("{name}{kind}") || lower == format!("{}{noun}", word.to_ascii_lowercase())
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "sizes are far below the bound")]

@@ -47,14 +47,14 @@ fn sort_key(call: &Call<'_>, item: &Value, attribute: Option<&Value>, lower: boo
 }
 
 /// A stable sort by keys whose comparison may fail.
-pub(super) fn sort_by_keys(keyed: &mut Vec<(Value, Value)>, reverse: bool) -> Result<(), ValueError> {
+pub(super) fn sort_by_keys(keyed: &mut [(Value, Value)], reverse: bool) -> Result<(), ValueError> {
     let mut failure = None;
     let mut order = |a: &(Value, Value), b: &(Value, Value)| {
         if failure.is_some() {
             return Ordering::Equal;
         }
-        // Python asks whether the later one is smaller, so that is how an error names the two.
-        let compared = if reverse { a.0.compare(&b.0, "<").map(Ordering::reverse) } else { b.0.compare(&a.0, "<").map(Ordering::reverse) };
+        // The first of the two stands later in the list, and Python asks whether that one is smaller.
+        let compared = if reverse { b.0.compare(&a.0, "<") } else { a.0.compare(&b.0, "<") };
         compared.unwrap_or_else(|error| {
             failure = Some(error);
             Ordering::Equal

@@ -115,7 +115,12 @@ pub(super) fn indent(call: &Call<'_>) -> Answer {
     let bound = call.bind("do_indent", &["s", "width", "first", "blank"], 1)?;
     let input = bound.value(0);
     let Some(text) = input.as_str() else {
-        return Err(ValueError::Type(format!("unsupported operand type(s) for +=: '{}' and 'str'", input.type_name())));
+        let name = super::math::whole_name(&input);
+        return Err(ValueError::Type(match &input {
+            // A list takes the newline and then has no lines.
+            Value::List(_) => format!("'{name}' object has no attribute 'splitlines'"),
+            _ => format!("unsupported operand type(s) for +=: '{name}' and 'str'"),
+        }));
     };
     let pad = match bound.get(1) {
         Some(Value::Str(text)) => text.to_string(),

@@ -55,9 +55,9 @@ fn walk(value: &Value, path: String, out: &mut Map) {
                 let key = key.to_text();
                 let plain = !key.is_empty() && key.chars().all(|char| char.is_alphanumeric() || char == '_') && !key.starts_with(|char: char| char.is_ascii_digit());
                 let next = match (path.is_empty(), plain) {
-                    (true, true) => key,
+                    (true, _) => key,
                     (false, true) => format!("{path}.{key}"),
-                    (_, false) => format!("{path}['{key}']"),
+                    (false, false) => format!("{path}['{key}']"),
                 };
                 walk(value, next, out);
             }
@@ -165,7 +165,8 @@ fn prune(value: &Value, keep: &dyn Fn(&str) -> Result<bool, ValueError>, removin
             let mut out = Vec::new();
             for item in list.iter() {
                 let inner = prune(item, keep, removing)?;
-                if removing || matches!(item, Value::Map(_) | Value::List(_)) && inner.truthy()? {
+                let nested = matches!(item, Value::Map(_) | Value::List(_));
+                if if nested { inner.truthy()? } else { removing } {
                     out.push(inner);
                 }
             }

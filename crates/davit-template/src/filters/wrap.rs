@@ -156,13 +156,11 @@ pub(super) fn urlize(call: &Call<'_>) -> Result<Value, ValueError> {
 
 fn urlize_word(word: &str, limit: Option<usize>, attributes: &str, schemes: &[String]) -> String {
     let (mut head, mut middle, mut tail) = (String::new(), word.to_owned(), String::new());
-    loop {
-        let Some(mark) = ["(", "<", "&lt;"].into_iter().find(|mark| middle.starts_with(mark)) else { break };
+    while let Some(mark) = ["(", "<", "&lt;"].into_iter().find(|mark| middle.starts_with(mark)) {
         head.push_str(mark);
         middle.drain(..mark.len());
     }
-    loop {
-        let Some(mark) = [")", ">", ".", ",", "\n", "&gt;"].into_iter().find(|mark| middle.ends_with(mark)) else { break };
+    while let Some(mark) = [")", ">", ".", ",", "\n", "&gt;"].into_iter().find(|mark| middle.ends_with(mark)) {
         tail.insert_str(0, mark);
         middle.truncate(middle.len() - mark.len());
     }

@@ -82,8 +82,24 @@ fn input(call: &Call<'_>, name: &'static str) -> Result<Value, ValueError> {
     Ok(value)
 }
 
+/// The error as PyYAML words it: lower case, and where.
 fn refuse(error: &davit_yaml::Error) -> ValueError {
-    ValueError::Value(error.to_string())
+    let problem = error.problem.trim_end_matches('.');
+    let mut text = if problem.starts_with("Colons in unquoted values") {
+        "mapping values are not allowed in this context".to_owned()
+    } else {
+        let mut chars = problem.chars();
+        chars.next().map_or_else(String::new, |first| format!("{}{}", first.to_lowercase(), chars.as_str()))
+    };
+    if let Some((context, _)) = &error.context
+        && let Some(rest) = text.strip_prefix(context.as_str())
+    {
+        text = format!("{context}\n{}", rest.trim_start());
+    }
+    if let Some(place) = error.place {
+        text.push_str(&format!("\n  in \"<unicode string>\", line {}, column {}", place.line, place.column));
+    }
+    ValueError::Value(text)
 }
 
 /// The name PyYAML gives to text that came from no file.

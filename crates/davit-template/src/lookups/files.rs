@@ -181,7 +181,7 @@ pub(super) fn template(call: &Call<'_>) -> Answer {
         }
         let scope = Overlay { top: &vars, below: call.env.scope };
         let env = Env::new(call.env.engine, &scope, call.env.outside);
-        out.push(env.render_file(&text, &path, &options)?.into());
+        out.push(env.render_file_value(&text, &path, &options)?);
     }
     Ok(Value::list(out))
 }

@@ -149,7 +149,7 @@ pub(super) fn subelements(call: &Call<'_>) -> Answer {
     let (list, key, flags) = match terms.as_slice() {
         [list, key] => (list, key, None),
         [list, key, flags] => (list, key, Some(flags)),
-        _ => return Err(expects("")),
+        _ => return Err(ValueError::Value("subelements lookup expects a list of two or three items,".into())),
     };
     let elements = match list {
         Value::List(list) | Value::Tuple(list) => list.to_vec(),

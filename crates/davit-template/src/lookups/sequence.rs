@@ -41,7 +41,7 @@ impl Wanted {
     fn short(&mut self, text: &str) -> Result<bool, ValueError> {
         let pattern = Pattern::new(SHORT, Flags { ignore_case: true, multi_line: false })?;
         let Some(found) = pattern.find_from(text, 0)? else { return Ok(false) };
-        for (group, name) in [(2, "start"), (3, "end"), (5, "stride"), (7, "format")] {
+        for (group, name) in [(3, "end"), (2, "start"), (5, "stride"), (7, "format")] {
             if let Some(part) = found.get(group) {
                 self.set(name, &part.as_str().into())?;
             }

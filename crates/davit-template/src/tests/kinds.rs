@@ -87,7 +87,13 @@ pub(super) fn sequence(call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn callable(call: &Call<'_>) -> Answer {
-    let value = one(call, "callable")?;
+    if !call.args.named.is_empty() {
+        return Err(ValueError::Type("callable() takes no keyword arguments".into()));
+    }
+    if call.args.positional.len() != 1 {
+        return Err(ValueError::Type(format!("callable() takes exactly one argument ({} given)", call.args.positional.len())));
+    }
+    let value = call.input()?;
     Ok(matches!(&value, Value::Object(object) if object.is_callable()).into())
 }
 

@@ -110,8 +110,10 @@ fn allowed(value: Option<&Value>, scheme: &str) -> Result<bool, ValueError> {
 pub(super) fn uri(call: &Call<'_>) -> Answer {
     let bound = call.bind("is_uri", &["value", "schemes"], 1)?;
     let value = bound.value(0);
-    Ok(match value.as_str().and_then(parts) {
-        Some((scheme, _, _)) => allowed(bound.some(1), &scheme)?,
+    // Every text can be taken apart as a URI; only its scheme can be wrong.
+    let scheme = value.as_str().map(|text| parts(text).map_or_else(String::new, |(scheme, _, _)| scheme));
+    Ok(match scheme {
+        Some(scheme) => allowed(bound.some(1), &scheme)?,
         None => false,
     }
     .into())

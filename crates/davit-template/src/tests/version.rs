@@ -51,7 +51,10 @@ pub fn compare_loose(a: &str, b: &str) -> Result<Ordering, ValueError> {
     Value::list(loose_parts(a)).compare(&Value::list(loose_parts(b)), "<")
 }
 
-fn strict(text: &str) -> Result<(Vec<u64>, Option<(char, u64)>), ValueError> {
+/// Three numbers, and the letter and number of a pre-release.
+type Strict = (Vec<u64>, Option<(char, u64)>);
+
+fn strict(text: &str) -> Result<Strict, ValueError> {
     let bad = || refuse(format!("invalid version number '{text}'"));
     let at = text.find(['a', 'b']);
     let (numbers, pre) = match at {
