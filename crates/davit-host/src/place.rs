@@ -145,7 +145,8 @@ fn destination(host: &Host<'_>, placing: &Placing<'_>) -> Result<PathBuf, Module
                 refused.with("diff", Vec::<Value>::new())
             });
         }
-        _ if !placing.dest.contains('/') => Path::new(".").join(plain),
+        // The original tells a new file beside the play so.
+        _ if !placing.dest.contains('/') && !host.exists(plain) => Path::new(".").join(plain),
         _ => plain.to_path_buf(),
     };
     if let Err(err) = host.meta(&dest, true)

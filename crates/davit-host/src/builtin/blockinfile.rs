@@ -177,25 +177,24 @@ fn block_lines(args: &Args) -> Vec<String> {
 /// Takes out the block that is there; where the new one goes.
 fn place_of(args: &Args, text: &str, lines: &mut Vec<String>) -> Result<usize, ModuleError> {
     let (begin, end) = markers(args);
+    let (wanted, after) = match (&args.insertbefore, &args.insertafter) {
+        (Some(wanted), _) => (wanted.as_str(), false),
+        (None, wanted) => (wanted.as_deref().unwrap_or("EOF"), true),
+    };
+    let broken = |why: PatternError| {
+        ModuleError::failed(format!("Task failed: Module failed: {why}"))
+    };
+    let pattern = match (wanted, after) {
+        ("BOF", false) | ("EOF", true) => None,
+        _ => Some(Pattern::new(wanted, Flags::default()).map_err(broken)?),
+    };
     let at = |marker: &str| lines.iter().rposition(|it| it.trim_end_matches('\n') == marker);
     if let (Some(begin), Some(end)) = (at(&begin), at(&end)) {
         let (first, last) = (begin.min(end), begin.max(end));
         lines.drain(first..=last);
         return Ok(first);
     }
-    let (wanted, after) = match (&args.insertbefore, &args.insertafter) {
-        (Some(wanted), _) => (wanted.as_str(), false),
-        (None, wanted) => (wanted.as_deref().unwrap_or("EOF"), true),
-    };
-    match (wanted, after) {
-        ("BOF", false) => return Ok(0),
-        ("EOF", true) => return Ok(lines.len()),
-        _ => {}
-    }
-    let broken = |why: PatternError| {
-        ModuleError::failed(format!("Task failed: Module failed: {why}"))
-    };
-    let pattern = Pattern::new(wanted, Flags::default()).map_err(broken)?;
+    let Some(pattern) = pattern else { return Ok(if after { lines.len() } else { 0 }) };
     if has_flag(wanted, 'm') {
         // A pattern over several lines is looked for in the whole text.
         let found = pattern.find_from(text, 0).map_err(broken)?;

@@ -450,7 +450,7 @@ fn touch(host: &mut Host<'_>, args: &Args) -> Result<Outcome, ModuleError> {
     if args.follow && there == "link" {
         path = host.real_path(&path);
     }
-    let mut diff = state_diff(&path, "touch", there);
+    let mut diff = state_diff(&args.path, "touch", there);
     let mut changed = false;
     if there == "absent" {
         let mode = 0o666 & !host.umask();
@@ -461,7 +461,7 @@ fn touch(host: &mut Host<'_>, args: &Args) -> Result<Outcome, ModuleError> {
     }
     changed |= host.set_attributes(&path, &args.file, Some(&mut diff))?;
     changed |= set_times(host, args, &path, Some("now"), &mut diff)?;
-    Ok(Outcome::new().changed(changed).with("dest", &path).with("diff", diff))
+    Ok(Outcome::new().changed(changed).with("dest", &args.path).with("diff", diff))
 }
 
 /// Sets the times asked for, or else `default`; true where that changes them.

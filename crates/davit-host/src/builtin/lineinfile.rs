@@ -154,6 +154,23 @@ fn present(host: &mut Host<'_>, args: &Args) -> Result<Outcome, ModuleError> {
     finish(host, args, &before, &lines.concat(), msg, None)
 }
 
+/// Where a line goes that is not there yet.
+enum Place {
+    Start,
+    End,
+    After(Pattern),
+    Before(Pattern),
+}
+
+fn place_of(args: &Args) -> Result<Place, ModuleError> {
+    Ok(match (args.insertbefore.as_deref(), args.insertafter.as_deref()) {
+        (Some("BOF"), _) | (None, Some("BOF")) => Place::Start,
+        (Some("EOF"), _) | (None, Some("EOF") | None) => Place::End,
+        (Some(text), _) => Place::Before(compile(text)?),
+        (None, Some(text)) => Place::After(compile(text)?),
+    })
+}
+
 /// Puts the line among the others; the message, empty where nothing changes.
 fn put_line(
     args: &Args,
@@ -161,57 +178,79 @@ fn put_line(
     lines: &mut Vec<String>,
 ) -> Result<&'static str, ModuleError> {
     let regexp = args.regexp.as_deref().map(compile).transpose()?;
+    let place = place_of(args)?;
     let found = match (&regexp, &args.search_string) {
         (Some(regexp), _) => pick(lines, args.firstmatch, |it| fits(regexp, it)),
         (None, Some(text)) => pick(lines, args.firstmatch, |it| it.contains(text.as_str())),
         (None, None) => None,
     };
-    let mut wanted = line.to_owned();
-    if let (true, Some(at), Some(regexp)) = (args.backrefs, found, &regexp)
-        && let Some(groups) = regexp.find_from(&lines[at], 0).map_err(|why| broken(&why))?
-    {
-        wanted = regexp.expand(&groups, line).map_err(|why| broken(&why))?;
-    }
-    if !wanted.ends_with('\n') {
-        wanted.push('\n');
-    }
-    // Where a pattern finds nothing, the very line may still be there.
-    let at = found.or_else(|| lines.iter().rposition(|it| bare(it) == line));
-    if let Some(at) = at {
-        if found.is_none() && at + 1 == lines.len() && !lines[at].ends_with('\n') {
-            return Ok("");
+    if let Some(at) = found {
+        let mut wanted = line.to_owned();
+        if let (true, Some(regexp)) = (args.backrefs, &regexp)
+            && let Some(groups) = regexp.find_from(&lines[at], 0).map_err(|why| broken(&why))?
+        {
+            wanted = regexp.expand(&groups, line).map_err(|why| broken(&why))?;
         }
-        if lines[at] == wanted {
-            return Ok("");
-        }
-        lines[at] = wanted;
-        return Ok("line replaced");
+        return Ok(replace_line(lines, at, wanted));
+    }
+    let (exact, anchor) = scan(args, line, &place, lines);
+    if let Some(at) = exact {
+        return Ok(replace_line(lines, at, line.to_owned()));
     }
     if args.backrefs {
         return Ok("");
     }
-    let (text, after) = match (&args.insertbefore, &args.insertafter) {
-        (Some(text), _) => (Some(text.as_str()), false),
-        (None, Some(text)) => (Some(text.as_str()), true),
-        (None, None) => (None, true),
+    let at = match (&place, anchor) {
+        (Place::Start, _) => 0,
+        (Place::After(_), Some(at)) => at + 1,
+        (Place::Before(_), Some(at)) => at,
+        _ => lines.len(),
     };
-    let place = match text {
-        Some("BOF") => Some(0),
-        Some("EOF") | None => None,
-        Some(text) => {
-            let pattern = compile(text)?;
-            let found = pick(lines, args.firstmatch, |it| fits(&pattern, it));
-            found.map(|at| if after { at + 1 } else { at })
-        }
-    };
-    let place = place.unwrap_or(lines.len());
-    if place > 0
-        && let Some(above) = lines.get_mut(place - 1).filter(|it| !it.ends_with('\n'))
+    if anchor.is_some() && lines.get(at).is_some_and(|it| bare(it) == line) {
+        return Ok("");
+    }
+    if at > 0
+        && let Some(above) = lines.get_mut(at - 1).filter(|it| !it.ends_with('\n'))
     {
         above.push('\n');
     }
-    lines.insert(place, wanted);
+    lines.insert(at, format!("{line}\n"));
     Ok("line added")
+}
+
+/// The very line, and the line that the place speaks of. With `firstmatch` the search ends at
+/// the latter, so that the line may then stand twice.
+fn scan(
+    args: &Args,
+    line: &str,
+    place: &Place,
+    lines: &[String],
+) -> (Option<usize>, Option<usize>) {
+    let (mut exact, mut anchor) = (None, None);
+    for (at, text) in lines.iter().enumerate() {
+        if bare(text) == line {
+            exact = Some(at);
+        } else if let Place::After(pattern) | Place::Before(pattern) = place
+            && fits(pattern, text)
+        {
+            anchor = Some(at);
+            if args.firstmatch {
+                break;
+            }
+        }
+    }
+    (exact, anchor)
+}
+
+fn replace_line(lines: &mut [String], at: usize, mut wanted: String) -> &'static str {
+    if !wanted.ends_with('\n') {
+        wanted.push('\n');
+    }
+    if lines[at] == wanted {
+        return "";
+    }
+    lines[at] = wanted;
+    "line replaced"
 }
 
 /// The last line that fits, or the first.
