@@ -48,7 +48,7 @@ fn davit(home: &Path) -> Command {
 /// One more run, read as events: its last one counts the changes.
 fn unchanged(home: &Path) -> Outcome {
     let output = davit(home)
-        .args(["--output", "jsonl"])
+        .args(["--output", "events"])
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| error.to_string())?;

@@ -1,6 +1,8 @@
 //! The tests of the whole program, over the real binary. One test a topic of the oracle's corpus.
 //!
-//! `DAVIT_ORACLE=topic/case` runs one case; `DAVIT_ORACLE_KEEP=1` leaves its working folder.
+//! `DAVIT_ORACLE=topic/case` runs one case, `DAVIT_ORACLE_KEEP=1` leaves its working folder,
+//! `DAVIT_ORACLE_PROGRAM=path` tests another davit, `DAVIT_ORACLE_SELF=1` the original against
+//! itself.
 
 mod compare;
 

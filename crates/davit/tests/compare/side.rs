@@ -95,7 +95,10 @@ pub(super) fn record(case: &Case) -> Result<Recording, String> {
 /// davit's recording.
 pub(super) fn davit(case: &Case) -> Result<Recording, String> {
     let work = Work::new(case)?;
-    let program = Path::new(env!("CARGO_BIN_EXE_davit"));
+    // Another build than the one beside the tests can be held against the original, too.
+    let other = env::var_os("DAVIT_ORACLE_PROGRAM").map(PathBuf::from);
+    let built = || PathBuf::from(env!("CARGO_BIN_EXE_davit"));
+    let program = &other.unwrap_or_else(built);
     work.run(case, true, |run| {
         if case.prints(run) {
             // Through a link of its name davit is that program.
@@ -104,7 +107,7 @@ pub(super) fn davit(case: &Case) -> Result<Recording, String> {
             symlink(program, &link).map_err(|error| format!("{}: {error}", link.display()))?;
             return work.wait(work.command(case, run, &link, &[]));
         }
-        let mut ran = work.wait(work.command(case, run, program, &["run", "--output", "jsonl"]))?;
+        let mut ran = work.wait(work.command(case, run, program, &["run", "--output", "events"]))?;
         ran.lines = std::mem::take(&mut ran.stdout).lines().map(str::to_owned).collect();
         Ok(ran)
     })
