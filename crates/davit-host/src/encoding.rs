@@ -23,7 +23,9 @@ impl Encoding {
             .map(|it| if it == '_' || it == ' ' { '-' } else { it })
             .collect();
         Some(match plain.as_str() {
-            "utf-8" | "utf8" | "u8" | "utf" | "cp65001" | "ascii" | "us-ascii" | "646" => Self::Utf8,
+            "utf-8" | "utf8" | "u8" | "utf" | "cp65001" | "ascii" | "us-ascii" | "646" => {
+                Self::Utf8
+            }
             "latin-1" | "latin1" | "iso-8859-1" | "iso8859-1" | "8859" | "cp819" | "l1"
             | "latin" => Self::Latin1,
             "utf-16-le" | "utf-16le" => Self::Utf16 { big: false },

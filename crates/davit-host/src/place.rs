@@ -4,9 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use davit_module::{
-    Content, FileArgs, FileDiff, Host, ModuleError, Outcome, Ran, WriteOptions,
-};
+use davit_module::{Content, FileArgs, FileDiff, Host, ModuleError, Outcome, Ran, WriteOptions};
 use serde_json::Value;
 
 use crate::checksum::{self, Algorithm};
@@ -191,10 +189,8 @@ pub(crate) fn make_folders(
     mode: &Value,
     file: &FileArgs,
 ) -> Result<(), ModuleError> {
-    let missing: Vec<&Path> = path
-        .ancestors()
-        .take_while(|it| !it.as_os_str().is_empty() && !host.exists(it))
-        .collect();
+    let missing: Vec<&Path> =
+        path.ancestors().take_while(|it| !it.as_os_str().is_empty() && !host.exists(it)).collect();
     let attributes = FileArgs { mode: mode.clone(), attributes: None, ..file.clone() };
     for folder in missing.into_iter().rev() {
         host.make_dir(folder)?;

@@ -129,12 +129,11 @@ impl Entry {
                 hide(&mut reply, &secrets);
                 (reply, shown)
             }
-            Err(errors) => {
-                (ModuleError::Args { errors }.into_reply(), censored(spec, &call.args))
-            }
+            Err(errors) => (ModuleError::Args { errors }.into_reply(), censored(spec, &call.args)),
         };
         host.finish(&mut reply);
-        let shows = call.diff || reply.get("diff").and_then(Value::as_array).is_some_and(Vec::is_empty);
+        let shows =
+            call.diff || reply.get("diff").and_then(Value::as_array).is_some_and(Vec::is_empty);
         if !shows {
             reply.remove("diff");
         }

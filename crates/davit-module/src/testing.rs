@@ -17,7 +17,7 @@
 //!
 //! A file may hold several cases, as YAML documents.
 
-#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test harness")]
+#![expect(clippy::unwrap_used, reason = "a test harness")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -116,9 +116,7 @@ fn check_case(entry: &Entry, document: &str, name: &str) {
         attachments: case
             .attachments
             .iter()
-            .map(|(name, text)| {
-                (name.clone(), Attachment::Bytes(text.clone().into_bytes().into()))
-            })
+            .map(|(name, text)| (name.clone(), Attachment::Bytes(text.clone().into_bytes().into())))
             .collect(),
         check,
         diff: case.diff,
@@ -145,16 +143,16 @@ fn check_case(entry: &Entry, document: &str, name: &str) {
     assert_eq!(first["changed"], case.changed, "{name}: changed: {first:?}");
     check_result(&case, &first, name);
     let guess = case.predicts.unwrap_or(case.changed);
-    assert_eq!(predicted["changed"], guess, "{name}: check mode predicted otherwise: {predicted:?}");
+    assert_eq!(
+        predicted["changed"], guess,
+        "{name}: check mode predicted otherwise: {predicted:?}"
+    );
     if let Some(after) = &case.after {
         check_tree(&root, after, name);
     }
 
     let second = entry.call(&session, &call(false));
-    assert_eq!(
-        second["changed"], case.changes_again,
-        "{name}: the second run: {second:?}"
-    );
+    assert_eq!(second["changed"], case.changes_again, "{name}: the second run: {second:?}");
 }
 
 fn check_result(case: &Case, reply: &Reply, name: &str) {

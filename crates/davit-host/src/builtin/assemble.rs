@@ -131,12 +131,13 @@ fn sent(host: &mut Host<'_>, args: &Args, content: Content) -> Result<Outcome, M
 
 /// All pieces in one.
 fn pieces(host: &Host<'_>, args: &Args) -> Result<Vec<u8>, ModuleError> {
-    let pattern = match &args.regexp {
-        Some(text) => Some(Pattern::new(text, Flags::default()).map_err(|why| {
-            ModuleError::failed(format!("Invalid Regexp ({why}) in \"{text}\""))
-        })?),
-        None => None,
-    };
+    let pattern =
+        match &args.regexp {
+            Some(text) => Some(Pattern::new(text, Flags::default()).map_err(|why| {
+                ModuleError::failed(format!("Invalid Regexp ({why}) in \"{text}\""))
+            })?),
+            None => None,
+        };
     let delimiter = args.delimiter.as_deref().map(unescape);
     let mut out: Vec<u8> = Vec::new();
     let mut first = true;

@@ -139,7 +139,11 @@ impl Module for BlockInFile {
         }
         let mut attributes = FileDiff::default();
         let touched = host.exists(&args.path)
-            && host.set_attributes(&host.real_path(&args.path), &args.file, Some(&mut attributes))?;
+            && host.set_attributes(
+                &host.real_path(&args.path),
+                &args.file,
+                Some(&mut attributes),
+            )?;
         let mut outcome = Outcome::new()
             .changed(touched || !msg.is_empty())
             .msg(edit::message(msg, touched))
@@ -181,9 +185,8 @@ fn place_of(args: &Args, text: &str, lines: &mut Vec<String>) -> Result<usize, M
         (Some(wanted), _) => (wanted.as_str(), false),
         (None, wanted) => (wanted.as_deref().unwrap_or("EOF"), true),
     };
-    let broken = |why: PatternError| {
-        ModuleError::failed(format!("Task failed: Module failed: {why}"))
-    };
+    let broken =
+        |why: PatternError| ModuleError::failed(format!("Task failed: Module failed: {why}"));
     let pattern = match (wanted, after) {
         ("BOF", false) | ("EOF", true) => None,
         _ => Some(Pattern::new(wanted, Flags::default()).map_err(broken)?),

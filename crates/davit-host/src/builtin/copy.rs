@@ -243,10 +243,7 @@ fn copy_folder(host: &mut Host<'_>, args: &Args, src: &str) -> Result<Outcome, M
     } else {
         outcome.with("dest", &shown)
     };
-    Ok(outcome
-        .with("src", src)
-        .with("checksum", None::<String>)
-        .with("md5sum", None::<String>))
+    Ok(outcome.with("src", src).with("checksum", None::<String>).with("md5sum", None::<String>))
 }
 
 fn copy_mode(host: &mut Host<'_>, from: &Path, to: &Path) -> Result<bool, ModuleError> {
@@ -300,12 +297,7 @@ fn copy_link(host: &mut Host<'_>, from: &Path, to: &Path) -> Result<bool, Module
     Ok(true)
 }
 
-fn copy_one(
-    host: &mut Host<'_>,
-    args: &Args,
-    from: &Path,
-    to: &Path,
-) -> Result<bool, ModuleError> {
+fn copy_one(host: &mut Host<'_>, args: &Args, from: &Path, to: &Path) -> Result<bool, ModuleError> {
     let there = host.lstat(to)?;
     if there.is_some() && !args.force {
         return Ok(false);

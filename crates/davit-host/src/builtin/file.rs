@@ -6,7 +6,9 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use davit_module::{FileArgs, FileDiff, FileKind, Host, Module, ModuleError, Outcome, Stamp, errno_text};
+use davit_module::{
+    FileArgs, FileDiff, FileKind, Host, Module, ModuleError, Outcome, Stamp, errno_text,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -277,7 +279,8 @@ fn absent(host: &mut Host<'_>, args: &Args) -> Result<Outcome, ModuleError> {
     host.remove(&args.path).map_err(|err| {
         let what = if there == "directory" { "rmtree failed" } else { "unlinking failed" };
         let path = args.path.display();
-        ModuleError::failed(format!("{what}: {}: '{path}'", errno_text(&err))).with("path", &args.path)
+        ModuleError::failed(format!("{what}: {}: '{path}'", errno_text(&err)))
+            .with("path", &args.path)
     })?;
     Ok(outcome.changed(true).with("diff", diff))
 }
@@ -347,21 +350,14 @@ fn link(host: &mut Host<'_>, args: &Args) -> Result<Outcome, ModuleError> {
         changed |= host.set_attributes(&target, &args.file, Some(&mut diff))?;
         changed |= set_times(host, args, &target, None, &mut diff)?;
     }
-    Ok(Outcome::new()
-        .changed(changed)
-        .with("dest", path)
-        .with("src", src)
-        .with("diff", diff))
+    Ok(Outcome::new().changed(changed).with("dest", path).with("src", src).with("diff", diff))
 }
 
 /// Whether a symbolic link may take the place of what is there.
 fn may_link(host: &Host<'_>, args: &Args, there: &str, src: &str) -> Result<(), ModuleError> {
     let path = &args.path;
-    let beside = if there == "directory" {
-        path.as_path()
-    } else {
-        path.parent().unwrap_or(Path::new(""))
-    };
+    let beside =
+        if there == "directory" { path.as_path() } else { path.parent().unwrap_or(Path::new("")) };
     let target = beside.join(src);
     if !args.force && !host.exists(&target) {
         let msg = format!(
@@ -372,14 +368,12 @@ fn may_link(host: &Host<'_>, args: &Args, there: &str, src: &str) -> Result<(), 
     }
     let refuse = |msg: String| Err(ModuleError::failed(msg).with("path", path));
     match there {
-        "directory" | "file" | "hard" if !args.force => refuse(format!(
-            "refusing to convert from {there} to symlink for {}",
-            path.display()
-        )),
-        "directory" if !host.read_dir(path)?.is_empty() => refuse(format!(
-            "the directory {} is not empty, refusing to convert it",
-            path.display()
-        )),
+        "directory" | "file" | "hard" if !args.force => {
+            refuse(format!("refusing to convert from {there} to symlink for {}", path.display()))
+        }
+        "directory" if !host.read_dir(path)?.is_empty() => {
+            refuse(format!("the directory {} is not empty, refusing to convert it", path.display()))
+        }
         _ => Ok(()),
     }
 }
@@ -401,9 +395,7 @@ fn hard(host: &mut Host<'_>, args: &Args) -> Result<Outcome, ModuleError> {
             .with("diff", diff));
     };
     let from = Path::new(src);
-    let refuse = |msg: String| {
-        Err(ModuleError::failed(msg).with("dest", path).with("src", src))
-    };
+    let refuse = |msg: String| Err(ModuleError::failed(msg).with("dest", path).with("src", src));
     let Some(source) = host.stat(from)? else { return refuse("src does not exist".to_owned()) };
     let mut diff = state_diff(path, "hard", there);
     let own = host.lstat(path)?;

@@ -96,7 +96,9 @@ impl Module for LineInFile {
     };
 
     fn run(host: &mut Host<'_>, args: Args) -> Result<Outcome, ModuleError> {
-        for (name, text) in [("regular expression", &args.regexp), ("search string", &args.search_string)] {
+        for (name, text) in
+            [("regular expression", &args.regexp), ("search string", &args.search_string)]
+        {
             if text.as_deref() == Some("") {
                 host.warn(format!(
                     "The {name} is an empty string, which will match every line in the file. This \
@@ -172,11 +174,7 @@ fn place_of(args: &Args) -> Result<Place, ModuleError> {
 }
 
 /// Puts the line among the others; the message, empty where nothing changes.
-fn put_line(
-    args: &Args,
-    line: &str,
-    lines: &mut Vec<String>,
-) -> Result<&'static str, ModuleError> {
+fn put_line(args: &Args, line: &str, lines: &mut Vec<String>) -> Result<&'static str, ModuleError> {
     let regexp = args.regexp.as_deref().map(compile).transpose()?;
     let place = place_of(args)?;
     let found = match (&regexp, &args.search_string) {
@@ -255,11 +253,7 @@ fn replace_line(lines: &mut [String], at: usize, mut wanted: String) -> &'static
 
 /// The last line that fits, or the first.
 fn pick(lines: &[String], first: bool, fits: impl Fn(&str) -> bool) -> Option<usize> {
-    if first {
-        lines.iter().position(|it| fits(it))
-    } else {
-        lines.iter().rposition(|it| fits(it))
-    }
+    if first { lines.iter().position(|it| fits(it)) } else { lines.iter().rposition(|it| fits(it)) }
 }
 
 fn absent(host: &mut Host<'_>, args: &Args) -> Result<Outcome, ModuleError> {

@@ -121,10 +121,7 @@ impl Module for Replace {
 }
 
 /// The part of the text to look in; the pattern of it where that is not found.
-fn section(
-    args: &Args,
-    text: &str,
-) -> Result<Result<(usize, usize), String>, ModuleError> {
+fn section(args: &Args, text: &str) -> Result<Result<(usize, usize), String>, ModuleError> {
     let pattern = match (&args.after, &args.before) {
         (None, None) => return Ok(Ok((0, text.len()))),
         (Some(after), Some(before)) => format!("{after}(?P<subsection>.*?){before}"),

@@ -50,7 +50,9 @@ impl Module for Slurp {
             _ => {}
         }
         let bytes = host.read(&args.src).map_err(|err| match err {
-            ModuleError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            ModuleError::Io { source, .. }
+                if source.kind() == std::io::ErrorKind::PermissionDenied =>
+            {
                 ModuleError::failed(format!("File is not readable: {src}"))
             }
             ModuleError::Io { source, .. } => {

@@ -5,7 +5,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use davit_module::{Access, FileKind, Host, Meta, Module, ModuleError, Outcome, Program, errno_text};
+use davit_module::{
+    Access, FileKind, Host, Meta, Module, ModuleError, Outcome, Program, errno_text,
+};
 use nix::unistd::{Gid, Group, Uid, User};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -15,8 +15,8 @@ use super::Host;
 use super::keys::mode_text;
 use super::mode::Mode;
 use super::program::Program;
-use crate::session::ChangeKind;
 use crate::ModuleError;
+use crate::session::ChangeKind;
 
 /// What may be set on any file: flatten it into a module's arguments.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -278,8 +278,12 @@ impl Host<'_> {
         args: &FileArgs,
         diff: &mut FileDiff,
     ) -> Result<bool, ModuleError> {
-        let wanted =
-            [("-u", &args.seuser), ("-r", &args.serole), ("-t", &args.setype), ("-l", &args.selevel)];
+        let wanted = [
+            ("-u", &args.seuser),
+            ("-r", &args.serole),
+            ("-t", &args.setype),
+            ("-l", &args.selevel),
+        ];
         if wanted.iter().all(|(_, it)| it.is_none()) || !has_contexts() {
             return Ok(false);
         }

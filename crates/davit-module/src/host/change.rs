@@ -308,8 +308,7 @@ impl Host<'_> {
     pub fn symlink(&mut self, target: &Path, path: &Path) -> io::Result<()> {
         let place = self.at(path);
         if self.overlay().is_some() {
-            let meta =
-                Meta::predicted(FileKind::Link, 0o777, target.as_os_str().len() as u64);
+            let meta = Meta::predicted(FileKind::Link, 0o777, target.as_os_str().len() as u64);
             self.may_be_parent(&place)?;
             self.put_raw(&place, Node { meta, body: Body::Target(target.to_path_buf()) })?;
         } else if self.meta(path, false)?.is_some() {
@@ -540,4 +539,97 @@ fn system_time(stamp: Stamp) -> SystemTime {
     let nanos = u32::try_from(stamp.nanos).unwrap_or(0);
     let secs = u64::try_from(stamp.secs).unwrap_or(0);
     SystemTime::UNIX_EPOCH + Duration::new(secs, nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Call, FileArgs, Options, Session};
+
+    /// A session and a call in a fresh folder.
+    fn start(dry_run: bool) -> (tempfile::TempDir, Session, Call) {
+        let folder = tempfile::tempdir().unwrap();
+        let keep = Some(folder.path().join("keep"));
+        let session = Session::new(Options { dry_run, keep, ..Options::default() });
+        let root = folder.path().canonicalize().unwrap();
+        let call = Call { check: dry_run, folder: root, umask: Some(0o022), ..Call::default() };
+        (folder, session, call)
+    }
+
+    fn write(host: &mut Host<'_>, path: &str, text: &str) {
+        let content = Content::from(text.as_bytes().to_vec());
+        host.write(Path::new(path), content, &WriteOptions::default()).unwrap();
+    }
+
+    #[test]
+    fn a_dry_run_sees_what_it_would_have_done() {
+        let (folder, session, call) = start(true);
+        fs::create_dir(folder.path().join("old")).unwrap();
+        fs::write(folder.path().join("old/file"), "disk").unwrap();
+        let mut host = Host::new(&session, &call);
+        host.make_dir(Path::new("new")).unwrap();
+        write(&mut host, "new/a", "text");
+        host.symlink(Path::new("new"), Path::new("link")).unwrap();
+        host.set_attributes(Path::new("new/a"), &FileArgs::of_mode("0600".into()), None).unwrap();
+        host.remove(Path::new("old")).unwrap();
+        host.make_dir(Path::new("old")).unwrap();
+
+        // Another call of the same run sees it, and the disk is as it was.
+        let host = Host::new(&session, &call);
+        assert_eq!(host.read(Path::new("link/a")).unwrap(), b"text");
+        assert_eq!(host.lstat(Path::new("link/a")).unwrap().unwrap().mode, 0o600);
+        assert_eq!(host.read_dir(Path::new("new")).unwrap(), ["a"]);
+        assert!(host.read_dir(Path::new("old")).unwrap().is_empty());
+        assert!(!host.exists(Path::new("old/file")));
+        assert_eq!(host.real_path(Path::new("link/a")), call.folder.join("new/a"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(folder.path().join("old/file").exists());
+        assert!(session.take_changes().is_empty());
+    }
+
+    #[test]
+    fn in_a_real_run_a_prediction_ends_with_its_call() {
+        let (_folder, session, mut call) = start(false);
+        call.check = true;
+        write(&mut Host::new(&session, &call), "a", "text");
+        assert!(!Host::new(&session, &call).exists(Path::new("a")));
+    }
+
+    #[test]
+    fn what_was_done_for_real_replaces_what_was_predicted() {
+        let (_folder, session, mut call) = start(true);
+        write(&mut Host::new(&session, &call), "a", "predicted");
+        call.check = false;
+        write(&mut Host::new(&session, &call), "a", "real");
+        call.check = true;
+        assert_eq!(Host::new(&session, &call).read(Path::new("a")).unwrap(), b"real");
+    }
+
+    #[test]
+    fn the_journal_keeps_what_was_there() {
+        let (folder, session, call) = start(false);
+        fs::write(folder.path().join("a"), "old").unwrap();
+        fs::set_permissions(folder.path().join("a"), Permissions::from_mode(0o640)).unwrap();
+        let mut host = Host::new(&session, &call);
+        write(&mut host, "a", "new");
+        write(&mut host, "b", "new");
+        let changes = session.take_changes();
+        let before = changes[0].before.as_ref().unwrap();
+        assert_eq!((before.kind.as_str(), before.mode), ("file", 0o640));
+        assert_eq!(fs::read(before.kept.as_ref().unwrap()).unwrap(), b"old");
+        assert_eq!(changes[1].before, None);
+        let mode = host.lstat(Path::new("a")).unwrap().unwrap().mode;
+        assert_eq!(mode, 0o640, "a file keeps its mode");
+    }
+
+    #[test]
+    fn links_that_turn_in_circles_are_an_error_and_no_hang() {
+        let (_folder, session, call) = start(true);
+        let mut host = Host::new(&session, &call);
+        host.symlink(Path::new("b"), Path::new("a")).unwrap();
+        host.symlink(Path::new("a"), Path::new("b")).unwrap();
+        assert!(host.read(Path::new("a")).is_err());
+        assert!(!host.exists(Path::new("a")));
+        assert!(host.is_link(Path::new("a")));
+    }
 }

@@ -12,12 +12,7 @@ impl Host<'_> {
     ///
     /// `headers` name the two sides.
     #[must_use]
-    pub fn text_diff(
-        &self,
-        before: Option<&[u8]>,
-        after: &[u8],
-        headers: (&str, &str),
-    ) -> Value {
+    pub fn text_diff(&self, before: Option<&[u8]>, after: &[u8], headers: (&str, &str)) -> Value {
         if !self.wants_diff() {
             return Value::Null;
         }

@@ -30,8 +30,8 @@ pub use self::change::{Content, Installed, WriteOptions};
 pub use self::keys::mode_text;
 pub use self::meta::{FileKind, Meta, Stamp};
 pub use self::mode::{Mode, ModeError};
-pub(crate) use self::overlay::Overlay;
 pub use self::overlay::Body;
+pub(crate) use self::overlay::Overlay;
 pub use self::program::{Program, Ran, split_words};
 pub use self::read::{Access, errno_text};
 
@@ -53,9 +53,9 @@ impl<'a> Host<'a> {
     /// The host of `session` for one call.
     #[must_use]
     pub fn new(session: &'a Session, call: &'a Call) -> Self {
-        let predicted = call.check.then(|| {
-            if session.options().dry_run { session.overlay() } else { Arc::default() }
-        });
+        let predicted = call
+            .check
+            .then(|| if session.options().dry_run { session.overlay() } else { Arc::default() });
         Self {
             session,
             call,

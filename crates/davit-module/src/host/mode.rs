@@ -115,7 +115,8 @@ impl Clause<'_> {
     fn apply(&self, mut mode: u32, directory: bool, umask: u32) -> u32 {
         // With nobody named, everybody is meant, less what the umask keeps back.
         let keep = if self.users.is_empty() { umask } else { 0 };
-        let users = if self.users.is_empty() || self.users.contains('a') { "ugo" } else { self.users };
+        let users =
+            if self.users.is_empty() || self.users.contains('a') { "ugo" } else { self.users };
         for (operator, perms) in &self.steps {
             let before = mode;
             for user in users.chars() {

@@ -93,10 +93,7 @@ impl Host<'_> {
     /// # Errors
     /// Where it cannot be started, or the call is stopped.
     pub fn query(&self, program: &Program) -> Result<Ran, ModuleError> {
-        let fail = |source| ModuleError::Program {
-            program: program.text(),
-            source,
-        };
+        let fail = |source| ModuleError::Program { program: program.text(), source };
         let mut command = Command::new(program.name());
         command.args(program.argv.iter().skip(1));
         let folder = program.folder.as_deref().unwrap_or(self.folder());
@@ -174,11 +171,7 @@ fn listen(child: &mut Child, cancel: &Cancel) -> io::Result<Option<Ran>> {
 }
 
 /// Reads what is there; true at the end of the pipe.
-fn take(
-    pipe: &mut Option<impl Read>,
-    buffer: &mut [u8],
-    into: &mut Vec<u8>,
-) -> io::Result<bool> {
+fn take(pipe: &mut Option<impl Read>, buffer: &mut [u8], into: &mut Vec<u8>) -> io::Result<bool> {
     let Some(pipe) = pipe else { return Ok(true) };
     match pipe.read(buffer) {
         Ok(0) => Ok(true),

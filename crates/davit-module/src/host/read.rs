@@ -262,9 +262,7 @@ impl Host<'_> {
                     if links > LINKS {
                         return Err(io::Error::from_raw_os_error(nix::libc::ELOOP));
                     }
-                    left.extend(
-                        target.components().rev().map(|it| it.as_os_str().to_os_string()),
-                    );
+                    left.extend(target.components().rev().map(|it| it.as_os_str().to_os_string()));
                 }
                 None => place = next,
             }

@@ -35,11 +35,7 @@ impl Spec {
     ///
     /// # Errors
     /// All that does not fit, what the original would tell first.
-    pub fn check_with(
-        &self,
-        args: &Reply,
-        env: Environment<'_>,
-    ) -> Result<Checked, Vec<ArgError>> {
+    pub fn check_with(&self, args: &Reply, env: Environment<'_>) -> Result<Checked, Vec<ArgError>> {
         self.check_named(&self.module, args, env)
     }
 
@@ -121,11 +117,7 @@ struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    fn new(
-        module: &'a str,
-        env: Environment<'a>,
-        is_unknown: &'a dyn Fn(&Value) -> bool,
-    ) -> Self {
+    fn new(module: &'a str, env: Environment<'a>, is_unknown: &'a dyn Fn(&Value) -> bool) -> Self {
         Self {
             module,
             env,
@@ -174,7 +166,8 @@ impl<'a> Checker<'a> {
             for alias in &option.aliases {
                 let Some(value) = args.get(alias).cloned() else { continue };
                 if args.contains_key(&option.name) {
-                    let said = format!("Both option {} and its alias {alias} are set.", option.name);
+                    let said =
+                        format!("Both option {} and its alias {alias} are set.", option.name);
                     // The first alias that is set fills the option; only a rival is worth a word.
                     self.warnings.push(said);
                 }
@@ -197,8 +190,11 @@ impl<'a> Checker<'a> {
         let mut entry = Map::new();
         let text = format!("{said} See the module docs for more information");
         entry.insert("msg".to_owned(), text.into());
-        let facts =
-            [("version", &when.version), ("date", &when.date), ("collection_name", &when.collection)];
+        let facts = [
+            ("version", &when.version),
+            ("date", &when.date),
+            ("collection_name", &when.collection),
+        ];
         for (key, value) in facts {
             if let Some(value) = value {
                 entry.insert(key.to_owned(), value.as_str().into());
@@ -261,7 +257,7 @@ impl<'a> Checker<'a> {
         let value = match coerce(value, option.arg_type, self.env) {
             Ok(value) => value,
             Err(why) => {
-                self.type_error(option, value, option.arg_type, false, (why, at));
+                self.errors.push(type_error(option, value, (false, why), at));
                 return None;
             }
         };
@@ -277,30 +273,12 @@ impl<'a> Checker<'a> {
             match coerce(item, wanted, self.env) {
                 Ok(item) => out.push(item),
                 Err(why) => {
-                    self.type_error(option, item, wanted, true, (why, at));
+                    self.errors.push(type_error(option, item, (true, why), at));
                     return None;
                 }
             }
         }
         Some(Value::Array(out))
-    }
-
-    fn type_error(
-        &mut self,
-        option: &Opt,
-        value: &Value,
-        wanted: ArgType,
-        element: bool,
-        (why, at): (String, &[String]),
-    ) {
-        self.errors.push(ArgError::Type {
-            key: option.name.clone(),
-            got: python::type_name(value),
-            wanted: wanted.name(),
-            element,
-            why,
-            at: at.to_vec(),
-        });
     }
 
     fn choice(&mut self, option: &Opt, args: &mut Reply, at: &[String]) {
@@ -353,7 +331,8 @@ impl<'a> Checker<'a> {
             let Some(value) = args.get(&rule.key).filter(|it| **it == rule.value) else { continue };
             let missing: Vec<String> =
                 rule.needs.iter().filter(|it| !args.contains_key(*it)).cloned().collect();
-            let enough = if rule.any { missing.len() < rule.needs.len() } else { missing.is_empty() };
+            let enough =
+                if rule.any { missing.len() < rule.needs.len() } else { missing.is_empty() };
             if !enough {
                 self.errors.push(ArgError::If {
                     key: rule.key.clone(),
@@ -408,6 +387,24 @@ impl<'a> Checker<'a> {
             other => other,
         };
         args.insert(option.name.clone(), checked);
+    }
+}
+
+/// A value, or an item of a list, that cannot be made what the option is.
+fn type_error(
+    option: &Opt,
+    value: &Value,
+    (element, why): (bool, String),
+    at: &[String],
+) -> ArgError {
+    let wanted = if element { option.elements.unwrap_or_default() } else { option.arg_type };
+    ArgError::Type {
+        key: option.name.clone(),
+        got: python::type_name(value),
+        wanted: wanted.name(),
+        element,
+        why,
+        at: at.to_vec(),
     }
 }
 
@@ -541,7 +538,11 @@ mod tests {
         check(json!({"bl": 3}), "al", json!("3"));
         check(json!({}), "sad", json!({"q": 3}));
         check(json!({}), "i", json!(null));
-        check(json!({"ld": "x=1"}), "ld", json!([{"x": 1, "y": "q", "cc": null, "t1": null, "t2": null}]));
+        check(
+            json!({"ld": "x=1"}),
+            "ld",
+            json!([{"x": 1, "y": "q", "cc": null, "t1": null, "t2": null}]),
+        );
         check(json!({"l": true}), "l", json!(["True"]));
         let both = spec().check_with(&args(json!({"al": 1, "bl": 2})), &|_| None).unwrap();
         assert_eq!(both.warnings, ["Both option al and its alias bl are set."]);
@@ -551,7 +552,11 @@ mod tests {
     fn what_is_not_known_yet_is_left_alone() {
         let unknown = |it: &Value| it.as_str().is_some_and(|it| it.contains("{{"));
         let check = |given: Value, expect: usize| {
-            assert_eq!(spec().check_static(&args(given.clone()), &unknown).len(), expect, "{given}");
+            assert_eq!(
+                spec().check_static(&args(given.clone()), &unknown).len(),
+                expect,
+                "{given}"
+            );
         };
         check(json!({"i": "{{ x }}", "ci": "{{ y }}", "li": ["{{ z }}", 1]}), 0);
         check(json!({"i": "{{ x }}", "zork": "{{ y }}"}), 1);

@@ -187,10 +187,7 @@ fn key_values(text: &str) -> Option<Map<String, Value>> {
 /// `10`, `1K`, `1.5 MB`, `2Mb`.
 fn to_size(value: &Value, unit: &str, suffixes: &str) -> Result<Value, String> {
     let fail = || {
-        Err(format!(
-            "<class '{}'> cannot be converted to a {unit} value",
-            python::type_name(value)
-        ))
+        Err(format!("<class '{}'> cannot be converted to a {unit} value", python::type_name(value)))
     };
     let text = python::text(value);
     let text = text.trim();

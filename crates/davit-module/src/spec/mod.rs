@@ -246,9 +246,8 @@ fn schema_option(name: &str, said: &Value, required: bool) -> Opt {
         ArgType::List => items,
         _ => None,
     };
-    let options = beneath
-        .filter(|it| it.get("properties").is_some())
-        .map(|it| Box::new(from_object("", it)));
+    let options =
+        beneath.filter(|it| it.get("properties").is_some()).map(|it| Box::new(from_object("", it)));
     let (mut choices, choice_about) = schema_choices(inner);
     if choices.is_empty()
         && let Some(items) = items
@@ -258,10 +257,10 @@ fn schema_option(name: &str, said: &Value, required: bool) -> Opt {
     if let Some(listed) = said.get("x-choices").and_then(Value::as_array) {
         choices.clone_from(listed);
     }
-    let removed = said.get("x-removed-in").and_then(Value::as_str).map(|version| Deprecation {
-        version: Some(version.to_owned()),
-        ..Deprecation::default()
-    });
+    let removed = said
+        .get("x-removed-in")
+        .and_then(Value::as_str)
+        .map(|version| Deprecation { version: Some(version.to_owned()), ..Deprecation::default() });
     Opt {
         name: name.to_owned(),
         about: text_at(said, "description"),
@@ -355,7 +354,12 @@ fn written_option(name: &str, said: &Value) -> Opt {
             .filter(|it| it.is_object())
             .map(|options| Box::new(Spec::from_written("", options, said))),
         apply_defaults: flag("apply_defaults"),
-        removed: deprecation(said, "removed_in_version", "removed_at_date", "removed_from_collection"),
+        removed: deprecation(
+            said,
+            "removed_in_version",
+            "removed_at_date",
+            "removed_from_collection",
+        ),
         deprecated_aliases: aliases
             .into_iter()
             .flatten()
