@@ -405,6 +405,12 @@ impl<'a> Env<'a> {
 pub(crate) fn plugin_failed(kind: Kind, name: &str, error: ValueError) -> Error {
     let message = match &error {
         ValueError::Undefined(_) => return error.into(),
+        // A template that is looked up fails as a template.
+        ValueError::Nested(message)
+            if kind == Kind::Lookup && (message.starts_with("Syntax error in template") || message.starts_with("Error rendering template")) =>
+        {
+            return error.into();
+        }
         ValueError::Nested(message)
             if message.starts_with("The filter plugin '") || message.starts_with("The test plugin '") || message.starts_with("The lookup plugin '") =>
         {

@@ -162,7 +162,8 @@ pub(crate) fn expression_tokens(text: &str, syntax: &Syntax) -> Result<Vec<Token
         return Err(Failure::new("the expression is too long", 0));
     }
     let mut lexer = Lexer { text, at: 0, syntax, tokens: Vec::new(), strip_next: false, line_starting: true };
-    lexer.inside(None)?;
+    // The end of a variable tag is one here too, with nothing behind it.
+    lexer.inside(Opening::Variable)?;
     lexer.push(Kind::End, lexer.at);
     Ok(lexer.tokens)
 }
@@ -213,18 +214,18 @@ impl<'a> Lexer<'a> {
                 Opening::Comment => self.comment(start)?,
                 Opening::Variable => {
                     self.push(Kind::VariableBegin, start);
-                    self.inside(Some(Opening::Variable))?;
+                    self.inside(Opening::Variable)?;
                 }
                 Opening::Block => {
                     self.push(Kind::BlockBegin, start);
-                    self.inside(Some(Opening::Block))?;
+                    self.inside(Opening::Block)?;
                 }
                 Opening::LineStatement => {
                     let prefix = self.syntax.line_statement.as_deref().unwrap_or_default();
                     let blank = self.rest().len() - self.rest().trim_start_matches([' ', '\t', '\x0b']).len();
                     self.at += blank + prefix.len();
                     self.push(Kind::BlockBegin, start);
-                    self.inside(Some(Opening::LineStatement))?;
+                    self.inside(Opening::LineStatement)?;
                 }
                 Opening::LineComment => {
                     self.at = self.text[start..].find('\n').map_or(self.text.len(), |at| start + at);
@@ -412,16 +413,16 @@ impl<'a> Lexer<'a> {
         rest[1..].starts_with(delimiter.as_str()).then_some((Some(sign), 1 + delimiter.len()))
     }
 
-    /// The tokens of an expression or a statement up to the end of its tag, or of the text where it has no tag.
-    fn inside(&mut self, opening: Option<Opening>) -> Result<(), Failure> {
+    /// The tokens of an expression or a statement up to the end of its tag, or of the text.
+    fn inside(&mut self, opening: Opening) -> Result<(), Failure> {
         let mut open: Vec<char> = Vec::new();
         while self.at < self.text.len() {
             if open.is_empty() {
-                if let Some((sign, length)) = opening.and_then(|opening| self.tag_end(opening)) {
-                    let kind = if opening == Some(Opening::Variable) { Kind::VariableEnd } else { Kind::BlockEnd };
+                if let Some((sign, length)) = self.tag_end(opening) {
+                    let kind = if opening == Opening::Variable { Kind::VariableEnd } else { Kind::BlockEnd };
                     self.push(kind, self.at);
                     self.at += length;
-                    self.after_tag(sign, opening == Some(Opening::Block));
+                    self.after_tag(sign, opening == Opening::Block);
                     return Ok(());
                 }
             }

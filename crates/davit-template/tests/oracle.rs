@@ -92,7 +92,9 @@ fn files_render_with_their_headers() {
         assert_eq!(got.expect(text), expected, "{text:?}");
     };
     check("#jinja2: trim_blocks: False, lstrip_blocks: True\n  {% if true %}\nx\n  {% endif %}\nlast", "\nx\n\nlast");
-    check("{{ l }}\n", "[1, 2]\n");
+    // A file that is one expression has its value, and a list has no newline.
+    check("{{ l }}\n", "[1, 2]");
+    check("{{ l[0] }}\n{{ l }}\n", "1\n[1, 2]\n");
     check("#jinja2: variable_start_string: '[%', variable_end_string: '%]'\n[% l[0] %]{{ x }}", "1{{ x }}");
     check("#jinja2: newline_sequence: '\\r\\n'\na\nb\n", "a\r\nb\r\n");
     check("#jinja2: line_statement_prefix: '%%'\n%% for i in l\n{{ i }}\n%% endfor\nend", "1\n2\nend");

@@ -99,7 +99,15 @@ impl Eval<'_> {
         };
         let result = match name {
             // What these give of a container is rendered when it is touched.
-            "format" | "format_map" | "get" | "items" | "values" | "keys" | "copy" => methods::call(value, name, args, &lookup),
+            "format" | "format_map" | "get" | "keys" | "copy" => methods::call(value, name, args, &lookup),
+            // These render every value of a dictionary, so one that is undefined shows.
+            "items" | "values" => {
+                let value = self.plain(value, at)?;
+                if let Some(what) = value.as_map().and_then(|map| map.values().find_map(super::expression::undefined_inside)) {
+                    return Err(self.fail(ValueError::Undefined(what), at));
+                }
+                methods::call(&value, name, args, &lookup)
+            }
             _ => {
                 let value = self.plain(value, at)?;
                 methods::call(&value, name, args, &lookup)

@@ -17,6 +17,9 @@ const LAZY: &[&str] = &[
     "none", "number", "sequence", "string", "true", "type_debug", "undefined",
 ];
 
+/// Filters that take every value of a dictionary, so that one that is undefined shows.
+const TAKES_EVERY_VALUE: &[&str] = &["dict2items", "dictsort", "items", "urlencode", "xmlattr"];
+
 /// The short name of a plugin of ansible.builtin.
 fn short(name: &str) -> &str {
     name.strip_prefix("ansible.builtin.").or_else(|| name.strip_prefix("ansible.legacy.")).unwrap_or(name)
@@ -308,25 +311,31 @@ impl Eval<'_> {
     fn apply_named(&mut self, value: Value, named: &Named, kind: Kind) -> Result<Value, Error> {
         let at = named.at;
         let name = short(&named.name);
-        if kind == Kind::Test && named.arguments.positional.is_empty() {
-            match name {
-                "defined" => return Ok(Value::Bool(!value.is_undefined() && as_object::<Nothing>(&value).is_none())),
-                "undefined" => return Ok(Value::Bool(value.is_undefined() || as_object::<Nothing>(&value).is_some())),
-                _ => {}
+        if named.arguments.positional.is_empty() && is_plain(&named.arguments) {
+            if let Some(result) = self.at_once(&value, name, kind) {
+                return result.map_err(|error| self.fail(error, at));
             }
         }
         let Some(function) = self.env.engine.find(kind, &named.name) else {
             return Err(self.fail(self.env.engine.no_such(kind, &named.name), at));
         };
         let lazy = LAZY.binary_search(&name).is_ok();
+        // What an `if` without `else` gives is an empty text to whoever does not ask.
+        let nothing = !lazy && as_object::<Nothing>(&value).is_some();
+        let value = if nothing { Value::from("") } else { value };
         let mut args = self.arguments(&named.arguments, Some(value), at)?;
         for (place, value) in args.positional.iter_mut().enumerate() {
             if lazy && place == 0 {
                 continue;
             }
             *value = self.plain(value, at)?;
-            if let Value::Undefined(what) = value {
-                return Err(self.fail(Error::undefined(what), at));
+            let what = match value {
+                Value::Undefined(what) => Some(Arc::clone(what)),
+                Value::Map(map) if place == 0 && TAKES_EVERY_VALUE.contains(&name) => map.values().find_map(undefined_inside),
+                _ => None,
+            };
+            if let Some(what) = what {
+                return Err(self.fail(ValueError::Undefined(what), at));
             }
         }
         if args.named.is_live() {
@@ -341,6 +350,23 @@ impl Eval<'_> {
         match result {
             Ok(value) => access::touch(self.env, value).map_err(|error| self.fail(error, at)),
             Err(error) => Err(self.fail(crate::env::plugin_failed(kind, &named.name, error), at)),
+        }
+    }
+
+    /// What needs no more than a look at the value: no rendering of its members, no way round by the table.
+    fn at_once(&self, value: &Value, name: &str, kind: Kind) -> Option<Result<Value, Error>> {
+        let is_undefined = || value.is_undefined() || as_object::<Nothing>(value).is_some();
+        let list = match value {
+            Value::List(list) | Value::Tuple(list) => list.as_slice(),
+            _ => &[],
+        };
+        match (kind, name) {
+            (Kind::Test, "defined") => Some(Ok(Value::Bool(!is_undefined()))),
+            (Kind::Test, "undefined") => Some(Ok(Value::Bool(is_undefined()))),
+            (Kind::Filter, "first") => list.first().map(|item| access::touch(self.env, item.clone())),
+            (Kind::Filter, "last") => list.last().map(|item| access::touch(self.env, item.clone())),
+            (Kind::Filter, "length" | "count") if !list.is_empty() => Some(Ok(Value::from(list.len()))),
+            _ => None,
         }
     }
 
@@ -388,7 +414,7 @@ fn is_plain(arguments: &Arguments) -> bool {
 }
 
 /// The first undefined member of a container.
-fn undefined_inside(value: &Value) -> Option<Arc<davit_value::Undefined>> {
+pub(super) fn undefined_inside(value: &Value) -> Option<Arc<davit_value::Undefined>> {
     match value {
         Value::Undefined(what) => Some(Arc::clone(what)),
         Value::List(list) | Value::Tuple(list) => list.iter().find_map(undefined_inside),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use davit_value::{Args, Origin, Value, ValueError};
 
-use crate::ast::{Block, ExprKind, Node, Tree};
+use crate::ast::{Block, Node, Tree};
 use crate::objects::{Root, locked};
 use crate::{Env, Error, access};
 
@@ -120,14 +120,14 @@ impl<'e> Eval<'e> {
     pub(crate) fn run(&mut self) -> Result<Value, Error> {
         let tree = Arc::clone(&self.unit.tree);
         if let [Node::Print(expr)] = tree.body.as_slice() {
-            if let ExprKind::Const(value) = &expr.kind {
-                return Ok(value.clone());
-            }
             let value = self.eval(expr)?;
-            return self.with_newline(value);
+            return Ok(with_newline(value, &tree));
+        }
+        if tree.text.is_empty() {
+            return Ok(with_newline(Value::from(""), &tree));
         }
         let value = self.run_root()?;
-        self.with_newline(value)
+        Ok(with_newline(value, &tree))
     }
 
     /// [`run`](Self::run), with an undefined result as the error it is.
@@ -139,14 +139,6 @@ impl<'e> Eval<'e> {
         };
         let (unit, at) = self.undefined_at.clone().unwrap_or_else(|| (self.unit.clone(), at));
         access::finish(self.env, value).map_err(|error| unit.placed(self.env.with_nearest(error), at))
-    }
-
-    /// The newline at the end that was taken off before parsing comes back where the result is a text.
-    fn with_newline(&self, value: Value) -> Result<Value, Error> {
-        match value {
-            Value::Str(text) if self.unit.tree.newline_dropped => Ok(Value::from(format!("{text}{}", self.unit.tree.syntax.newline))),
-            value => Ok(value),
-        }
     }
 
     /// The whole template with what it extends.
@@ -238,6 +230,14 @@ impl<'e> Eval<'e> {
     /// Calls a callable value from outside a template.
     pub(crate) fn call_from_outside(&mut self, callee: &Value, args: Args) -> Result<Value, ValueError> {
         self.call_value(callee, args, 0).map_err(ValueError::from)
+    }
+}
+
+/// The newline at the end that was taken off before parsing comes back where the result is a text.
+fn with_newline(value: Value, tree: &Tree) -> Value {
+    match value {
+        Value::Str(text) if tree.newline_dropped => Value::from(format!("{text}{}", tree.syntax.newline)),
+        value => value,
     }
 }
 
