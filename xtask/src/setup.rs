@@ -1,7 +1,7 @@
 //! What the tests need besides Rust: the original, in an environment of its own.
 
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -15,6 +15,14 @@ const PYTHON: (u32, u32) = (3, 11);
 
 /// Makes the environment, unless it is there.
 pub(crate) fn setup() -> Outcome {
+    // davit needs none of them; the original does, in cases of the oracle.
+    for program in ["tar", "gzip", "unzip", "ssh"] {
+        if !on_path(program) {
+            return Err(format!(
+                "no {program}, which the original needs (on Debian: tar, gzip, unzip, openssh-client)"
+            ));
+        }
+    }
     let venv = venv()?;
     if installed(&venv) {
         println!("ansible-core 2.19 is in {}", venv.display());
@@ -46,6 +54,11 @@ fn installed(venv: &Path) -> bool {
         .flat_map(Iterator::flatten)
         .any(|entry| entry.file_name().to_string_lossy().starts_with("ansible_core-2.19."));
     package && venv.join("bin/ansible-playbook").exists()
+}
+
+fn on_path(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|folder| folder.join(program).exists())
 }
 
 fn suits(python: &str) -> bool {

@@ -18,6 +18,7 @@ const VOLATILE: &[&str] = &[
     "discovered_interpreter_python",
     "end",
     "exception",
+    "failed_when_suppressed_exception",
     "inode",
     "invocation",
     "mtime",
@@ -30,15 +31,20 @@ const VOLATILE: &[&str] = &[
 ];
 
 /// A result with what is comparable: keys of the original's own, volatile ones and those of the
-/// case are gone; `changed: false` and `failed` are told by the status.
+/// case are gone; `changed: false`, `failed` and `skipped` are told by the status.
 pub(super) fn reply(mut reply: Map<String, Value>, volatile: &[String]) -> Map<String, Value> {
     reply.remove("failed");
+    reply.remove("skipped");
     if reply.get("changed") == Some(&Value::Bool(false)) {
         reply.remove("changed");
     }
     let facts = reply.get_mut("ansible_facts").and_then(Value::as_object_mut);
     if let Some(facts) = facts.filter(|facts| is_setup(facts)) {
         facts.retain(|key, _| !key.contains("python"));
+        if let Some(env) = facts.get_mut("ansible_env").and_then(Value::as_object_mut) {
+            // What the comparison itself sets, for one side only.
+            env.retain(|name, _| !name.starts_with("ANSIBLE_") && !name.starts_with("ORACLE_"));
+        }
         for value in facts.values_mut() {
             *value = shape(value);
         }

@@ -107,7 +107,8 @@ pub(super) fn davit(case: &Case) -> Result<Recording, String> {
             symlink(program, &link).map_err(|error| format!("{}: {error}", link.display()))?;
             return work.wait(work.command(case, run, &link, &[]));
         }
-        let mut ran = work.wait(work.command(case, run, program, &["run", "--output", "events"]))?;
+        let mut ran =
+            work.wait(work.command(case, run, program, &["run", "--output", "events"]))?;
         ran.lines = std::mem::take(&mut ran.stdout).lines().map(str::to_owned).collect();
         Ok(ran)
     })
