@@ -116,9 +116,11 @@ pub(crate) fn put(
     };
     let installed = host.write(&dest, content, &options).map_err(noted)?;
     host.set_attributes(&dest, placing.file, None).map_err(noted)?;
+    // A file that was written beside the play is told so.
+    let told = if dest.components().count() == 1 { Path::new(".").join(&dest) } else { dest };
     let mut outcome = Outcome::new()
         .changed(true)
-        .with("dest", &dest)
+        .with("dest", told)
         .with("src", source)
         .with("checksum", &sums.sha1)
         .with("md5sum", &sums.md5)
@@ -143,8 +145,6 @@ fn destination(host: &Host<'_>, placing: &Placing<'_>) -> Result<PathBuf, Module
                 refused.with("diff", Vec::<Value>::new())
             });
         }
-        // The original tells a new file beside the play so.
-        _ if !placing.dest.contains('/') && !host.exists(plain) => Path::new(".").join(plain),
         _ => plain.to_path_buf(),
     };
     if let Err(err) = host.meta(&dest, true)

@@ -153,7 +153,7 @@ fn present(host: &mut Host<'_>, args: &Args) -> Result<Outcome, ModuleError> {
     let before = before.unwrap_or_default();
     let mut lines = edit::lines_of(&before);
     let msg = put_line(args, line, &mut lines)?;
-    finish(host, args, &before, &lines.concat(), msg, None)
+    finish(host, args, (&before, &lines.concat()), msg, None)
 }
 
 /// Where a line goes that is not there yet.
@@ -276,14 +276,13 @@ fn absent(host: &mut Host<'_>, args: &Args) -> Result<Outcome, ModuleError> {
     let kept: Vec<&str> = lines.iter().map(String::as_str).filter(|it| !goes(it)).collect();
     let found = lines.len() - kept.len();
     let msg = if found > 0 { format!("{found} line(s) removed") } else { String::new() };
-    finish(host, args, &before, &kept.concat(), &msg, Some(found))
+    finish(host, args, (&before, &kept.concat()), &msg, Some(found))
 }
 
 fn finish(
     host: &mut Host<'_>,
     args: &Args,
-    before: &str,
-    after: &str,
+    (before, after): (&str, &str),
     msg: &str,
     found: Option<usize>,
 ) -> Result<Outcome, ModuleError> {
