@@ -347,9 +347,9 @@ impl Translator {
                     // A hyphen is a range only between two members.
                     let ranged = place > first && self.peek(0).is_some_and(|next| next != ']');
                     if ranged && !self.out.ends_with("\\x{2d}-") {
-                        self.out.push('-')
+                        self.out.push('-');
                     } else {
-                        literal('-', &mut self.out)
+                        literal('-', &mut self.out);
                     }
                 }
                 char => literal(char, &mut self.out),
@@ -434,7 +434,7 @@ impl Translator {
                 let name = self.until('>', "missing >, unterminated name")?;
                 self.check_name(&name, place)?;
                 if self.names.contains(&name) {
-                    let name = repr(name.as_ref());
+                    let name = repr(&name);
                     return Err(error_at(
                         &format!(
                             "redefinition of group name {name} as group {}; was group",
@@ -452,10 +452,7 @@ impl Translator {
                 let name = self.until(')', "missing ), unterminated name")?;
                 self.check_name(&name, place)?;
                 if !self.names.contains(&name) {
-                    return Err(error_at(
-                        &format!("unknown group name {}", repr(name.as_ref())),
-                        place,
-                    ));
+                    return Err(error_at(&format!("unknown group name {}", repr(&name)), place));
                 }
                 self.out.push_str(&format!("(?P={name})"));
                 self.last = Last::Atom;
@@ -478,7 +475,7 @@ impl Translator {
         if good {
             Ok(())
         } else {
-            Err(error_at(&format!("bad character in group name {}", repr(name.as_ref())), place))
+            Err(error_at(&format!("bad character in group name {}", repr(name)), place))
         }
     }
 

@@ -200,7 +200,10 @@ mod tests {
     #[test]
     fn words_may_hold_variables() {
         let call = Call {
-            args: json!({"argv": ["echo", "$WHO", "${WHO}x", "$NOSUCH"]}).as_object().unwrap().clone(),
+            args: json!({"argv": ["echo", "$WHO", "${WHO}x", "$NOSUCH"]})
+                .as_object()
+                .unwrap()
+                .clone(),
             environment: vec![("WHO".into(), "me".into())],
             ..Call::default()
         };

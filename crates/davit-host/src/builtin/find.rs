@@ -3,10 +3,10 @@
 //! Source: <https://docs.ansible.com/ansible/latest/collections/ansible/builtin/find_module.html>
 
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use davit_module::{FileKind, Host, Meta, Mode, Module, ModuleError, Outcome, mode_text};
+use davit_module::{FileKind, Host, Meta, Mode, Module, ModuleError, Outcome};
 use davit_pattern::{Flags, Pattern};
 use nix::unistd::{Gid, Group, Uid, User};
 use schemars::JsonSchema;
@@ -168,8 +168,9 @@ impl Module for Find {
     fn run(host: &mut Host<'_>, args: Args) -> Result<Outcome, ModuleError> {
         let age = number_with_unit(args.age.as_deref(), &AGES)
             .ok_or_else(|| ModuleError::failed("failed to process age").with("age", &args.age))?;
-        let size = number_with_unit(args.size.as_deref(), &SIZES)
-            .ok_or_else(|| ModuleError::failed("failed to process size").with("size", &args.size))?;
+        let size = number_with_unit(args.size.as_deref(), &SIZES).ok_or_else(|| {
+            ModuleError::failed("failed to process size").with("size", &args.size)
+        })?;
         if let Some(limit) = args.limit.filter(|it| *it <= 0) {
             return Err(ModuleError::failed(format!(
                 "limit cannot be {limit} (use None for unlimited)"
@@ -250,7 +251,7 @@ struct Search<'a, 'h> {
 
 impl Search<'_, '_> {
     /// Looks in one path; false where the limit is reached.
-    fn path(&mut self, path: &PathBuf) -> Result<bool, String> {
+    fn path(&mut self, path: &Path) -> Result<bool, String> {
         let shown = path.display();
         if !self.host.is_dir(path) {
             return Err(format!("'{shown}' is not a directory"));
@@ -260,7 +261,7 @@ impl Search<'_, '_> {
         } else {
             Some(1)
         };
-        let mut walk = Walk::new(self.host, path.clone(), self.args.follow);
+        let mut walk = Walk::new(self.host, path.to_path_buf(), self.args.follow);
         while let Some(folder) = walk.next_folder() {
             if self.host.cancel().is_cancelled() {
                 return Err("stopped before it was done".to_owned());
@@ -316,7 +317,8 @@ impl Search<'_, '_> {
         if self.args.get_checksum && meta.is_file() {
             let sum = self.host.open(&found.path).map_err(|err| err.message());
             let sum = sum.and_then(|mut it| {
-                checksum::of(&mut *it, self.args.checksum_algorithm.into()).map_err(|err| err.to_string())
+                checksum::of(&mut *it, self.args.checksum_algorithm.into())
+                    .map_err(|err| err.to_string())
             })?;
             facts.insert("checksum".to_owned(), sum.into());
         }
@@ -441,7 +443,7 @@ fn facts(path: &str, meta: &Meta) -> Map<String, Value> {
     let group = Group::from_gid(Gid::from_raw(meta.gid)).ok().flatten().map(|it| it.name);
     let facts = json!({
         "path": path,
-        "mode": mode_text(i64::from(meta.mode)),
+        "mode": format!("{:04o}", meta.mode),
         "isdir": meta.is_dir(),
         "ischr": meta.kind == FileKind::Char,
         "isblk": meta.kind == FileKind::Block,
@@ -520,10 +522,14 @@ mod tests {
 
     #[test]
     fn finds_meet_what_is_asked() {
-        let check = |args: Value, expect: &[&str]| assert_eq!(found(args.clone()), expect, "{args}");
+        let check =
+            |args: Value, expect: &[&str]| assert_eq!(found(args.clone()), expect, "{args}");
         check(json!({}), &["one.txt", "two.log"]);
         check(json!({"hidden": true}), &[".dot", "one.txt", "two.log"]);
-        check(json!({"patterns": "*.txt", "recurse": true, "depth": 2}), &["five.txt", "one.txt", "three.txt"]);
+        check(
+            json!({"patterns": "*.txt", "recurse": true, "depth": 2}),
+            &["five.txt", "one.txt", "three.txt"],
+        );
         check(json!({"patterns": "o", "use_regex": true}), &["one.txt"]);
         check(json!({"excludes": "*.log"}), &["one.txt"]);
         check(json!({"file_type": "directory"}), &["a"]);
@@ -531,7 +537,10 @@ mod tests {
         check(json!({"file_type": "any"}), &["a", "link", "one.txt", "two.log"]);
         check(json!({"contains": "hello"}), &[]);
         check(json!({"contains": ".*hello", "recurse": true}), &["three.txt", "two.log"]);
-        check(json!({"contains": "x\\nhello", "recurse": true, "read_whole_file": true}), &["three.txt"]);
+        check(
+            json!({"contains": "x\\nhello", "recurse": true, "read_whole_file": true}),
+            &["three.txt"],
+        );
         check(json!({"size": "5"}), &["two.log"]);
         check(json!({"size": "-5b"}), &["one.txt"]);
         check(json!({"age": "1d"}), &[]);

@@ -79,7 +79,8 @@ impl Module for Script {
     fn run(host: &mut Host<'_>, args: Args) -> Result<Outcome, ModuleError> {
         let given = |it: &Option<String>| it.clone().filter(|it| !it.is_empty());
         let (creates, removes) = (given(&args.creates), given(&args.removes));
-        let skipped = |msg: String| Ok(Outcome::new().changed(false).with("skipped", true).msg(msg));
+        let skipped =
+            |msg: String| Ok(Outcome::new().changed(false).with("skipped", true).msg(msg));
         if let Some(path) = creates.as_ref().filter(|it| host.exists(Path::new(it))) {
             return skipped(format!("{path} exists, matching creates option"));
         }
@@ -161,9 +162,17 @@ mod tests {
             false,
             json!({"stdout": "s.sh: a b c 2\n", "rc": 0, "changed": true}),
         );
-        check(json!({"cmd": "'s s.sh' a", "executable": "sh"}), false, json!({"stdout": "s s.sh: a\n"}));
+        check(
+            json!({"cmd": "'s s.sh' a", "executable": "sh"}),
+            false,
+            json!({"stdout": "s s.sh: a\n"}),
+        );
         check(json!({"cmd": "s.sh", "chdir": "/nosuch"}), false, json!({"failed": true}));
-        check(json!({"cmd": "s.sh", "chdir": "tmp"}), false, json!({"failed": true, "changed": false}));
+        check(
+            json!({"cmd": "s.sh", "chdir": "tmp"}),
+            false,
+            json!({"failed": true, "changed": false}),
+        );
     }
 
     #[test]

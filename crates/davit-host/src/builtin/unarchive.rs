@@ -103,22 +103,23 @@ pub(crate) struct Unarchive;
 impl Module for Unarchive {
     const NAME: &'static str = "ansible.builtin.unarchive";
     type Args = Args;
-    const RULES: Rules =
-        Rules { mutually_exclusive: &[&["include", "exclude"]], ..Rules::NONE };
+    const RULES: Rules = Rules { mutually_exclusive: &[&["include", "exclude"]], ..Rules::NONE };
     const CHECK_MODE: Support = Support::Partial;
 
     fn run(host: &mut Host<'_>, args: Args) -> Result<Outcome, ModuleError> {
-        if let Some(path) = args.creates.as_deref().filter(|it| !it.is_empty()) {
-            if host.exists(Path::new(path)) {
-                let msg = format!("skipped, since {path} exists");
-                return Ok(Outcome::new().changed(false).with("skipped", true).msg(msg));
-            }
+        let creates = args.creates.as_deref().filter(|it| !it.is_empty());
+        if let Some(path) = creates.filter(|it| host.exists(Path::new(it))) {
+            let msg = format!("skipped, since {path} exists");
+            return Ok(Outcome::new().changed(false).with("skipped", true).msg(msg));
         }
         let source = Source::of(host, &args)?;
         let archive = source.path.as_path();
         let dest = PathBuf::from(&args.dest);
         if !host.is_dir(&dest) {
-            return Err(ModuleError::failed(format!("dest '{}' must be an existing dir", args.dest)));
+            return Err(ModuleError::failed(format!(
+                "dest '{}' must be an existing dir",
+                args.dest
+            )));
         }
         let unreadable = |err: io::Error| no_handler(&args.src, &err.to_string());
         let format = Format::of(archive)
@@ -138,9 +139,10 @@ impl Module for Unarchive {
         };
         let fail = |err: UnpackError| match err {
             UnpackError::Module(err) => err,
-            UnpackError::Archive(err) => {
-                ModuleError::failed(format!("failed to unpack {} to {}: {err}", args.src, args.dest))
-            }
+            UnpackError::Archive(err) => ModuleError::failed(format!(
+                "failed to unpack {} to {}: {err}",
+                args.src, args.dest
+            )),
         };
         let difference = plan.compare(host).map_err(fail)?;
         if let Some(name) = difference.missing.first() {
@@ -295,16 +297,19 @@ mod tests {
     fn run(dest: &Path, bytes: &[u8], mut args: Value, check: bool) -> Reply {
         args["src"] = "a.tgz".into();
         args["dest"] = dest.to_str().unwrap().into();
-        let mut call = Call { args: args.as_object().unwrap().clone(), check, diff: true, ..Call::default() };
+        let mut call =
+            Call { args: args.as_object().unwrap().clone(), check, diff: true, ..Call::default() };
         call.attachments.insert(ATTACHMENT.to_owned(), Attachment::Bytes(bytes.to_vec().into()));
         Entry::of::<Unarchive>().call(&Session::default(), &call)
     }
 
     #[test]
     fn a_second_unpacking_changes_nothing() {
-        for (bytes, handler) in
-            [(tar_bytes(), "TarArchive"), (gzip(&tar_bytes()), "TgzArchive"), (zip_bytes(), "ZipArchive")]
-        {
+        for (bytes, handler) in [
+            (tar_bytes(), "TarArchive"),
+            (gzip(&tar_bytes()), "TgzArchive"),
+            (zip_bytes(), "ZipArchive"),
+        ] {
             let dest = tempfile::tempdir().unwrap();
             let first = run(dest.path(), &bytes, json!({}), false);
             assert_eq!(first["changed"], true, "{first:?}");

@@ -140,10 +140,14 @@ impl Module for WaitFor {
             return refuse("port and path parameter can not both be passed to wait_for");
         }
         if args.path.is_some() && args.state == State::Stopped {
-            return refuse("state=stopped should only be used for checking a port in the wait_for module");
+            return refuse(
+                "state=stopped should only be used for checking a port in the wait_for module",
+            );
         }
         if args.path.is_some() && args.state == State::Drained {
-            return refuse("state=drained should only be used for checking a port in the wait_for module");
+            return refuse(
+                "state=drained should only be used for checking a port in the wait_for module",
+            );
         }
         if args.exclude_hosts.is_some() && args.state != State::Drained {
             return refuse("exclude_hosts should only be with state=drained");
@@ -234,7 +238,9 @@ impl Wait<'_, '_, '_> {
         let left = end.saturating_duration_since(Instant::now());
         let timeout = seconds(self.args.connect_timeout).min(left).max(Duration::from_millis(1));
         let addresses = (self.args.host.as_str(), port).to_socket_addrs().ok()?;
-        addresses.into_iter().find_map(|it: SocketAddr| TcpStream::connect_timeout(&it, timeout).ok())
+        addresses
+            .into_iter()
+            .find_map(|it: SocketAddr| TcpStream::connect_timeout(&it, timeout).ok())
     }
 
     /// Whether what a port says has the pattern, up to the end of the connection or of the time.
@@ -267,7 +273,9 @@ impl Wait<'_, '_, '_> {
 
     /// Whether the file has the pattern; its groups are kept.
     fn text_is_there(&mut self) -> Result<bool, ModuleError> {
-        let (Some(path), Some(pattern)) = (&self.args.path, &self.pattern) else { return Ok(false) };
+        let (Some(path), Some(pattern)) = (&self.args.path, &self.pattern) else {
+            return Ok(false);
+        };
         let Ok(bytes) = self.host.read(path) else { return Ok(false) };
         let text = String::from_utf8_lossy(&bytes);
         let found =
@@ -304,7 +312,9 @@ impl Wait<'_, '_, '_> {
             Some(i64::from(it.local.port())) == self.args.port
                 && states.contains(&it.state)
                 && !excluded.contains(&it.remote.ip().to_canonical())
-                && own.iter().any(|own| own.is_unspecified() || *own == it.local.ip().to_canonical())
+                && own
+                    .iter()
+                    .any(|own| own.is_unspecified() || *own == it.local.ip().to_canonical())
         };
         Ok(connections::all().iter().filter(|it| counts(it)).count())
     }
@@ -357,7 +367,9 @@ fn seconds(count: i64) -> Duration {
 fn would_block(err: &std::io::Error) -> bool {
     matches!(
         err.kind(),
-        std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut | std::io::ErrorKind::Interrupted
+        std::io::ErrorKind::WouldBlock
+            | std::io::ErrorKind::TimedOut
+            | std::io::ErrorKind::Interrupted
     )
 }
 
@@ -415,12 +427,18 @@ mod tests {
         check(json!({"port": port, "search_regex": "hello \\d+"}), json!({"elapsed": 0}));
         check(json!({"port": port}), json!({"state": "started", "port": port}));
         // The listener is gone by now or soon.
-        check(json!({"port": port, "state": "stopped", "timeout": 20}), json!({"state": "stopped"}));
+        check(
+            json!({"port": port, "state": "stopped", "timeout": 20}),
+            json!({"state": "stopped"}),
+        );
         check(
             json!({"port": port, "timeout": 0, "msg": "custom"}),
             json!({"failed": true, "msg": "custom"}),
         );
-        check(json!({"port": port, "state": "drained", "active_connection_states": ["LISTEN"]}), json!({"failed": null}));
+        check(
+            json!({"port": port, "state": "drained", "active_connection_states": ["LISTEN"]}),
+            json!({"failed": null}),
+        );
     }
 
     #[test]

@@ -76,21 +76,17 @@ fn pci_names(to: &Gathering<'_>, names: &[String]) -> BTreeMap<String, String> {
 fn pci_address(place: &Place<'_>, name: &str) -> Option<String> {
     let target = place.link(format!("/sys/block/{name}"))?;
     let is_address = |it: &&str| {
-        it.len() == 12 && it.bytes().enumerate().all(|(index, byte)| match index {
-            4 | 7 => byte == b':',
-            10 => byte == b'.',
-            _ => byte.is_ascii_hexdigit(),
-        })
+        it.len() == 12
+            && it.bytes().enumerate().all(|(index, byte)| match index {
+                4 | 7 => byte == b':',
+                10 => byte == b'.',
+                _ => byte.is_ascii_hexdigit(),
+            })
     };
-    target.to_string_lossy().split('/').filter(is_address).next_back().map(str::to_owned)
+    target.to_string_lossy().split('/').rfind(is_address).map(str::to_owned)
 }
 
-fn device(
-    place: &Place<'_>,
-    name: &str,
-    named: &Named,
-    pci: &BTreeMap<String, String>,
-) -> Value {
+fn device(place: &Place<'_>, name: &str, named: &Named, pci: &BTreeMap<String, String>) -> Value {
     let folder = format!("/sys/block/{name}");
     let get = |file: &str| place.read_trimmed(format!("{folder}/{file}"));
     let mut facts = Map::new();

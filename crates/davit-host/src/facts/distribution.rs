@@ -45,9 +45,9 @@ impl Clues<'_> {
     }
 
     fn codename(&self) -> Option<String> {
-        self.get("VERSION_CODENAME").map(str::to_owned).or_else(|| {
-            self.get("VERSION").and_then(in_parentheses).map(str::to_owned)
-        })
+        self.get("VERSION_CODENAME")
+            .map(str::to_owned)
+            .or_else(|| self.get("VERSION").and_then(in_parentheses).map(str::to_owned))
     }
 }
 
@@ -76,9 +76,9 @@ pub(crate) fn collect(to: &mut Gathering<'_>) {
         .to_owned();
     let unknown = || "n/a".to_owned();
     let version = found.version.unwrap_or_else(unknown);
-    let major = found.major.unwrap_or_else(|| {
-        version.split('.').next().map_or_else(unknown, str::to_owned)
-    });
+    let major = found
+        .major
+        .unwrap_or_else(|| version.split('.').next().map_or_else(unknown, str::to_owned));
     to.set("distribution", found.name);
     to.set("distribution_release", found.release.unwrap_or_else(unknown));
     to.set("distribution_version", version);

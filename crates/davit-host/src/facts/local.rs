@@ -44,8 +44,9 @@ fn run(to: &Gathering<'_>, path: &Path) -> Result<Value, String> {
     }
     let text = String::from_utf8(ran.stdout)
         .map_err(|_| format!("Could not decode output of fact script ({shown})"))?;
-    parse(&text)
-        .map_err(|why| format!("error loading facts as ini - please check content: {shown} ({why})"))
+    parse(&text).map_err(|why| {
+        format!("error loading facts as ini - please check content: {shown} ({why})")
+    })
 }
 
 fn read(to: &Gathering<'_>, path: &Path) -> Result<Value, String> {
@@ -112,10 +113,11 @@ fn ini(text: &str) -> Result<Map<String, Value>, String> {
     let mut facts = Map::new();
     for (name, options) in sections {
         let mut values = Map::new();
-        let all: Vec<&(String, String)> =
-            defaults.iter().filter(|(key, _)| !options.iter().any(|it| it.0 == *key))
-                .chain(&options)
-                .collect();
+        let all: Vec<&(String, String)> = defaults
+            .iter()
+            .filter(|(key, _)| !options.iter().any(|it| it.0 == *key))
+            .chain(&options)
+            .collect();
         for (key, value) in &all {
             values.insert(key.clone(), interpolate(value, &all, 0)?.into());
         }
@@ -178,7 +180,9 @@ mod tests {
 
     #[test]
     fn what_is_neither_is_refused() {
-        for text in ["not ini", "[a]\nk\n", "[a]\n[a]\n", "[a]\nk=1\nk=2\n", "[a]\nk=%(x)s\n", "[a]\nk=%d"] {
+        for text in
+            ["not ini", "[a]\nk\n", "[a]\n[a]\n", "[a]\nk=1\nk=2\n", "[a]\nk=%(x)s\n", "[a]\nk=%d"]
+        {
             assert!(parse(text).is_err(), "{text}");
         }
         assert!(parse("[a]\na=%(b)s\nb=%(a)s\n").is_err());

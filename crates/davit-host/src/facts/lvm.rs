@@ -11,8 +11,7 @@ pub(crate) fn collect(to: &mut Gathering<'_>) {
         return;
     }
     let ask = |program: &str| -> Vec<Vec<String>> {
-        let argv =
-            [program, "--noheadings", "--nosuffix", "--units", "g", "--separator", ","];
+        let argv = [program, "--noheadings", "--nosuffix", "--units", "g", "--separator", ","];
         let text = to.place.output(&argv).unwrap_or_default();
         let line = |it: &str| it.trim().split(',').map(str::to_owned).collect::<Vec<_>>();
         text.lines().filter(|it| !it.trim().is_empty()).map(line).collect()

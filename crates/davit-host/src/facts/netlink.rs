@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, setsockopt,
-    socket, sockopt,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto,
+    setsockopt, socket, sockopt,
 };
 use nix::sys::time::{TimeVal, TimeValLike};
 
@@ -168,11 +168,7 @@ fn ask(kind: u16, flags: u16, body: &[u8], mut each: impl FnMut(u16, &[u8])) -> 
     receive(&socket, is_dump, &mut each)
 }
 
-fn receive(
-    socket: &OwnedFd,
-    is_dump: bool,
-    each: &mut impl FnMut(u16, &[u8]),
-) -> io::Result<()> {
+fn receive(socket: &OwnedFd, is_dump: bool, each: &mut impl FnMut(u16, &[u8])) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let count = recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty())?;

@@ -125,7 +125,8 @@ fn interface(place: &Place<'_>, name: &str) -> Facts {
     if let Some(speed) = get("speed").and_then(|it| it.parse::<i64>().ok()) {
         set("speed", speed.into());
     }
-    let flags = get("flags").and_then(|it| u32::from_str_radix(it.trim_start_matches("0x"), 16).ok());
+    let flags =
+        get("flags").and_then(|it| u32::from_str_radix(it.trim_start_matches("0x"), 16).ok());
     if let Some(flags) = flags {
         set("promisc", (flags & PROMISCUOUS != 0).into());
     }
@@ -139,7 +140,8 @@ fn add_bond(
     let slaves = get("bonding/slaves").unwrap_or_default();
     set("slaves", slaves.split_whitespace().map(Value::from).collect());
     // These files hold the word and its number.
-    let word = |file: &str| get(file).and_then(|it| it.split_whitespace().next().map(str::to_owned));
+    let word =
+        |file: &str| get(file).and_then(|it| it.split_whitespace().next().map(str::to_owned));
     for name in ["mode", "miimon", "lacp_rate"] {
         if let Some(value) = word(&format!("bonding/{name}")) {
             set(name, value.into());
@@ -259,7 +261,8 @@ fn complete(facts: &mut Facts, from: &Value) {
 fn complete_link(facts: &mut Facts, interface: &Facts) {
     for name in ["macaddress", "mtu", "type"] {
         let value = interface.get(name).cloned();
-        let value = value.unwrap_or_else(|| if name == "type" { "unknown".into() } else { Value::Null });
+        let value =
+            value.unwrap_or_else(|| if name == "type" { "unknown".into() } else { Value::Null });
         facts.insert(name.to_owned(), value);
     }
 }

@@ -92,7 +92,8 @@ impl<'a> Hosts<'a> {
         // The resolver answers a look-up of either loopback address with the other's names too.
         let same = |it: IpAddr| {
             it == address
-                || (it == IpAddr::V4(Ipv4Addr::LOCALHOST) && address == IpAddr::V6(Ipv6Addr::LOCALHOST))
+                || (it == IpAddr::V4(Ipv4Addr::LOCALHOST)
+                    && address == IpAddr::V6(Ipv6Addr::LOCALHOST))
         };
         self.0.iter().find(|it| same(it.0)).map(|it| it.1.clone()).unwrap_or_default()
     }

@@ -5,8 +5,11 @@
 //! as none.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use serde_json::json;
 
@@ -26,6 +29,9 @@ impl fmt::Display for Version {
         write!(f, "{}.{}.{}", self.major, self.minor, self.micro)
     }
 }
+
+/// How much of a program is read at once.
+const PIECE: usize = 256 * 1024;
 
 /// Folders that hold a shared `libpython`, beside the interpreter's `bin`.
 const LIBRARY_FOLDERS: [&str; 4] =
@@ -66,36 +72,73 @@ fn look(place: &Place<'_>) -> Option<Version> {
         .find_map(|it| version_of(place, &it))
 }
 
+/// Interpreters that were read before, by real path and time of change: a program of several
+/// megabytes is not read anew for each host on the same machine.
+static KNOWN: Mutex<Vec<(PathBuf, SystemTime, Option<Numbers>)>> = Mutex::new(Vec::new());
+
+/// The three numbers of a version.
+type Numbers = (u64, u64, u64);
+
 fn version_of(place: &Place<'_>, executable: &Path) -> Option<Version> {
     let real = fs::canonicalize(place.real(executable)).ok()?;
+    let changed = fs::metadata(&real).and_then(|it| it.modified()).ok()?;
+    let known = {
+        let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().find(|it| it.0 == real && it.1 == changed).map(|it| it.2)
+    };
+    let numbers = known.unwrap_or_else(|| {
+        let numbers = numbers_of(&real);
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|it| it.0 != real);
+        known.push((real, changed, numbers));
+        numbers
+    });
+    let (major, minor, micro) = numbers?;
+    Some(Version { executable: executable.to_path_buf(), major, minor, micro })
+}
+
+fn numbers_of(real: &Path) -> Option<Numbers> {
     let name = real.file_name()?.to_str()?;
     let (major, minor) = name.strip_prefix("python")?.split_once('.')?;
     let (major, minor): (u64, u64) = (major.parse().ok()?, minor.parse().ok()?);
     let library = format!("libpython{major}.{minor}.so.1.0");
     let prefix = real.parent().and_then(Path::parent)?;
     let libraries = LIBRARY_FOLDERS.iter().map(|it| prefix.join(it).join(&library));
-    let micro = std::iter::once(real.clone())
-        .chain(libraries)
-        .find_map(|it| micro_in(&fs::read(it).ok()?, major, minor))?;
-    Some(Version { executable: executable.to_path_buf(), major, minor, micro })
+    let mut programs = std::iter::once(real.to_path_buf()).chain(libraries);
+    let micro = programs.find_map(|it| micro_in(File::open(it).ok()?, major, minor).ok()?)?;
+    Some((major, minor, micro))
 }
 
 /// The third number of a version that stands by itself in a program: `\0 3.11.7 \0`.
-fn micro_in(program: &[u8], major: u64, minor: u64) -> Option<u64> {
-    if program.get(..4)? != b"\x7fELF" {
-        return None;
-    }
+fn micro_in(mut program: impl Read, major: u64, minor: u64) -> io::Result<Option<u64>> {
     let wanted = format!("\0{major}.{minor}.");
     let wanted = wanted.as_bytes();
-    let mut rest = program;
+    let mut buffer = vec![0; PIECE];
+    let (mut kept, mut first) = (0, true);
     loop {
-        let at = find(rest, wanted)?;
-        rest = rest.get(at + wanted.len()..)?;
-        let digits = rest.iter().take_while(|it| it.is_ascii_digit()).count();
-        let ends = matches!(rest.get(digits), Some(0 | b'+'));
-        if (1..=3).contains(&digits) && ends {
-            return std::str::from_utf8(rest.get(..digits)?).ok()?.parse().ok();
+        let count = program.read(buffer.get_mut(kept..).unwrap_or_default())?;
+        let filled = kept + count;
+        let piece = buffer.get(..filled).unwrap_or_default();
+        if first && !piece.starts_with(b"\x7fELF") {
+            return Ok(None);
         }
+        first = false;
+        let mut rest = piece;
+        while let Some(at) = find(rest, wanted) {
+            rest = rest.get(at + wanted.len()..).unwrap_or_default();
+            let digits = rest.iter().take_while(|it| it.is_ascii_digit()).count();
+            let ends = matches!(rest.get(digits), Some(0 | b'+'));
+            if (1..=3).contains(&digits) && ends {
+                let text = rest.get(..digits).and_then(|it| std::str::from_utf8(it).ok());
+                return Ok(text.and_then(|it| it.parse().ok()));
+            }
+        }
+        if count == 0 {
+            return Ok(None);
+        }
+        // A version may go over the end of a piece.
+        kept = filled.min(wanted.len() + 8);
+        buffer.copy_within(filled - kept..filled, 0);
     }
 }
 
@@ -118,9 +161,16 @@ mod tests {
 
     #[test]
     fn the_version_is_found_among_other_numbers() {
-        let program = b"\x7fELF....\03.11.x\0 3.11.1\0\x003.11.7\0rest";
-        assert_eq!(micro_in(program, 3, 11), Some(7));
-        assert_eq!(micro_in(program, 3, 12), None);
-        assert_eq!(micro_in(b"#!/bin/sh\n\x003.11.7\0", 3, 11), None);
+        let program = b"\x7fELF....\x003.11.x\0 3.11.1\0\x003.11.7\0rest";
+        let check = |program: &[u8], minor: u64, expect: Option<u64>| {
+            assert_eq!(micro_in(program, 3, minor).unwrap(), expect);
+        };
+        check(program, 11, Some(7));
+        check(program, 12, None);
+        check(b"#!/bin/sh\n\x003.11.7\0", 11, None);
+        let mut long = b"\x7fELF".to_vec();
+        long.resize(PIECE - 4, b'.');
+        long.extend(b"\x003.11.12\0");
+        check(&long, 11, Some(12));
     }
 }

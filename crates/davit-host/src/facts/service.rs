@@ -62,7 +62,7 @@ fn red_hat_manager(to: &Gathering<'_>) -> &'static str {
     match distribution {
         "Fedora" if major >= 41 && has_dnf5 => "dnf5",
         "Fedora" if major >= 23 && has_dnf => "dnf",
-        "Amazon" if major >= 2022 && major < 2025 && has_dnf => "dnf",
+        "Amazon" if major >= 2022 && has_dnf => "dnf",
         "Fedora" | "Amazon" if has_yum => "yum",
         "TencentOS" if major >= 3 && has_dnf => "dnf",
         _ if (major == 0 || major >= 8) && has_dnf => "dnf",

@@ -79,10 +79,8 @@ fn containers(place: &Place<'_>, found: &mut Found) {
     let systemd = place.read_trimmed("/run/systemd/container");
     if named == Some("systemd-nspawn") || systemd.as_deref() == Some("systemd-nspawn") {
         found.inside("systemd-nspawn", &["systemd-nspawn", "container"]);
-    } else if let Some(name) = named {
-        if !["lxc", "podman"].contains(&name) {
-            found.inside("container", &["container"]);
-        }
+    } else if named.is_some_and(|it| !["lxc", "podman"].contains(&it)) {
+        found.inside("container", &["container"]);
     }
     if place.exists("/proc/vz") && !place.exists("/proc/lve") {
         if place.exists("/proc/bc") {
@@ -156,9 +154,8 @@ fn machines(place: &Place<'_>, found: &mut Found) {
 /// What the kernel itself says: of the processor, of a hypervisor, of a mainframe.
 fn kernel_clues(place: &Place<'_>, found: &mut Found) {
     let processor = place.read("/proc/cpuinfo").unwrap_or_default();
-    let model = |word: &str| {
-        processor.lines().any(|it| it.starts_with("model name") && it.contains(word))
-    };
+    let model =
+        |word: &str| processor.lines().any(|it| it.starts_with("model name") && it.contains(word));
     if model("QEMU Virtual CPU") {
         found.inside("kvm", &["kvm"]);
     }
@@ -231,7 +228,11 @@ mod tests {
         let dmi = "sys/devices/virtual/dmi/id";
         check(&[], ("NA", "NA"), &[]);
         check(&[(".dockerenv", "")], ("docker", "guest"), &["docker", "container"]);
-        check(&[("proc/1/environ", "A=b\0container=lxc\0")], ("lxc", "guest"), &["lxc", "container"]);
+        check(
+            &[("proc/1/environ", "A=b\0container=lxc\0")],
+            ("lxc", "guest"),
+            &["lxc", "container"],
+        );
         check(&[(&format!("{dmi}/product_name"), "KVM\n")], ("kvm", "guest"), &["kvm"]);
         check(&[(&format!("{dmi}/sys_vendor"), "Amazon EC2\n")], ("kvm", "guest"), &["kvm"]);
         check(

@@ -96,11 +96,7 @@ impl Format {
     ///
     /// # Errors
     /// Where the archive is damaged, or what is done with a member fails.
-    pub(crate) fn visit<E: From<io::Error>>(
-        self,
-        path: &Path,
-        each: Each<'_, E>,
-    ) -> Result<(), E> {
+    pub(crate) fn visit<E: From<io::Error>>(self, path: &Path, each: Each<'_, E>) -> Result<(), E> {
         match self {
             Self::Tar(packing) => visit_tar(open(path, packing)?, each),
             Self::Zip => visit_zip(File::open(path)?, each),
@@ -117,9 +113,8 @@ fn is_tar(block: &[u8]) -> bool {
     let text = String::from_utf8_lossy(sum);
     let wanted = u32::from_str_radix(text.trim_matches(|it: char| it == '\0' || it == ' '), 8);
     let bytes = block.iter().enumerate();
-    let sum: u32 = bytes
-        .map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) })
-        .sum();
+    let sum: u32 =
+        bytes.map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) }).sum();
     block.len() == 512 && wanted == Ok(sum)
 }
 
@@ -153,9 +148,8 @@ fn visit_tar<E: From<io::Error>>(reader: Box<dyn Read>, each: Each<'_, E>) -> Re
             kind if kind.is_pax_global_extensions() => continue,
             _ => Kind::Other,
         };
-        let text = |bytes: Option<&[u8]>| {
-            String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
-        };
+        let text =
+            |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
         let number = |it: io::Result<u64>| it.ok().and_then(|it| u32::try_from(it).ok());
         let owner = Owner {
             uid: number(header.uid()).unwrap_or(0),
@@ -189,8 +183,10 @@ fn visit_zip<E: From<io::Error>>(mut file: File, each: Each<'_, E>) -> Result<()
         // Without exact times there is the local time, in steps of two seconds.
         let local = entry.last_modified().and_then(|it| {
             let small = |it: u8| i8::try_from(it).ok();
-            let (year, month, day) = (i16::try_from(it.year()).ok()?, small(it.month())?, small(it.day())?);
-            let (hour, minute, second) = (small(it.hour())?, small(it.minute())?, small(it.second())?);
+            let (year, month, day) =
+                (i16::try_from(it.year()).ok()?, small(it.month())?, small(it.day())?);
+            let (hour, minute, second) =
+                (small(it.hour())?, small(it.minute())?, small(it.second())?);
             let moment = DateTime::new(year, month, day, hour, minute, second, 0).ok()?;
             Some(moment.to_zoned(zone.clone()).ok()?.timestamp().as_second())
         });

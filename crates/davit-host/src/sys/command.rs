@@ -44,7 +44,11 @@ impl Line {
     pub(crate) fn of_text(text: &str) -> Result<Self, ModuleError> {
         split_words(text).map(Self::Words).ok_or_else(|| {
             let escaped = text.ends_with('\\');
-            ModuleError::failed(if escaped { "No escaped character" } else { "No closing quotation" })
+            ModuleError::failed(if escaped {
+                "No escaped character"
+            } else {
+                "No closing quotation"
+            })
         })
     }
 }
@@ -74,12 +78,9 @@ impl Command {
         }
         let chdir = self.chdir.as_deref().filter(|it| !it.as_os_str().is_empty());
         let folder = chdir.map(|it| host.at(it));
-        if let Some(folder) = &folder {
-            if !host.is_dir(folder) {
-                return Err(result
-                    .fail("Unable to change directory before execution.")
-                    .with("rc", Value::Null));
-            }
+        if folder.as_ref().is_some_and(|it| !host.is_dir(it)) {
+            let error = result.fail("Unable to change directory before execution.");
+            return Err(error.with("rc", Value::Null));
         }
         let creates = self.creates.as_deref().filter(|it| !it.is_empty());
         let removes = self.removes.as_deref().filter(|it| !it.is_empty());

@@ -77,7 +77,8 @@ mod tests {
     #[test]
     #[cfg(target_endian = "little")]
     fn lines_of_the_kernel_are_read() {
-        let text = "  sl  local_address rem_address   st\n   0: 0100007F:0016 0200007F:1F90 01 0:0\n";
+        let text =
+            "  sl  local_address rem_address   st\n   0: 0100007F:0016 0200007F:1F90 01 0:0\n";
         let found = parse(text);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].local, "127.0.0.1:22".parse().unwrap());

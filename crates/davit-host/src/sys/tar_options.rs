@@ -87,11 +87,30 @@ impl Options {
                 "--no-same-permissions" => options.same_mode = Some(false),
                 "--numeric-owner" => options.numeric_owner = true,
                 // What these ask for is how it is done anyway, or shows only in what tar prints.
-                "--overwrite" | "--unlink-first" | "-U" | "--no-overwrite-dir" | "--verbose" | "-v"
-                | "-vv" | "--show-transformed-names" | "--show-stored-names" | "--anchored"
-                | "--no-anchored" | "--delay-directory-restore" | "--ignore-command-error"
-                | "-z" | "-j" | "-J" | "--gzip" | "--bzip2" | "--xz" | "--zstd"
-                | "--auto-compress" | "-a" | "--sparse" | "-S" => {}
+                "--overwrite"
+                | "--unlink-first"
+                | "-U"
+                | "--no-overwrite-dir"
+                | "--verbose"
+                | "-v"
+                | "-vv"
+                | "--show-transformed-names"
+                | "--show-stored-names"
+                | "--anchored"
+                | "--no-anchored"
+                | "--delay-directory-restore"
+                | "--ignore-command-error"
+                | "-z"
+                | "-j"
+                | "-J"
+                | "--gzip"
+                | "--bzip2"
+                | "--xz"
+                | "--zstd"
+                | "--auto-compress"
+                | "-a"
+                | "--sparse"
+                | "-S" => {}
                 "--warning" | "--owner" | "--group" | "--blocking-factor" | "-b" => {
                     value()?;
                 }
@@ -132,7 +151,8 @@ impl Options {
         let mut parts: Vec<&str> =
             name.split('/').filter(|it| !it.is_empty() && *it != ".").collect();
         if self.junk_paths {
-            parts = if is_folder { Vec::new() } else { parts.split_off(parts.len().saturating_sub(1)) };
+            parts =
+                if is_folder { Vec::new() } else { parts.split_off(parts.len().saturating_sub(1)) };
         }
         let left = parts.get(self.strip..).unwrap_or_default().join("/");
         Ok(if left.is_empty() {
@@ -279,7 +299,8 @@ mod tests {
 
     #[test]
     fn options_that_are_not_known_are_errors() {
-        for (words, zip) in [("--bogus", false), ("-Z", false), ("--strip=x", false), ("-P", true)] {
+        for (words, zip) in [("--bogus", false), ("-Z", false), ("--strip=x", false), ("-P", true)]
+        {
             assert!(Options::parse(&[words.to_owned()], zip).is_err(), "{words}");
         }
         assert!(Options::parse(&["--strip".to_owned()], false).is_err());

@@ -186,16 +186,17 @@ impl Plan<'_> {
         let by_name = !self.options.numeric_owner;
         let user = || {
             let named = User::from_name(&owner.user).ok().flatten();
-            named.filter(|_| by_name && !owner.user.is_empty()).map_or(owner.uid, |it| it.uid.as_raw())
+            named
+                .filter(|_| by_name && !owner.user.is_empty())
+                .map_or(owner.uid, |it| it.uid.as_raw())
         };
         let group = || {
             let named = Group::from_name(&owner.group).ok().flatten();
-            named.filter(|_| by_name && !owner.group.is_empty()).map_or(owner.gid, |it| it.gid.as_raw())
+            named
+                .filter(|_| by_name && !owner.group.is_empty())
+                .map_or(owner.gid, |it| it.gid.as_raw())
         };
-        (
-            self.file.owner.is_none().then(user),
-            self.file.group.is_none().then(group),
-        )
+        (self.file.owner.is_none().then(user), self.file.group.is_none().then(group))
     }
 
     /// Unpacks.
@@ -217,7 +218,10 @@ impl Plan<'_> {
             // What an archive puts beneath its own links could land anywhere.
             let beneath = Path::new(name).ancestors().skip(1);
             if beneath.filter_map(Path::to_str).any(|it| difference.links.contains(it)) {
-                return Err(ModuleError::failed(format!("{name}: is beneath a link of the archive")).into());
+                return Err(ModuleError::failed(format!(
+                    "{name}: is beneath a link of the archive"
+                ))
+                .into());
             }
             let path = self.dest.join(name);
             make_parents(host, &path)?;
@@ -385,8 +389,7 @@ fn clear(host: &mut Host<'_>, path: &Path) -> Result<(), UnpackError> {
 }
 
 fn make_parents(host: &mut Host<'_>, path: &Path) -> Result<(), UnpackError> {
-    let missing: Vec<&Path> =
-        path.ancestors().skip(1).take_while(|it| !host.is_dir(it)).collect();
+    let missing: Vec<&Path> = path.ancestors().skip(1).take_while(|it| !host.is_dir(it)).collect();
     for folder in missing.into_iter().rev() {
         host.make_dir(folder)?;
     }

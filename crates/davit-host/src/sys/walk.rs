@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use davit_module::{Host, Meta};
 
@@ -84,7 +84,7 @@ impl<'a, 'h> Walk<'a, 'h> {
     }
 
     /// The names in a folder as the system orders them; what is only predicted comes last.
-    fn names(&self, path: &PathBuf) -> Result<Vec<OsString>, String> {
+    fn names(&self, path: &Path) -> Result<Vec<OsString>, String> {
         let known = self.host.read_dir(path).map_err(|err| err.message())?;
         let mut left: BTreeSet<OsString> = known.into_iter().collect();
         let on_disk = fs::read_dir(self.host.at(path)).into_iter().flatten().flatten();
