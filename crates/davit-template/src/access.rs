@@ -245,7 +245,10 @@ fn missing(env: &Env<'_>, value: &Value, key: &Value) -> Result<Value, Error> {
         Some(name) => format!("access to attribute '{name}' of '{}' object is unsafe.", value.type_name()),
         None => {
             let key = if key.is_live() { plain(env, key)? } else { key.clone() };
-            format!("object of type '{}' has no attribute {}", value.type_name(), key.repr())
+            match (value, &key) {
+                (Value::Null, Value::Int(_) | Value::Bool(_)) => format!("None has no element {}", key.repr()),
+                _ => format!("object of type '{}' has no attribute {}", value.type_name(), key.repr()),
+            }
         }
     };
     let what = Arc::new(Undefined { message, name: key.as_str().map(str::to_owned) });

@@ -120,6 +120,9 @@ impl State<'_> {
                 self.next += 1;
                 self.next - 1
             } else {
+                if self.next > 0 {
+                    return Err(ValueError::Value("cannot switch from automatic field numbering to manual field specification".into()));
+                }
                 self.manual = true;
                 first.parse().unwrap_or(usize::MAX)
             };

@@ -95,9 +95,19 @@ fn unsupported(operator: Operator, left: &Value, right: &Value) -> ValueError {
     ValueError::Type(format!(
         "unsupported operand type(s) for {}: '{}' and '{}'",
         operator.sign(),
-        left.type_name(),
-        right.type_name()
+        full_type_name(left),
+        full_type_name(right)
     ))
+}
+
+/// The type's name with its module, as operators have it.
+fn full_type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Date(_) => "datetime.date",
+        Value::DateTime(..) => "datetime.datetime",
+        other if Delta::of(other).is_some() => "datetime.timedelta",
+        other => other.type_name(),
+    }
 }
 
 fn add(left: &Value, right: &Value) -> Outcome {
@@ -382,7 +392,6 @@ pub(crate) fn slice(value: &Value, parts: &[Option<Value>; 3]) -> Outcome {
             None | Some(Value::Null) => None,
             Some(Value::Int(int)) => Some(*int),
             Some(Value::Bool(bool)) => Some(i128::from(*bool)),
-            Some(Value::Undefined(what)) => return Err(ValueError::Undefined(Arc::clone(what))),
             Some(_) => {
                 return Err(ValueError::Type(
                     "slice indices must be integers or None or have an __index__ method".into(),

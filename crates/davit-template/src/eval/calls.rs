@@ -74,15 +74,24 @@ impl Eval<'_> {
             return crate::limits::deeper(|| self.capture(|eval| eval.run_loop(&statement, items, depth).map(drop)));
         }
         if let Some(bound) = as_object::<Bound>(callee) {
-            let args = self.plain_args(args, at)?;
+            let args = match self.plain_args(args, at)? {
+                Ok(args) => args,
+                Err(undefined) => return Ok(undefined),
+            };
             return self.call_method(&bound.value.clone(), &bound.name, &args, at);
         }
         if let Some(global) = as_object::<Global>(callee) {
-            let args = if global.takes_live() { args } else { self.plain_args(args, at)? };
+            let args = match if global.takes_live() { Ok(args) } else { self.plain_args(args, at)? } {
+                Ok(args) => args,
+                Err(undefined) => return Ok(undefined),
+            };
             let result = globals::call(*global, self.env, args);
             return result.map_err(|error| self.fail(error, at));
         }
-        let args = self.plain_args(args, at)?;
+        let args = match self.plain_args(args, at)? {
+            Ok(args) => args,
+            Err(undefined) => return Ok(undefined),
+        };
         let value = object.call(args).map_err(|error| self.fail(error, at))?;
         access::touch(self.env, value).map_err(|error| self.fail(error, at))
     }
@@ -117,8 +126,8 @@ impl Eval<'_> {
         access::touch(env, value).map_err(|error| self.fail(error, at))
     }
 
-    /// Arguments with everything inside rendered, none of them undefined.
-    pub(super) fn plain_args(&self, mut args: Args, at: u32) -> Result<Args, Error> {
+    /// Arguments with everything inside rendered; or the first that is undefined, which the call then answers with.
+    pub(super) fn plain_args(&self, mut args: Args, at: u32) -> Result<Result<Args, Value>, Error> {
         for value in &mut args.positional {
             *value = self.plain(value, at)?;
         }
@@ -129,10 +138,8 @@ impl Eval<'_> {
             }
             args.named = named;
         }
-        match args.positional.iter().chain(args.named.values()).find(|value| value.is_undefined()) {
-            Some(Value::Undefined(what)) => Err(self.fail(Error::undefined(what), at)),
-            _ => Ok(args),
-        }
+        let undefined = args.positional.iter().chain(args.named.values()).find(|value| value.is_undefined()).cloned();
+        Ok(undefined.map_or(Ok(args), Err))
     }
 
     fn call_macro(&mut self, callee: &MacroObject, args: Args, at: u32) -> Result<Value, Error> {

@@ -11,14 +11,18 @@ use crate::env::Kind;
 use crate::objects::{Nothing, SelfReference, as_object};
 use crate::{Error, access, limits, ops};
 
-/// Filters and tests that look at their value themselves: they get it undefined or with members that have not been rendered.
-const LAZY: &[&str] = &[
-    "boolean", "count", "d", "default", "defined", "false", "first", "float", "integer", "iterable", "last", "length", "mandatory", "mapping",
-    "none", "number", "sequence", "string", "true", "type_debug", "undefined",
+/// Filters that look at their value themselves: they get it undefined or with members that have not been rendered.
+const LAZY_FILTERS: &[&str] = &["count", "d", "default", "first", "last", "length", "mandatory", "type_debug"];
+
+/// Tests that do.
+const LAZY_TESTS: &[&str] = &[
+    "boolean", "defined", "false", "float", "integer", "iterable", "mapping", "none", "number", "sequence", "string", "true", "undefined",
 ];
 
-/// Filters that take every value of a dictionary, so that one that is undefined shows.
-const TAKES_EVERY_VALUE: &[&str] = &["dict2items", "dictsort", "items", "urlencode", "xmlattr"];
+/// Filters that take every member of their value, so that one that is undefined shows.
+const TAKE_EVERY_MEMBER: &[&str] = &[
+    "dict2items", "dictsort", "flatten", "items", "string", "to_json", "to_nice_json", "to_nice_yaml", "to_yaml", "urlencode", "xmlattr",
+];
 
 /// The short name of a plugin of ansible.builtin.
 fn short(name: &str) -> &str {
@@ -55,12 +59,14 @@ impl Eval<'_> {
             ExprKind::Dict(entries) => self.dict(entries, at),
             ExprKind::Attribute(inner, name) => {
                 let value = self.eval(inner)?;
-                access::attribute(self.env, &value, name).map_err(|error| self.fail(error, at))
+                let found = access::attribute(self.env, &value, name).map_err(|error| self.fail(error, at))?;
+                Ok(self.noted(found, at))
             }
             ExprKind::Item(inner, key) => {
                 let value = self.eval(inner)?;
                 let key = self.eval(key)?;
-                access::item(self.env, &value, &key).map_err(|error| self.fail(error, at))
+                let found = access::item(self.env, &value, &key).map_err(|error| self.fail(error, at))?;
+                Ok(self.noted(found, at))
             }
             ExprKind::Slice(inner, parts) => {
                 let value = self.eval(inner)?;
@@ -127,7 +133,18 @@ impl Eval<'_> {
         if let Some(global) = crate::globals::get(name) {
             return Ok(global);
         }
-        Ok(Value::undefined(name))
+        Ok(self.noted(Value::undefined(name), at))
+    }
+
+    /// `value`, with a note of where it came up where it is undefined: the place that an error about it names.
+    fn noted(&self, value: Value, at: u32) -> Value {
+        if let Value::Undefined(what) = &value {
+            let mut noted = self.noted.borrow_mut();
+            if !noted.as_ref().is_some_and(|(it, _)| Arc::ptr_eq(it, what)) {
+                *noted = Some((Arc::clone(what), at));
+            }
+        }
+        value
     }
 
     fn dict(&mut self, entries: &[(Expr, Expr)], at: u32) -> Result<Value, Error> {
@@ -319,7 +336,10 @@ impl Eval<'_> {
         let Some(function) = self.env.engine.find(kind, &named.name) else {
             return Err(self.fail(self.env.engine.no_such(kind, &named.name), at));
         };
-        let lazy = LAZY.binary_search(&name).is_ok();
+        let lazy = match kind {
+            Kind::Filter => LAZY_FILTERS.contains(&name),
+            _ => LAZY_TESTS.contains(&name),
+        };
         // What an `if` without `else` gives is an empty text to whoever does not ask.
         let nothing = !lazy && as_object::<Nothing>(&value).is_some();
         let value = if nothing { Value::from("") } else { value };
@@ -331,11 +351,12 @@ impl Eval<'_> {
             *value = self.plain(value, at)?;
             let what = match value {
                 Value::Undefined(what) => Some(Arc::clone(what)),
-                Value::Map(map) if place == 0 && TAKES_EVERY_VALUE.contains(&name) => map.values().find_map(undefined_inside),
+                Value::Map(_) | Value::List(_) if place == 0 && TAKE_EVERY_MEMBER.contains(&name) => undefined_inside(value),
                 _ => None,
             };
+            // Who is given what is undefined answers with it, so that `default` can still come after.
             if let Some(what) = what {
-                return Err(self.fail(ValueError::Undefined(what), at));
+                return Ok(Value::Undefined(what));
             }
         }
         if args.named.is_live() {
@@ -343,12 +364,13 @@ impl Eval<'_> {
                 args.named = (*map).clone();
             }
         }
-        if let Some(Value::Undefined(what)) = args.named.values().find(|value| value.is_undefined()) {
-            return Err(self.fail(Error::undefined(what), at));
+        if let Some(undefined) = args.named.values().find(|value| value.is_undefined()) {
+            return Ok(undefined.clone());
         }
         let result = limits::deeper(|| function(&crate::Call { env: self.env, args }));
         match result {
             Ok(value) => access::touch(self.env, value).map_err(|error| self.fail(error, at)),
+            Err(ValueError::Undefined(what)) => Ok(self.noted(Value::Undefined(what), at)),
             Err(error) => Err(self.fail(crate::env::plugin_failed(kind, &named.name, error), at)),
         }
     }
@@ -420,13 +442,5 @@ pub(super) fn undefined_inside(value: &Value) -> Option<Arc<davit_value::Undefin
         Value::List(list) | Value::Tuple(list) => list.iter().find_map(undefined_inside),
         Value::Map(map) => map.values().find_map(undefined_inside),
         _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn lazy_names_are_sorted_for_the_search() {
-        assert!(super::LAZY.is_sorted());
     }
 }

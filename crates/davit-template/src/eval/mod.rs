@@ -8,11 +8,12 @@ mod expression;
 mod places;
 mod statement;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use davit_value::{Args, Origin, Value, ValueError};
+use davit_value::{Args, Origin, Undefined, Value, ValueError};
 
 use crate::ast::{Block, Node, Tree};
 use crate::objects::{Root, locked};
@@ -97,6 +98,8 @@ pub(crate) struct Eval<'e> {
     /// The template that this one extends.
     parent: Option<Unit>,
     out: Vec<Value>,
+    /// The last undefined value that came up, and where.
+    noted: RefCell<Option<(Arc<Undefined>, u32)>>,
     /// Where an undefined value was printed first.
     undefined_at: Option<(Unit, u32)>,
 }
@@ -112,6 +115,7 @@ impl<'e> Eval<'e> {
             block: None,
             parent: None,
             out: Vec::new(),
+            noted: RefCell::new(None),
             undefined_at: None,
         }
     }
@@ -136,6 +140,10 @@ impl<'e> Eval<'e> {
         let at = match self.unit.tree.body.as_slice() {
             [Node::Print(expr)] => expr.at,
             _ => 0,
+        };
+        let at = match &value {
+            Value::Undefined(what) => self.noted_at(what, at),
+            _ => at,
         };
         let (unit, at) = self.undefined_at.clone().unwrap_or_else(|| (self.unit.clone(), at));
         access::finish(self.env, value).map_err(|error| unit.placed(self.env.with_nearest(error), at))
@@ -197,7 +205,17 @@ impl<'e> Eval<'e> {
     }
 
     fn fail(&self, error: impl Into<Error>, at: u32) -> Error {
-        self.unit.placed(self.env.with_nearest(error.into()), at)
+        let error = error.into();
+        let at = error.what_is_undefined().map_or(at, |what| self.noted_at(what, at));
+        self.unit.placed(self.env.with_nearest(error), at)
+    }
+
+    /// Where `what` came up, or else `at`.
+    fn noted_at(&self, what: &Arc<Undefined>, at: u32) -> u32 {
+        match &*self.noted.borrow() {
+            Some((it, noted)) if Arc::ptr_eq(it, what) => *noted,
+            _ => at,
+        }
     }
 
     /// The local names that are visible here, outer ones first.

@@ -42,7 +42,10 @@ impl Eval<'_> {
     ) -> Result<Option<Value>, Error> {
         let Some(place) = self.place(object)? else { return Ok(None) };
         let args = self.arguments(arguments, None, at)?;
-        let args = self.plain_args(args, at)?;
+        let args = match self.plain_args(args, at)? {
+            Ok(args) => args,
+            Err(undefined) => return Ok(Some(undefined)),
+        };
         let result = self.change(&place, &mut |value| methods::change(value, method, &args), Wanted::Method(method), at)?;
         match result {
             Some(value) => access::touch(self.env, value).map(Some).map_err(|error| self.fail(error, at)),

@@ -97,9 +97,9 @@ impl Eval<'_> {
 
     fn print(&mut self, expr: &Expr) -> Result<(), Error> {
         let value = self.eval(expr)?;
-        if value.is_undefined() {
+        if let Value::Undefined(what) = &value {
             if self.undefined_at.is_none() {
-                self.undefined_at = Some((self.unit.clone(), expr.at));
+                self.undefined_at = Some((self.unit.clone(), self.noted_at(what, expr.at)));
             }
             self.out.push(value);
             return Ok(());

@@ -138,12 +138,20 @@ impl<'a> Taken<'a> {
         }
         let (least, most) = (required, names.len());
         if count < least || args.positional.len() > most {
-            let message = if least == most && most == 1 {
+            let (bound, quantity) = if count < least { ("least", least) } else { ("most", most) };
+            let plural = if quantity == 1 { "" } else { "s" };
+            let in_parentheses = matches!(
+                short,
+                "startswith" | "endswith" | "find" | "rfind" | "rindex" | "split" | "rsplit" | "splitlines" | "expandtabs" | "encode"
+            );
+            let message = if in_parentheses {
+                format!("{short}() takes at {bound} {quantity} argument{plural} ({count} given)")
+            } else if least == most && most > 1 {
+                format!("{short} expected {most} arguments, got {count}")
+            } else if least == most && most == 1 {
                 format!("{function}() takes exactly one argument ({count} given)")
-            } else if count < least {
-                format!("{short} expected at least {least} argument{}, got {count}", if least == 1 { "" } else { "s" })
             } else {
-                format!("{short} expected at most {most} argument{}, got {count}", if most == 1 { "" } else { "s" })
+                format!("{short} expected at {bound} {quantity} argument{plural}, got {count}")
             };
             return Err(ValueError::Type(message));
         }

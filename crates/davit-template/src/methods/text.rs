@@ -408,7 +408,8 @@ fn make_translation(taken: &Taken<'_>) -> Outcome {
 fn is(text: &str, name: &str) -> bool {
     let all = |test: fn(char) -> bool| !text.is_empty() && text.chars().all(test);
     match name {
-        "isdigit" | "isdecimal" => all(|c| c.is_ascii_digit() || (c.is_numeric() && c.to_digit(10).is_some())),
+        "isdecimal" => all(is_decimal),
+        "isdigit" => all(|c| is_decimal(c) || is_other_digit(c)),
         "isnumeric" => all(char::is_numeric),
         "isalpha" => all(char::is_alphabetic),
         "isalnum" => all(char::is_alphanumeric),
@@ -423,6 +424,22 @@ fn is(text: &str, name: &str) -> bool {
             chars.next().is_some_and(|c| c.is_alphabetic() || c == '_') && chars.all(|c| c.is_alphanumeric() || c == '_')
         }
     }
+}
+
+/// Where runs of ten decimal digits begin outside ASCII (Unicode category Nd, the basic plane).
+const ZEROS: &[u32] = &[
+    0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50, 0xed0, 0xf20, 0x1040, 0x1090, 0x17e0, 0x1810,
+    0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40, 0x1c50, 0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10,
+];
+
+fn is_decimal(char: char) -> bool {
+    let code = u32::from(char);
+    char.is_ascii_digit() || ZEROS.iter().any(|zero| (*zero..zero + 10).contains(&code))
+}
+
+/// Superscripts, subscripts and digits in circles.
+fn is_other_digit(char: char) -> bool {
+    matches!(char, '\u{b2}' | '\u{b3}' | '\u{b9}' | '\u{2070}' | '\u{2074}'..='\u{2079}' | '\u{2080}'..='\u{2089}' | '\u{2460}'..='\u{2468}')
 }
 
 /// The items of a slice of characters, for the evaluator's subscripts.
