@@ -163,11 +163,10 @@ pub(crate) fn attribute(env: &Env<'_>, value: &Value, name: &str) -> Result<Valu
             if let Some(found) = methods::attribute(value, name) {
                 return Ok(found);
             }
-            if let Value::Map(map) = value {
-                if let Some(found) = map.get(name) {
+            if let Value::Map(map) = value
+                && let Some(found) = map.get(name) {
                     return touch(env, found.clone());
                 }
-            }
         }
     }
     missing(env, value, &Value::from(name))

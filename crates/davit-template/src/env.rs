@@ -293,11 +293,10 @@ impl<'a> Env<'a> {
     /// A live string rendered or decrypted. It may be undefined, and a container in it may still be live.
     pub(crate) fn live(&self, text: &Str) -> Result<Value, Error> {
         let address = text.as_str().as_ptr() as usize;
-        if let Some(memory) = self.memory {
-            if let Some((_, value)) = locked(memory).rendered.get(&address) {
+        if let Some(memory) = self.memory
+            && let Some((_, value)) = locked(memory).rendered.get(&address) {
                 return Ok(value.clone());
             }
-        }
         let value = if text.is_vault() { self.decrypt(text)? } else { self.live_template(text)? };
         if let Some(memory) = self.memory {
             locked(memory).rendered.insert(address, (text.clone(), value.clone()));

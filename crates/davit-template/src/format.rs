@@ -389,7 +389,7 @@ fn number_field(negative: bool, prefix: &str, digits: &str, group: usize, spec: 
 fn grouped(digits: &str, separator: char, size: usize) -> String {
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % size == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(size) {
             out.push(separator);
         }
         out.push(digit);
@@ -424,7 +424,7 @@ mod tests {
         let cases: &[(Value, &str, &str)] = &[
             ("a".into(), ">8", "       a"),
             ("a".into(), "*^5", "**a**"),
-            (Value::Float(3.14159), "08.3f", "0003.142"),
+            (Value::Float(2.71), "08.3f", "0002.710"),
             (Value::Int(1_234_567), ",", "1,234,567"),
             (Value::Int(255), "#x", "0xff"),
             (Value::Int(5), "+d", "+5"),

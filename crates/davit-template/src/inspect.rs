@@ -253,31 +253,36 @@ impl Walk<'_> {
         stacker::maybe_grow(crate::limits::RED_ZONE, crate::limits::STACK, || self.any_expr(expr));
     }
 
+    fn name(&mut self, name: &str, at: u32) {
+        let known = self.scopes.iter().any(|scope| scope.contains(name))
+            || globals::is_global(name)
+            || matches!(name, "self" | "super" | "loop");
+        if !known {
+            let guarded = self.lenient > 0 || self.guarded.iter().any(|it| it == name);
+            let found = self.place(name, at, guarded);
+            self.free.push(found);
+        }
+    }
+
+    /// Notes a lookup with a constant name.
+    fn lookup(&mut self, callee: &Expr, arguments: &Arguments) {
+        let (ExprKind::Name(name), Some(first)) = (&callee.kind, arguments.positional.first()) else { return };
+        if let (ExprKind::Const(value), "lookup" | "query" | "q") = (&first.kind, &**name)
+            && let Some(lookup) = value.as_str()
+        {
+            let found = self.place(lookup, first.at, false);
+            self.lookups.push(found);
+        }
+    }
+
     fn any_expr(&mut self, expr: &Expr) {
         match &expr.kind {
             ExprKind::Const(_) => {}
-            ExprKind::Name(name) => {
-                let known = self.scopes.iter().any(|scope| scope.contains(&**name))
-                    || globals::is_global(name)
-                    || matches!(&**name, "self" | "super" | "loop");
-                if !known {
-                    let guarded = self.lenient > 0 || self.guarded.iter().any(|it| **it == **name);
-                    let found = self.place(name, expr.at, guarded);
-                    self.free.push(found);
-                }
-            }
+            ExprKind::Name(name) => self.name(name, expr.at),
             ExprKind::List(items) | ExprKind::Tuple(items) | ExprKind::Concat(items) => {
                 items.iter().for_each(|item| self.expr(item));
             }
-            ExprKind::And(items) => {
-                let before = self.guarded.len();
-                for item in items {
-                    self.expr(item);
-                    names_tested(item, &mut self.guarded);
-                }
-                self.guarded.truncate(before);
-            }
-            ExprKind::Or(items) => {
+            ExprKind::And(items) | ExprKind::Or(items) => {
                 let before = self.guarded.len();
                 for item in items {
                     self.expr(item);
@@ -300,16 +305,7 @@ impl Walk<'_> {
                 parts.iter().flatten().for_each(|part| self.expr(part));
             }
             ExprKind::Call(callee, arguments) => {
-                if let ExprKind::Name(name) = &callee.kind {
-                    if matches!(&**name, "lookup" | "query" | "q") {
-                        if let Some(ExprKind::Const(value)) = arguments.positional.first().map(|first| &first.kind) {
-                            if let Some(lookup) = value.as_str() {
-                                let found = self.place(lookup, arguments.positional[0].at, false);
-                                self.lookups.push(found);
-                            }
-                        }
-                    }
-                }
+                self.lookup(callee, arguments);
                 self.expr(callee);
                 self.arguments(arguments);
             }
@@ -362,13 +358,11 @@ fn names_tested(expr: &Expr, names: &mut Vec<String>) {
             names_tested(left, names);
             rest.iter().for_each(|(_, right)| names_tested(right, names));
             // `'name' in vars` and the like.
-            if let (ExprKind::Const(value), Some(name)) = (&left.kind, rest.first()) {
-                if let (Some(text), ExprKind::Name(container)) = (value.as_str(), &name.1.kind) {
-                    if matches!(&**container, "vars" | "hostvars") {
+            if let (ExprKind::Const(value), Some(name)) = (&left.kind, rest.first())
+                && let (Some(text), ExprKind::Name(container)) = (value.as_str(), &name.1.kind)
+                    && matches!(&**container, "vars" | "hostvars") {
                         names.push(text.to_owned());
                     }
-                }
-            }
         }
         _ => {}
     }

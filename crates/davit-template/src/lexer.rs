@@ -255,11 +255,10 @@ impl<'a> Lexer<'a> {
                 }
             }
         }
-        if syntax.line_statement.is_some() || syntax.line_comment.is_some() {
-            if let Some((at, opening)) = self.next_line_opening(best.map_or(self.text.len(), |(at, ..)| at)) {
+        if (syntax.line_statement.is_some() || syntax.line_comment.is_some())
+            && let Some((at, opening)) = self.next_line_opening(best.map_or(self.text.len(), |(at, ..)| at)) {
                 return Some((at, opening));
             }
-        }
         let (at, length, opening) = best?;
         if opening == Opening::Block {
             let inside = self.text[at + length..].strip_prefix(['-', '+']).unwrap_or(&self.text[at + length..]);
@@ -282,25 +281,22 @@ impl<'a> Lexer<'a> {
             let content = &self.text[line..end];
             let blank = content.len() - content.trim_start_matches([' ', '\t', '\x0b']).len();
             if at_start {
-                if let Some(prefix) = &self.syntax.line_comment {
-                    if content[blank..].starts_with(prefix.as_str()) {
+                if let Some(prefix) = &self.syntax.line_comment
+                    && content[blank..].starts_with(prefix.as_str()) {
                         return Some((line, Opening::LineComment));
                     }
-                }
-                if let Some(prefix) = &self.syntax.line_statement {
-                    if content[blank..].starts_with(prefix.as_str()) {
+                if let Some(prefix) = &self.syntax.line_statement
+                    && content[blank..].starts_with(prefix.as_str()) {
                         return Some((line, Opening::LineStatement));
                     }
-                }
             }
-            if let Some(prefix) = &self.syntax.line_comment {
-                if let Some(found) = content.find(prefix.as_str()) {
+            if let Some(prefix) = &self.syntax.line_comment
+                && let Some(found) = content.find(prefix.as_str()) {
                     let bare = content[..found].trim_end().len();
                     if bare > 0 && line + found < limit {
                         return Some((line + bare, Opening::LineComment));
                     }
                 }
-            }
             line = end + 1;
             at_start = true;
             if line > self.text.len() {
@@ -417,15 +413,14 @@ impl<'a> Lexer<'a> {
     fn inside(&mut self, opening: Opening) -> Result<(), Failure> {
         let mut open: Vec<char> = Vec::new();
         while self.at < self.text.len() {
-            if open.is_empty() {
-                if let Some((sign, length)) = self.tag_end(opening) {
+            if open.is_empty()
+                && let Some((sign, length)) = self.tag_end(opening) {
                     let kind = if opening == Opening::Variable { Kind::VariableEnd } else { Kind::BlockEnd };
                     self.push(kind, self.at);
                     self.at += length;
                     self.after_tag(sign, opening == Opening::Block);
                     return Ok(());
                 }
-            }
             let rest = self.rest();
             let Some(first) = rest.chars().next() else { break };
             if first.is_whitespace() {

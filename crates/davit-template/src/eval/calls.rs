@@ -13,13 +13,11 @@ use crate::{Error, access};
 
 impl Eval<'_> {
     pub(super) fn call(&mut self, callee: &Expr, arguments: &Arguments, at: u32) -> Result<Value, Error> {
-        if let ExprKind::Attribute(object, method) = &callee.kind {
-            if methods::changes_its_object(method) {
-                if let Some(result) = self.change_in_place(object, method, arguments, at)? {
+        if let ExprKind::Attribute(object, method) = &callee.kind
+            && methods::changes_its_object(method)
+                && let Some(result) = self.change_in_place(object, method, arguments, at)? {
                     return Ok(result);
                 }
-            }
-        }
         let callee = self.eval(callee)?;
         let mut args = self.arguments(arguments, None, at)?;
         if as_object::<Global>(&callee).is_some_and(Global::renders_constants) {

@@ -117,11 +117,10 @@ impl Eval<'_> {
         if let Some(value) = self.bound(name) {
             return access::touch(self.env, value).map_err(|error| self.fail(error, at));
         }
-        if self.root.sees_scope {
-            if let Some(value) = self.env.scope.get(name) {
+        if self.root.sees_scope
+            && let Some(value) = self.env.scope.get(name) {
                 return access::touch(self.env, value).map_err(|error| self.fail(error, at));
             }
-        }
         if &**name == "self" {
             let blocks = self.blocks.keys().cloned().collect();
             return Ok(Value::Object(Arc::new(SelfReference { blocks })));
@@ -317,22 +316,19 @@ impl Eval<'_> {
         // The two that every playbook uses, without the way round by the table.
         if let ("default" | "d", [fallback], true) =
             (&*filter.name, filter.arguments.positional.as_slice(), is_plain(&filter.arguments))
-        {
-            if as_object::<Nothing>(&value).is_none() {
+            && as_object::<Nothing>(&value).is_none() {
                 return if value.is_undefined() { self.eval(fallback) } else { Ok(value) };
             }
-        }
         self.apply_named(value, filter, Kind::Filter)
     }
 
     fn apply_named(&mut self, value: Value, named: &Named, kind: Kind) -> Result<Value, Error> {
         let at = named.at;
         let name = short(&named.name);
-        if named.arguments.positional.is_empty() && is_plain(&named.arguments) {
-            if let Some(result) = self.at_once(&value, name, kind) {
+        if named.arguments.positional.is_empty() && is_plain(&named.arguments)
+            && let Some(result) = self.at_once(&value, name, kind) {
                 return result.map_err(|error| self.fail(error, at));
             }
-        }
         let Some(function) = self.env.engine.find(kind, &named.name) else {
             return Err(self.fail(self.env.engine.no_such(kind, &named.name), at));
         };
@@ -359,11 +355,10 @@ impl Eval<'_> {
                 return Ok(Value::Undefined(what));
             }
         }
-        if args.named.is_live() {
-            if let Value::Map(map) = self.plain(&args.named.clone().into(), at)? {
+        if args.named.is_live()
+            && let Value::Map(map) = self.plain(&args.named.clone().into(), at)? {
                 args.named = (*map).clone();
             }
-        }
         if let Some(undefined) = args.named.values().find(|value| value.is_undefined()) {
             return Ok(undefined.clone());
         }

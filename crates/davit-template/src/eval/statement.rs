@@ -57,7 +57,7 @@ impl Eval<'_> {
             }
             Node::Include(include) => self.include(include)?,
             Node::Import(import) => self.import(import)?,
-            Node::FromImport(import) => self.from_import(import)?,
+            Node::FromImport(import) => self.import_names(import)?,
             Node::Block(block, at) => {
                 if self.parent.is_none() {
                     if block.required && self.blocks.get(&block.name).is_none_or(|versions| versions.len() < 2) {
@@ -117,13 +117,11 @@ impl Eval<'_> {
     }
 
     fn set_value(&mut self, target: &Target, expr: &Expr) -> Result<Value, Error> {
-        if let Target::Name(name) = target {
-            if self.unit.tree.mutated.contains(name) {
-                if let Some(shared) = self.share(expr)? {
+        if let Target::Name(name) = target
+            && self.unit.tree.mutated.contains(name)
+                && let Some(shared) = self.share(expr)? {
                     return Ok(shared);
                 }
-            }
-        }
         self.eval(expr)
     }
 
@@ -383,7 +381,7 @@ impl Eval<'_> {
         Ok(())
     }
 
-    fn from_import(&mut self, import: &FromImport) -> Result<(), Error> {
+    fn import_names(&mut self, import: &FromImport) -> Result<(), Error> {
         let module = self.module(&import.name, import.with_context)?;
         let (line, _) = super::place_in(&self.unit.tree.text, import.name.at);
         for (name, alias) in &import.names {

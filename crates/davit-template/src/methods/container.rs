@@ -186,11 +186,10 @@ pub(crate) fn dictionary(value: &Value) -> Result<Map, ValueError> {
     if let Value::Map(map) = value {
         return Ok((**map).clone());
     }
-    if let Value::Object(object) = value {
-        if let (Some(_), Value::Map(map)) = (object.keys(), value.clone().settle()?) {
+    if let Value::Object(object) = value
+        && let (Some(_), Value::Map(map)) = (object.keys(), value.clone().settle()?) {
             return Ok((*map).clone());
         }
-    }
     let mut out = Map::new();
     for (at, pair) in iterated(value)?.iter().enumerate() {
         let parts = iterated(pair).map_err(|_| {

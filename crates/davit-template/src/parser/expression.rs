@@ -430,13 +430,11 @@ impl Parser {
 
     fn call(&mut self, node: Expr) -> Parsed<Expr> {
         let arguments = self.arguments()?;
-        if let ExprKind::Attribute(inner, method) = &node.kind {
-            if methods::changes_its_object(method) {
-                if let Some(name) = root_name(inner) {
+        if let ExprKind::Attribute(inner, method) = &node.kind
+            && methods::changes_its_object(method)
+                && let Some(name) = root_name(inner) {
                     self.mutated.insert(name);
                 }
-            }
-        }
         let at = node.at;
         Ok(expr(ExprKind::Call(Box::new(node), Box::new(arguments)), at))
     }

@@ -31,11 +31,10 @@ impl Parser {
                 }
                 Kind::BlockBegin => {
                     self.place += 1;
-                    if let Kind::Name(name) = self.peek() {
-                        if ends.contains(&&**name) {
+                    if let Kind::Name(name) = self.peek()
+                        && ends.contains(&&**name) {
                             break;
                         }
-                    }
                     if let Some(node) = self.deeper(Self::statement)? {
                         body.push(node);
                     }
@@ -256,11 +255,10 @@ impl Parser {
         let mut names = Vec::new();
         let mut with_context = false;
         loop {
-            if !names.is_empty() {
-                if !self.skip_op(",") {
+            if !names.is_empty()
+                && !self.skip_op(",") {
                     break;
                 }
-            }
             if matches!(self.peek(), Kind::Name(_)) {
                 let next_is_context = matches!(self.peek_second(), Kind::Name(next) if &**next == "context");
                 if next_is_context && (self.is_name("with") || self.is_name("without")) {
