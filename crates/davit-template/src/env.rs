@@ -21,6 +21,9 @@ pub(crate) struct Memory {
     missing: Option<(Arc<Undefined>, Value)>,
 }
 
+/// What is said of a conditional that no file of the user's has.
+const UNTRUSTED: &str = "Encountered untrusted template or expression.";
+
 /// Everything one evaluation needs. Cheap to make and to copy.
 #[derive(Clone, Copy)]
 pub struct Env<'a> {
@@ -120,7 +123,7 @@ impl<'a> Env<'a> {
         self.run_defined(unit)
     }
 
-    /// A conditional: a boolean, or a string with an expression whose result is to be boolean.
+    /// A conditional: a boolean, or a trusted string with an expression whose result is to be boolean.
     ///
     /// # Errors
     /// For what cannot be evaluated, and for results that are not boolean where those are not allowed.
@@ -157,10 +160,18 @@ impl<'a> Env<'a> {
 
     /// The value of a conditional's text. A text that is a template altogether is rendered first.
     fn conditional_value(&self, text: &Str) -> Result<Value, Error> {
+        let refused = |message: &str| Error::new(ErrorKind::Conditional, message).written_at(text.origin(), false);
         let trimmed = text.trim();
+        if trimmed.is_empty() {
+            return Err(refused("Empty conditional expressions are not allowed."));
+        }
+        if !text.is_trusted() {
+            return Err(refused(UNTRUSTED));
+        }
         if trimmed.starts_with("{{") && trimmed.ends_with("}}") {
             let value = self.render(text)?;
             return match &value {
+                Value::Str(inner) if !inner.is_trusted() => Err(refused(UNTRUSTED)),
                 Value::Str(inner) => self.expression(inner, text.origin()),
                 _ => Ok(value),
             };

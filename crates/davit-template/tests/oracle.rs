@@ -137,6 +137,20 @@ fn the_check_sees_names_filters_and_guards() {
 }
 
 #[test]
+fn conditionals_are_trusted_and_not_empty() {
+    let engine = Engine::new(Settings::default());
+    let mut scope = Map::new();
+    scope.insert("result", Value::from("1 == 1"));
+    let outside = Outside::none();
+    let env = Env::new(&engine, &scope, &outside);
+    let message = |value: Value| env.condition(&value).expect_err("it is refused").to_string();
+    let untrusted = "Encountered untrusted template or expression.";
+    assert_eq!(message(Value::from("1 == 1")), untrusted);
+    assert_eq!(message(Value::Str(Str::trusted("{{ result }}", None))), untrusted);
+    assert_eq!(message(Value::Str(Str::trusted(" ", None))), "Empty conditional expressions are not allowed.");
+}
+
+#[test]
 fn what_is_not_trusted_is_never_a_template() {
     let engine = Engine::new(Settings::default());
     let mut scope = Map::new();
