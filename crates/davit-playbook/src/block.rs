@@ -92,8 +92,9 @@ pub(crate) fn items(
 pub(crate) fn entries(at: &Context<'_>, nodes: &[Node], handlers: bool) -> Result<Vec<Item>, Error> {
     let mut out = Vec::with_capacity(nodes.len());
     for node in nodes {
-        if let Some(item) = item(at, node, handlers)? {
-            out.push(item);
+        match item(at, node, handlers) {
+            Ok(item) => out.extend(item),
+            Err(error) => at.forgive(error)?,
         }
     }
     Ok(out)

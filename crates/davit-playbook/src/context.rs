@@ -1,5 +1,6 @@
 //! One file being read: nodes to values, with what every object needs on the way.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use davit_value::{Key, Map, Origin, Value};
@@ -15,6 +16,8 @@ pub(crate) struct Context<'f> {
     pub(crate) text: &'f str,
     /// The play's or role's `collections`, for names without one.
     pub(crate) collections: Vec<String>,
+    /// Where mistakes go that leave the rest of the file readable; none where the first one ends the reading.
+    pub(crate) mistakes: Option<&'f RefCell<Vec<Error>>>,
 }
 
 /// An entry of a mapping whose key is text.
@@ -40,6 +43,17 @@ impl<'f> Context<'f> {
 
     pub(crate) fn refused(&self, node: &Node, message: impl Into<String>) -> Error {
         Error::refused(message, self.at(node))
+    }
+
+    /// Notes `error` and goes on, where mistakes are collected.
+    pub(crate) fn forgive(&self, error: Error) -> Result<(), Error> {
+        match self.mistakes {
+            Some(mistakes) => {
+                mistakes.borrow_mut().push(error);
+                Ok(())
+            }
+            None => Err(error),
+        }
     }
 
     pub(crate) fn warn(&self, node: &Node, message: impl Into<String>, help: Option<&str>, deprecated: bool) {
@@ -180,7 +194,7 @@ impl<'f> Context<'f> {
     ) -> Result<(), Error> {
         if !keyword(entry.key).is_some_and(|info| info.applies_to(owner)) {
             let known = Self::known(owner);
-            return Err(self.unknown_keyword(entry.key_node, entry.key, owner.name(), &known));
+            return self.forgive(self.unknown_keyword(entry.key_node, entry.key, owner.name(), &known));
         }
         keywords.set(entry.key, self.keyword(entry, owner, object)?);
         Ok(())

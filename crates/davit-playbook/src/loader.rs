@@ -1,5 +1,6 @@
 //! Reads files: playbooks, lists of tasks, variables, roles.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -73,7 +74,16 @@ pub(crate) struct Document {
 
 impl Document {
     pub(crate) fn context<'f>(&'f self, loader: &'f Loader) -> Context<'f> {
-        Context { loader, file: &self.file, text: &self.text, collections: Vec::new() }
+        Context { loader, file: &self.file, text: &self.text, collections: Vec::new(), mistakes: None }
+    }
+
+    /// The same, with a place for mistakes that leave the rest readable.
+    pub(crate) fn forgiving<'f>(
+        &'f self,
+        loader: &'f Loader,
+        mistakes: Option<&'f RefCell<Vec<Error>>>,
+    ) -> Context<'f> {
+        Context { mistakes, ..self.context(loader) }
     }
 }
 
@@ -83,8 +93,21 @@ impl Loader {
     /// # Errors
     /// Where it cannot be read or is no playbook.
     pub fn playbook(&self, path: &Path) -> Result<Playbook, Error> {
+        self.playbook_with(path, None)
+    }
+
+    /// Reads the playbook `path` as far as it can be read: a wrong task, play or keyword is left out and its
+    /// error put into `mistakes`.
+    ///
+    /// # Errors
+    /// Where nothing of it can be read.
+    pub fn playbook_forgiving(&self, path: &Path, mistakes: &RefCell<Vec<Error>>) -> Result<Playbook, Error> {
+        self.playbook_with(path, Some(mistakes))
+    }
+
+    fn playbook_with(&self, path: &Path, mistakes: Option<&RefCell<Vec<Error>>>) -> Result<Playbook, Error> {
         let document = self.document(path)?;
-        let at = document.context(self);
+        let at = document.forgiving(self, mistakes);
         let entries = match &document.node {
             Some(node) if !at.value(node)?.is_null() => play::entries(&at, node)?,
             _ => {
@@ -100,8 +123,30 @@ impl Loader {
     /// # Errors
     /// Where it cannot be read or is no list of tasks.
     pub fn tasks(&self, path: &Path, handlers: bool) -> Result<Vec<Item>, Error> {
+        self.tasks_with(path, handlers, None)
+    }
+
+    /// Reads a file of tasks as far as it can be read, as [`playbook_forgiving`](Self::playbook_forgiving).
+    ///
+    /// # Errors
+    /// Where nothing of it can be read.
+    pub fn tasks_forgiving(
+        &self,
+        path: &Path,
+        handlers: bool,
+        mistakes: &RefCell<Vec<Error>>,
+    ) -> Result<Vec<Item>, Error> {
+        self.tasks_with(path, handlers, Some(mistakes))
+    }
+
+    fn tasks_with(
+        &self,
+        path: &Path,
+        handlers: bool,
+        mistakes: Option<&RefCell<Vec<Error>>>,
+    ) -> Result<Vec<Item>, Error> {
         let document = self.document(path)?;
-        let at = document.context(self);
+        let at = document.forgiving(self, mistakes);
         match &document.node {
             Some(node) if !at.value(node)?.is_null() => match &node.kind {
                 Kind::Sequence(nodes) => block::entries(&at, nodes, handlers),

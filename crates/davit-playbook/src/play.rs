@@ -131,7 +131,14 @@ pub(crate) fn entries(at: &Context<'_>, node: &Node) -> Result<Vec<Entry>, Error
     if nodes.is_empty() {
         return Err(at.invalid(node, format!("A playbook must contain at least one play: {}", at.file)));
     }
-    nodes.iter().map(|node| entry(at, node)).collect()
+    let mut out = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        match entry(at, node) {
+            Ok(entry) => out.push(entry),
+            Err(error) => at.forgive(error)?,
+        }
+    }
+    Ok(out)
 }
 
 const IMPORTS: [&str; 3] = ["import_playbook", "ansible.builtin.import_playbook", "ansible.legacy.import_playbook"];

@@ -1,5 +1,6 @@
 //! Roles: where they are, and what is in their folder.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -136,6 +137,7 @@ struct Folder<'r> {
     path: &'r Path,
     name: &'r str,
     collections: &'r [String],
+    mistakes: Option<&'r RefCell<Vec<Error>>>,
 }
 
 impl Loader {
@@ -144,8 +146,32 @@ impl Loader {
     /// # Errors
     /// Where a file in it is wrong, or one that `from` names is not there.
     pub fn role(&self, path: &Path, name: &str, from: &RoleFrom) -> Result<Role, Error> {
+        self.role_with(path, name, from, None)
+    }
+
+    /// Loads a role as far as its tasks can be read, as [`playbook_forgiving`](Self::playbook_forgiving).
+    ///
+    /// # Errors
+    /// Where nothing of a file in it can be read, or one that `from` names is not there.
+    pub fn role_forgiving(
+        &self,
+        path: &Path,
+        name: &str,
+        from: &RoleFrom,
+        mistakes: &RefCell<Vec<Error>>,
+    ) -> Result<Role, Error> {
+        self.role_with(path, name, from, Some(mistakes))
+    }
+
+    fn role_with(
+        &self,
+        path: &Path,
+        name: &str,
+        from: &RoleFrom,
+        mistakes: Option<&RefCell<Vec<Error>>>,
+    ) -> Result<Role, Error> {
         let meta = self.role_meta(path, name)?;
-        let folder = Folder { path, name, collections: &meta.collections };
+        let folder = Folder { path, name, collections: &meta.collections, mistakes };
         Ok(Role {
             name: name.to_owned(),
             path: path.to_owned(),
@@ -187,7 +213,7 @@ impl Loader {
         };
         let document = self.document(&path)?;
         let Some(node) = &document.node else { return Ok(Vec::new()) };
-        let mut at = document.context(self);
+        let mut at = document.forgiving(self, role.mistakes);
         at.collections = role.collections.to_vec();
         match &node.kind {
             Kind::Sequence(nodes) => entries(&at, nodes, what == "handlers"),
