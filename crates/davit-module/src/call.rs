@@ -86,6 +86,12 @@ impl Cancel {
         self.0.store(true, Ordering::Relaxed);
     }
 
+    /// Whether anybody else still holds it.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// Whether the call is to stop.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use davit_module::ArgError;
 use davit_playbook as written;
-use davit_value::{Map, Value};
+use davit_value::{Key, Map, Value};
 
 use crate::action::{Action, Outcome, full_name};
 use crate::context::TaskContext;
@@ -19,6 +19,7 @@ pub(crate) fn finalize(job: &Job, context: &TaskContext) -> Result<Map, Outcome>
     }
     let mut args = Map::new();
     for (key, value) in &written {
+        let key = &rendered_key(job, context, key)?;
         if !value.is_live() {
             args.insert(key.clone(), value.clone());
             continue;
@@ -31,6 +32,20 @@ pub(crate) fn finalize(job: &Job, context: &TaskContext) -> Result<Map, Outcome>
         }
     }
     Ok(clean(args))
+}
+
+/// `set_fact` may have templates for names.
+fn rendered_key(job: &Job, context: &TaskContext, key: &Key) -> Result<Key, Outcome> {
+    match key.as_str() {
+        Some(text) if text.contains("{{") && &*job.task.full_name == "ansible.builtin.set_fact" => {
+            let origin = Some(&job.task.written.action_origin);
+            match context.env().render_text(text, origin) {
+                Ok(name) => Ok(Key::from(name.to_str())),
+                Err(error) => Err(unfinished(job, text, &Value::Null, &error)),
+            }
+        }
+        _ => Ok(key.clone()),
+    }
 }
 
 fn unfinished(job: &Job, key: &str, value: &Value, error: &davit_template::Error) -> Outcome {
@@ -108,8 +123,8 @@ fn module_defaults(job: &Job, context: &TaskContext) -> Result<Map, Outcome> {
             for (key, value) in map {
                 let Some(name) = key.as_str() else { continue };
                 if full_name(name) == *job.task.full_name {
-                    if let Some(more) = value.as_map() {
-                        found.extend(more);
+                    if let Some(nearer) = value.as_map() {
+                        found = nearer.clone();
                     }
                 }
             }
@@ -126,6 +141,9 @@ pub(crate) fn check(action: &'static Action, args: Map) -> Result<Map, Outcome> 
         Ok(checked) => {
             let mut result = Map::new();
             for (key, value) in &checked {
+                if value.is_null() && !args.contains(key) {
+                    continue;
+                }
                 // A value that the check left alone keeps what JSON cannot say.
                 let kept = args.get(key).filter(|it| it.to_json() == *value).cloned();
                 result.insert(key.as_str(), kept.unwrap_or_else(|| Value::from_json(value)));

@@ -409,17 +409,18 @@ impl<'a> Compiler<'a> {
         items: &[written::Item],
         parent: &Arc<Parent>,
     ) -> Result<Vec<Arc<Handler>>, Error> {
-        fn add(nodes: Vec<Node>, handlers: &mut Vec<Arc<Handler>>) {
+        fn add(nodes: Vec<Node>, list: u32, handlers: &mut Vec<Arc<Handler>>) {
             for node in nodes {
                 match node {
-                    Node::Task(task) => handlers.push(Arc::new(Handler::new(task))),
-                    Node::Block(block) => add(block.tasks.clone(), handlers),
+                    Node::Task(task) => handlers.push(Arc::new(Handler::new(task, list))),
+                    Node::Block(block) => add(block.tasks.clone(), list, handlers),
                 }
             }
         }
+        let list = self.play.next_handler_list();
         let nodes = self.items(items, parent, true)?;
         let mut handlers = Vec::new();
-        add(nodes, &mut handlers);
+        add(nodes, list, &mut handlers);
         Ok(handlers)
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use davit_event::Reply;
@@ -24,7 +25,8 @@ pub trait Connection: Send + Sync {
 /// The ways to all hosts of a run, each made once.
 pub struct Connections {
     options: Options,
-    cancel: Cancel,
+    cancelled: AtomicBool,
+    running: Mutex<Vec<Cancel>>,
     local: Mutex<HashMap<Arc<str>, Arc<Local>>>,
 }
 
@@ -38,18 +40,39 @@ impl Connections {
     /// No host is connected yet. `options` are those of every host's session.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self { options, cancel: Cancel::default(), local: Mutex::default() }
+        Self {
+            options,
+            cancelled: AtomicBool::new(false),
+            running: Mutex::default(),
+            local: Mutex::default(),
+        }
     }
 
-    /// Stops every call that runs now.
+    /// Stops every call that runs now or is begun later.
     pub fn cancel(&self) {
-        self.cancel.cancel();
+        self.cancelled.store(true, Ordering::Relaxed);
+        for cancel in self.running.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            cancel.cancel();
+        }
     }
 
-    /// The flag that [`cancel`](Self::cancel) sets.
+    /// True once [`cancel`](Self::cancel) was asked for.
     #[must_use]
-    pub fn cancelled(&self) -> Cancel {
-        self.cancel.clone()
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// A flag of its own for one task, set by [`cancel`](Self::cancel) as well.
+    #[must_use]
+    pub fn new_cancel(&self) -> Cancel {
+        let cancel = Cancel::default();
+        if self.is_cancelled() {
+            cancel.cancel();
+        }
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.retain(|it| it.is_shared());
+        running.push(cancel.clone());
+        cancel
     }
 
     /// Forgets the way to `host`: the next task makes it anew.

@@ -135,6 +135,7 @@ impl Job {
         let mut failed: Option<Outcome> = None;
         let (mut changed, mut skipped, mut unreachable) = (false, true, false);
         let mut at = 0;
+        let mut carried = Map::new();
         while at < looped.items.len() {
             let width = looped.parallel.min(looped.items.len() - at).max(1);
             if at > 0 && looped.pause > Duration::ZERO {
@@ -142,7 +143,7 @@ impl Job {
             }
             let mut rounds = Vec::with_capacity(width);
             for index in at..at + width {
-                rounds.push(looped.round(index, scope, self));
+                rounds.push(looped.round(index, scope, &carried, self));
             }
             at += width;
             let answers = self.side_by_side(rounds, outside).await;
@@ -160,13 +161,17 @@ impl Job {
                 if outcome.is_failed() && failed.is_none() {
                     failed = Some(outcome.clone());
                 }
+                if let Some(Value::Map(facts)) = outcome.result.get("ansible_facts") {
+                    // Later rounds see what earlier ones have set.
+                    carried.extend(facts);
+                }
                 results.push(Value::from(outcome.result));
                 done.parts.push(part);
             }
             if self.breaks(&looped, scope, outside, results.last(), at) {
                 break;
             }
-            if self.world.connections.cancelled().is_cancelled() {
+            if self.world.connections.is_cancelled() {
                 break;
             }
         }
@@ -212,16 +217,8 @@ impl Job {
             delegated: answer.delegated.clone(),
             notify: answer.notify.clone(),
         };
-        if !matches!(self.task.work, Work::IncludeTasks | Work::IncludeRole)
-            || status(&outcome) != Status::Ok
-        {
-            let end = self.end(&outcome, answer, round.label);
-            self.world.emit(Kind::ItemDone {
-                task: self.number,
-                host: self.host.to_string(),
-                end,
-            });
-        }
+        let end = self.end(&outcome, answer, round.label);
+        self.world.emit(Kind::ItemDone { task: self.number, host: self.host.to_string(), end });
         (part, outcome)
     }
 
@@ -236,7 +233,7 @@ impl Job {
         if looped.break_when.is_empty() {
             return false;
         }
-        let mut round = looped.round(at - 1, scope, self);
+        let mut round = looped.round(at - 1, scope, &Map::new(), self);
         if let (Some(name), Some(last)) = (self.register(), last) {
             round.scope.locals.insert(name, last.clone());
         }
@@ -289,6 +286,7 @@ impl Job {
             answer.outcome = failure;
             return answer;
         }
+        let scope = round.scope.clone();
         match &self.task.work {
             Work::Meta(_) => answer.outcome = Outcome::changed(false),
             Work::IncludeTasks | Work::IncludeRole => {
@@ -296,28 +294,28 @@ impl Job {
             }
             Work::Action(_) | Work::Module(_) => self.attempts(round, outside, &mut answer).await,
         }
-        if let Ok(names) = self.notified(outside, &answer) {
+        if let Ok(names) = self.notified(&scope, outside, &answer) {
             answer.notify = names;
         }
         answer
     }
 
-    fn notified(&self, outside: &Outside, answer: &Answer) -> Result<Vec<String>, davit_template::Error> {
-        let written = self.task.keywords("notify");
-        if written.is_empty() || !flag(&answer.outcome.result, "changed") {
+    /// The handlers that a changed result notifies.
+    fn notified(
+        &self,
+        scope: &TaskScope,
+        outside: &Outside,
+        answer: &Answer,
+    ) -> Result<Vec<String>, davit_template::Error> {
+        let Some((value, _)) = self.task.keyword("notify") else { return Ok(Vec::new()) };
+        if !flag(&answer.outcome.result, "changed") {
             return Ok(Vec::new());
         }
-        let scope = self.scope();
-        let env = Env::new(&self.world.engine, &scope, outside);
-        let mut names = Vec::new();
-        for (value, _) in written {
-            match env.resolve(value)? {
-                Value::List(list) => names.extend(list.iter().map(Value::to_str)),
-                Value::Null => {}
-                other => names.push(other.to_str()),
-            }
-        }
-        Ok(names)
+        Ok(match Env::new(&self.world.engine, scope, outside).resolve(value)? {
+            Value::List(list) => list.iter().map(Value::to_str).collect(),
+            Value::Null => Vec::new(),
+            other => vec![other.to_str()],
+        })
     }
 
     /// The keywords that the answer carries whatever becomes of the task.
@@ -329,6 +327,7 @@ impl Job {
     ) -> Result<(), Outcome> {
         let keywords = Keyword { task: &self.task, scope, outside };
         answer.no_log = self.world.settings.no_log || keywords.flag("no_log")?.unwrap_or(false);
+        answer.ignore_errors = true;
         answer.ignore_errors = keywords.flag("ignore_errors")?.unwrap_or(false);
         answer.ignore_unreachable = keywords.flag("ignore_unreachable")?.unwrap_or(false);
         Ok(())
@@ -401,8 +400,10 @@ impl Job {
                     }
                     Ok(false) => {
                         outcome.result.insert("attempts", plan.most.saturating_sub(1).max(1).into());
-                        outcome.result.insert("failed", true.into());
-                        reported(&mut outcome, self.task.origin(), self.kind());
+                        if self.task.own("failed_when").is_none() {
+                            outcome.result.insert("failed", true.into());
+                            reported(&mut outcome, self.task.origin(), self.kind());
+                        }
                         answer.outcome = outcome;
                         return;
                     }
@@ -438,6 +439,7 @@ impl Job {
                 Ok(outcome) => outcome,
                 Err(_) => {
                     context.cancel.cancel();
+                    context.cancel = self.world.connections.new_cancel();
                     timed_out(limit, self.task.origin())
                 }
             },
@@ -489,6 +491,12 @@ impl Job {
         if self.task.own("failed_when").is_some() {
             match self.conditions("failed_when", context) {
                 Ok(failed) => {
+                    if outcome.is_failed() && !failed {
+                        // The original keeps the traceback of what was let pass under this key.
+                        outcome
+                            .result
+                            .insert("failed_when_suppressed_exception", "(traceback unavailable)".into());
+                    }
                     outcome.result.insert("failed", failed.into());
                     outcome.result.insert("failed_when_result", failed.into());
                     if !failed {
@@ -564,7 +572,7 @@ impl Job {
     /// Everything the action needs besides its arguments.
     fn context(
         &self,
-        scope: TaskScope,
+        mut scope: TaskScope,
         outside: &Outside,
         answer: &mut Answer,
     ) -> Result<TaskContext, Outcome> {
@@ -577,6 +585,9 @@ impl Job {
         let environment = keywords.environment()?;
         let target = answer.delegated.clone().unwrap_or_else(|| Arc::clone(&self.host));
         let connection = self.connect(&keywords, &target, answer.delegated.is_some());
+        if answer.delegated.is_some() {
+            crate::scope::see_delegate(&mut scope, &target);
+        }
         Ok(TaskContext {
             world: Arc::clone(&self.world),
             play: Arc::clone(&self.play),
@@ -585,7 +596,7 @@ impl Job {
             outside: outside.clone(),
             connection,
             environment,
-            cancel: self.world.connections.cancelled(),
+            cancel: self.world.connections.new_cancel(),
             check,
             diff,
             no_log: answer.no_log,
@@ -669,8 +680,9 @@ impl Attempts {
 
 fn timed_out(limit: Duration, task: &Origin) -> Outcome {
     let seconds = limit.as_secs();
-    let mut outcome = Outcome::failed(format!("Timed out after {seconds} second(s)."));
+    let mut outcome = Outcome::failed(format!("Task failed: Timed out after {seconds} second(s)."));
     let mut about = Map::new();
+    about.insert("frame", "Configure `DISPLAY_TRACEBACK` to see a traceback on timeout errors.".into());
     about.insert("period", seconds.into());
     outcome.result.insert("timedout", about.into());
     outcome.causes = vec![
@@ -700,11 +712,7 @@ fn sum_up(results: Vec<Value>, changed: bool, skipped: bool, failed: Option<&Out
 }
 
 fn conditional_cause(error: &davit_template::Error, near: &Origin) -> davit_event::Cause {
-    let lead = match error.kind() {
-        davit_template::ErrorKind::Conditional => "",
-        _ => "Error while evaluating conditional: ",
-    };
-    template_cause(lead, error, Some(near))
+    template_cause("", error, Some(near))
 }
 
 /// A condition as it is shown: without its marks.
@@ -723,14 +731,23 @@ pub(crate) fn reply_to_show(result: &Map, no_log: bool) -> davit_event::Reply {
             "censored".into(),
             "the output has been hidden due to the fact that 'no_log: true' was specified for this result".into(),
         );
-        for key in ["changed", "failed", "skipped", "unreachable"] {
+        for key in ["changed", "unreachable"] {
             if let Some(value) = result.get(key) {
                 censored.insert(key.into(), value.to_json());
             }
         }
+        if let Some(Value::List(rounds)) = result.get("results") {
+            let rounds = rounds.iter().filter_map(Value::as_map);
+            let hidden = rounds.map(|it| serde_json::Value::Object(reply_to_show(it, true)));
+            censored.insert("results".into(), hidden.collect());
+        }
         return censored;
     }
-    TaskContext::reply_of(result)
+    // How it ended is the event's status, and said there alone.
+    let mut reply = TaskContext::reply_of(result);
+    reply.shift_remove("failed");
+    reply.shift_remove("skipped");
+    reply
 }
 
 /// Rendered arguments never hold `omit`.

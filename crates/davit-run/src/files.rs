@@ -70,8 +70,13 @@ fn one(
     if tried.is_empty() {
         return Ok(None);
     }
-    Err(Error::at(
-        format!("vars file {} was not found", tried.join(", ")),
-        &play.written.origin,
-    ))
+    // The original goes on without a word; what is missing shows where it is used.
+    let origin = play.written.vars_files_origin.as_ref().unwrap_or(&play.written.origin);
+    world.message(
+        davit_event::Level::Warning,
+        &format!("vars file {} was not found", tried.join(", ")),
+        Some(origin.to_string()),
+        None,
+    );
+    Ok(None)
 }

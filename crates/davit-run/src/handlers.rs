@@ -16,11 +16,14 @@ use crate::world::{Play, World};
 pub(crate) struct Handler {
     pub(crate) task: Arc<Task>,
     notified: Mutex<HashSet<Arc<str>>>,
+    /// The list that it was written in: of two of the same name, the one of the later list counts,
+    /// and within a list the first.
+    list: u32,
 }
 
 impl Handler {
-    pub(crate) fn new(task: Arc<Task>) -> Self {
-        Self { task, notified: Mutex::default() }
+    pub(crate) fn new(task: Arc<Task>, list: u32) -> Self {
+        Self { task, notified: Mutex::default(), list }
     }
 
     pub(crate) fn notify(&self, host: &Arc<str>) {
@@ -75,14 +78,20 @@ pub(crate) fn notify(
 ) -> Result<(), String> {
     let handlers = read(&play.handlers).clone();
     let mut found = false;
-    // The last one of a name is the one that counts.
-    let by_name = handlers.iter().rev().find(|it| it.names(world, play).iter().any(|it| it == name));
+    let named: Vec<_> = handlers
+        .iter()
+        .filter(|it| it.names(world, play).iter().any(|it| it == name))
+        .collect();
+    let last = named.iter().map(|it| it.list).max();
+    let by_name = named.into_iter().find(|it| Some(it.list) == last);
     let listening = handlers.iter().filter(|it| it.listens(name));
     for handler in by_name.into_iter().chain(listening) {
         found = true;
         if !handler.is_notified(host) {
             handler.notify(host);
-            world.emit(Kind::Notified { host: host.to_string(), handler: name.to_owned() });
+            let shown = handler.names(world, play).into_iter().next();
+            let shown = shown.unwrap_or_else(|| handler.task.written.action.to_string());
+            world.emit(Kind::Notified { host: host.to_string(), handler: shown });
         }
     }
     if found {

@@ -75,20 +75,22 @@ struct Group {
 }
 
 impl Batch {
-    /// Puts what hosts include before the rest of their tasks. With `once`, the include ran for
-    /// one host and holds for all of these.
+    /// Puts what hosts include before the rest of their tasks.
     pub(crate) fn include(
         &mut self,
         task: &Arc<Task>,
+        number: u32,
         results: Vec<(Arc<str>, Done)>,
-        once: Option<&[Arc<str>]>,
     ) -> Result<(), Error> {
-        let groups = self.groups(task, results, once);
+        let groups = self.groups(task, results);
         let mut made: BTreeMap<Arc<str>, (Vec<Node>, Vec<u32>)> = BTreeMap::new();
         for (at, group) in groups.iter().enumerate() {
             let hosts = group.hosts.clone();
             match self.expand(task, group) {
                 Ok((shown, block)) => {
+                    for host in &hosts {
+                        self.world.count(host, |counts| counts.ok += 1);
+                    }
                     self.world.emit(Kind::Included {
                         file: shown,
                         hosts: hosts.iter().map(ToString::to_string).collect(),
@@ -101,7 +103,10 @@ impl Batch {
                         ordinals.push(u32::try_from(at).unwrap_or(u32::MAX));
                     }
                 }
-                Err(error) => self.include_failed(task, &hosts, &error),
+                // What is written wrong is wrong for everybody; a file that is missing fails the
+                // hosts that asked for it.
+                Err(Error::Written(error)) if error.is_parser_error() => return Err(error.into()),
+                Err(error) => self.include_failed(task, number, &hosts, &error),
             }
         }
         for (host, (tasks, ordinals)) in made {
@@ -122,11 +127,9 @@ impl Batch {
         &self,
         task: &Arc<Task>,
         results: Vec<(Arc<str>, Done)>,
-        once: Option<&[Arc<str>]>,
     ) -> Vec<Group> {
         let mut groups: Vec<Group> = Vec::new();
         for (host, done) in results {
-            let hosts = once.map_or_else(|| vec![Arc::clone(&host)], <[_]>::to_vec);
             for part in done.parts {
                 if crate::action::flag(&part.result, "skipped")
                     || crate::action::flag(&part.result, "failed")
@@ -150,9 +153,9 @@ impl Batch {
                     Value::from(part.locals.clone()).to_json()
                 );
                 match groups.iter_mut().find(|it| it.key == key && !it.hosts.contains(&host)) {
-                    Some(group) => group.hosts.extend(hosts.iter().cloned()),
+                    Some(group) => group.hosts.push(Arc::clone(&host)),
                     None => {
-                        groups.push(Group { key, name, args, part, hosts: hosts.clone() });
+                        groups.push(Group { key, name, args, part, hosts: vec![Arc::clone(&host)] });
                     }
                 }
             }
@@ -212,8 +215,7 @@ impl Batch {
         Arc::new(Parent { keywords, vars: Arc::new(applied), up: Some(params), ..Parent::default() })
     }
 
-    fn include_failed(&mut self, task: &Arc<Task>, hosts: &[Arc<str>], error: &Error) {
-        let number = self.world.next_task();
+    fn include_failed(&mut self, task: &Arc<Task>, number: u32, hosts: &[Arc<str>], error: &Error) {
         for host in hosts {
             let mut outcome = Outcome::failed(error.to_string());
             let origin = match error {
@@ -222,16 +224,8 @@ impl Batch {
             };
             outcome.causes = vec![cause(error.to_string(), Some(&origin))];
             outcome.result.insert("reason", error.to_string().into());
-            let done = Done {
-                parts: crate::settle::single(&outcome),
-                outcome,
-                ..Done::default()
-            };
-            let mut none = Vec::new();
-            // A failure to include is the host's failure; nothing is included by it.
-            if let Err(error) = self.settle(task, Some(number), host, done, false, &mut none) {
-                self.world.message(davit_event::Level::Error, &error.to_string(), None, None);
-            }
+            outcome.result.insert("failed", true.into());
+            self.include_lost(task, number, host, &outcome);
         }
     }
 }

@@ -30,7 +30,11 @@ impl Keyword<'_> {
             Ok(value) if is_omit(&value) || value.is_null() => Ok(None),
             Ok(value) => Ok(Some(value)),
             Err(error) => {
-                let lead = format!("Error processing keyword '{name}': ");
+                // The original does not name this one keyword.
+                let lead = match name {
+                    "delegate_to" => String::new(),
+                    _ => format!("Error processing keyword '{name}': "),
+                };
                 let near = value.origin().or(origin);
                 Err(task_failed(self.task.origin(), vec![template_cause(&lead, &error, near)]))
             }
@@ -104,7 +108,7 @@ impl Keyword<'_> {
 
     fn wrong(&self, name: &str, value: &Value, kind: &str) -> Outcome {
         let text = format!(
-            "The value {} could not be converted to '{kind}': keyword '{name}' takes another type",
+            "Error processing keyword '{name}': The value {} could not be converted to '{kind}'.",
             value.repr()
         );
         let origin = self.task.keyword(name).and_then(|(_, origin)| origin.cloned());

@@ -55,9 +55,10 @@ pub(crate) fn rounds(
                 Value::List(list) | Value::Tuple(list) => list.to_vec(),
                 other => vec![other],
             };
-            env.call_lookup(lookup, terms, Map::new()).map_err(|error| {
-                failed(&davit_template::Error::from(error))
-            })?
+            let found = env.call_lookup(lookup, terms, Map::new()).map_err(|error| {
+                plain_failure(template_cause("", &davit_template::Error::from(error), origin))
+            })?;
+            found.into_iter().map(listed).collect()
         }
     };
     Control::read(job, &env).map(|control| Some(control.into_loop(items)))
@@ -77,8 +78,23 @@ fn list_of(value: Value, job: &Job, origin: Option<&Origin>) -> Result<Vec<Value
             );
             let mut why = cause(text, origin);
             why.help = Some("Provide a list of items/templates, or a template resolving to a list.".into());
-            Err(task_failed(job.task.origin(), vec![why]))
+            Err(plain_failure(why))
         }
+    }
+}
+
+/// A failure whose message is the cause's own.
+fn plain_failure(why: davit_event::Cause) -> Outcome {
+    let mut outcome = Outcome::failed(why.message.as_str());
+    outcome.causes = vec![why];
+    outcome
+}
+
+/// The item with its tuples as lists.
+fn listed(item: Value) -> Value {
+    match item {
+        Value::Tuple(list) => Value::list(list.iter().cloned().map(listed).collect()),
+        other => other,
     }
 }
 
@@ -186,8 +202,9 @@ impl Control {
 
 impl Loop {
     /// The round of the item at `index`.
-    pub(crate) fn round(&self, index: usize, scope: &TaskScope, job: &Job) -> Round {
+    pub(crate) fn round(&self, index: usize, scope: &TaskScope, carried: &Map, job: &Job) -> Round {
         let mut scope = scope.clone();
+        scope.locals.extend(carried);
         let item = self.items.get(index).cloned().unwrap_or_default();
         scope.locals.insert(self.var.as_str(), item.clone());
         scope.locals.insert("ansible_loop_var", self.var.as_str().into());
@@ -207,7 +224,7 @@ impl Loop {
                     Ok(label) => Some(show(&label)),
                     Err(error) => {
                         let why = template_cause("Failed to template loop_control.label: ", &error, label.origin());
-                        let failure = task_failed(job.task.origin(), vec![why]);
+                        let failure = plain_failure(why);
                         return Round { scope, label: Some(show(&item)), failure: Some(failure) };
                     }
                 }
@@ -252,7 +269,7 @@ impl Loop {
 /// How an item is shown.
 fn show(item: &Value) -> String {
     match item {
-        Value::Str(text) => text.as_str().to_owned(),
-        other => other.repr(),
+        Value::Object(_) => item.repr(),
+        other => other.to_str(),
     }
 }

@@ -8,11 +8,41 @@ use davit_value::Value;
 
 use crate::cursor::{Cursor, Place};
 use crate::error::Error;
-use crate::execute::{Answer, Job};
+use crate::execute::Job;
 use crate::scope::TaskScope;
 use crate::state::{read, write};
 use crate::strategy::{Batch, Ending};
 use crate::tree::Task;
+
+/// What `meta` may be told.
+const KNOWN: &[&str] = &[
+    "clear_facts", "clear_host_errors", "end_batch", "end_host", "end_play", "end_role",
+    "flush_handlers", "noop", "refresh_inventory", "reset_connection",
+];
+
+/// Of those, what each host does for itself.
+const PER_HOST: &[&str] = &["end_host", "end_role", "flush_handlers", "noop", "reset_connection"];
+
+/// The message and the reason of a meta task that a condition skipped.
+fn skipped(what: &str, host: &str, role: &str) -> (String, String) {
+    let rest = match what {
+        "flush_handlers" => format!(", not running handlers for {host}"),
+        "refresh_inventory" => ", not refreshing the inventory".to_owned(),
+        "clear_facts" => ", not clearing facts and fact cache for all hosts".to_owned(),
+        "clear_host_errors" => ", not clearing host error state for all hosts".to_owned(),
+        "end_batch" => ", continuing current batch".to_owned(),
+        "end_play" => ", continuing play".to_owned(),
+        "end_host" => {
+            let reason = format!("{what} conditional evaluated to False, continuing execution for {host}");
+            let msg = format!("{what} conditional evaluated to false, continuing execution for {host}");
+            return (msg, reason);
+        }
+        "end_role" => format!("continuing role {role} for {host}"),
+        "reset_connection" => ", not resetting connection".to_owned(),
+        _ => String::new(),
+    };
+    (what.to_owned(), format!("{what} conditional evaluated to False{rest}"))
+}
 
 impl Batch {
     /// A meta task as somebody wrote it, on the hosts that stand before it.
@@ -20,13 +50,16 @@ impl Batch {
         let mut flush: Vec<Arc<str>> = Vec::new();
         for host in hosts {
             let what = self.meta_name(task, host)?;
+            if !KNOWN.contains(&what.as_str()) {
+                return Err(Error::at(format!("invalid meta action requested: {what}"), task.origin()));
+            }
             let number = self.announce(&Place::new(), task, std::slice::from_ref(host));
             let job = self.job(task, host, number);
-            if !self.meta_applies(&job, number)? {
-                continue;
+            if self.meta_applies(&job, &what, number)? {
+                self.do_meta(&what, task, host, &mut flush)?;
             }
-            let whole_play = self.do_meta(&what, task, host, &mut flush)?;
-            if whole_play {
+            // These are for all hosts, and asked of the first alone.
+            if !PER_HOST.contains(&what.as_str()) {
                 break;
             }
         }
@@ -47,17 +80,18 @@ impl Batch {
     }
 
     /// `when`, with the event of a skip.
-    fn meta_applies(&mut self, job: &Job, number: u32) -> Result<bool, Error> {
+    fn meta_applies(&mut self, job: &Job, what: &str, number: u32) -> Result<bool, Error> {
         let scope = job.scope();
         let outside = scope.outside();
         match job.applies(&scope, &outside) {
             Ok(None) => Ok(true),
             Ok(Some(_)) => {
-                let answer = Answer::default();
-                let mut end: End = job.end(&answer.outcome, &answer, None);
-                end.status = Status::Skipped;
-                self.world.count(&job.host, |counts| counts.skipped += 1);
                 let host = job.host.to_string();
+                let role = job.task.role().map(|role| role.name.clone()).unwrap_or_default();
+                let (msg, reason) = skipped(what, &host, &role);
+                let mut end = End { status: Status::Skipped, ..End::default() };
+                end.reply.insert("msg".into(), msg.into());
+                end.reply.insert("skip_reason".into(), reason.into());
                 self.world.emit(Kind::HostDone { task: number, host, end, ms: 0 });
                 Ok(false)
             }
@@ -68,14 +102,13 @@ impl Batch {
         }
     }
 
-    /// Does it for one host; true where that was for all of them.
     fn do_meta(
         &mut self,
         what: &str,
         task: &Arc<Task>,
         host: &Arc<str>,
         flush: &mut Vec<Arc<str>>,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         match what {
             "noop" => {}
             "flush_handlers" => flush.push(Arc::clone(host)),
@@ -83,16 +116,9 @@ impl Batch {
                 for host in self.living() {
                     self.world.host(&host).clear_facts();
                 }
-                return Ok(true);
             }
-            "clear_host_errors" => {
-                self.clear_host_errors();
-                return Ok(true);
-            }
-            "refresh_inventory" => {
-                self.world.refresh_inventory()?;
-                return Ok(true);
-            }
+            "clear_host_errors" => self.clear_host_errors(),
+            "refresh_inventory" => self.world.refresh_inventory()?,
             "reset_connection" => self.world.connections.reset(host),
             "end_host" => {
                 self.leave(host);
@@ -113,16 +139,11 @@ impl Batch {
                     });
                 }
             }
-            "end_batch" => return Ok(self.end_all(Ending::EndBatch)),
-            "end_play" => return Ok(self.end_all(Ending::EndPlay)),
-            other => {
-                return Err(Error::at(
-                    format!("invalid meta action requested: {other}"),
-                    task.origin(),
-                ));
-            }
+            "end_batch" => self.end_all(Ending::EndBatch),
+            "end_play" => self.end_all(Ending::EndPlay),
+            _ => {}
         }
-        Ok(false)
+        Ok(())
     }
 
     fn leave(&mut self, host: &Arc<str>) {
@@ -131,12 +152,11 @@ impl Batch {
         }
     }
 
-    fn end_all(&mut self, ending: Ending) -> bool {
+    fn end_all(&mut self, ending: Ending) {
         for host in self.living() {
             self.leave(&host);
         }
         self.ending = Some(ending);
-        true
     }
 
     fn clear_host_errors(&mut self) {

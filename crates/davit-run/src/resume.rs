@@ -107,7 +107,12 @@ fn covered(json: &serde_json::Value) -> bool {
 }
 
 fn done(end: &End, task: &Task) -> Done {
-    let outcome = Outcome { causes: end.causes.clone(), ..Outcome::of(&end.reply) };
+    let mut outcome = Outcome { causes: end.causes.clone(), ..Outcome::of(&end.reply) };
+    match end.status {
+        Status::Skipped => outcome.result.insert("skipped", true.into()),
+        Status::Failed => outcome.result.insert("failed", true.into()),
+        _ => outcome.result.insert("failed", false.into()),
+    };
     let is_loop = task.written.loop_.is_some();
     let parts = match outcome.result.get("results") {
         Some(Value::List(results)) if is_loop => results

@@ -38,6 +38,7 @@ impl RoleRequest {
             from: written::RoleFrom::default(),
             parent: Arc::new(Parent {
                 keywords: used.keywords.clone(),
+                vars: Arc::new(used.vars.clone()),
                 up: Some(Arc::clone(parent)),
                 ..Parent::default()
             }),
@@ -101,18 +102,12 @@ impl Compiler<'_> {
             request.from,
             conditions(&request.parent),
         );
-        if !from_include {
-            if let Some(role) = self.play.cached_role(&key) {
-                return Ok(role);
-            }
-        }
         let path = self.find_role(&name, request, ancestors)?;
         let short = role_title(&name, &path);
         let written = Arc::new(self.world.loader.role(&path, &short, &request.from)?);
-        let role = self.make_role(short, written, request, ancestors, from_include)?;
-        if !from_include {
-            self.play.cache_role(key, &role);
-        }
+        let progress = self.play.progress_of_role(key);
+        let made = Making { name: short, written, progress, from_include };
+        let role = self.make_role(made, request, ancestors)?;
         if request.public || !from_include && !self.world.settings.private_role_vars {
             self.play.publish(&role);
         }
@@ -121,21 +116,21 @@ impl Compiler<'_> {
 
     fn make_role(
         &mut self,
-        name: String,
-        written: Arc<written::Role>,
+        made: Making,
         request: &RoleRequest,
         ancestors: &[Ancestor],
-        from_include: bool,
     ) -> Result<Arc<Role>, Error> {
+        let Making { name, written, progress, from_include } = made;
         let me = Ancestor {
             name: name.clone(),
             path: written.path.clone(),
             vars: Arc::new(written.vars.clone()),
             defaults: Arc::new(written.defaults.clone()),
             params: Arc::clone(&request.params),
+            by_dependency: false,
         };
         let mut chain = ancestors.to_vec();
-        chain.push(me);
+        chain.push(Ancestor { by_dependency: true, ..me });
         let top = Arc::clone(&request.parent);
         let mut dependencies = Vec::new();
         for used in &written.meta.dependencies {
@@ -157,7 +152,6 @@ impl Compiler<'_> {
             vars.extend(&dependency.vars);
         }
         defaults.extend(&written.defaults);
-        vars.extend(&request.vars);
         vars.extend(&written.vars);
         params.extend(&request.params);
         let allow_duplicates = request
@@ -176,7 +170,7 @@ impl Compiler<'_> {
             dependencies,
             allow_duplicates,
             entry_point,
-            progress: Progress::default(),
+            progress,
         }))
     }
 
@@ -212,6 +206,14 @@ impl Compiler<'_> {
         written::find_role(name, &folders, &settings.collections_path)
             .map_err(|error| error.or_at(Some(&request.origin)).into())
     }
+}
+
+/// What a role is made of before its dependencies are known.
+struct Making {
+    name: String,
+    written: Arc<written::Role>,
+    progress: Arc<Progress>,
+    from_include: bool,
 }
 
 /// The name of an argument spec: `tasks_from` without an ending.

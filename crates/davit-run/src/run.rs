@@ -77,11 +77,14 @@ pub async fn run(world: &Arc<World>, start: Start) -> Result<Summary, Error> {
             break;
         }
     }
-    let summary = runner.summary();
-    runner.finish();
     match problem {
+        // The stream breaks off: once the file is mended, the run can be taken up again.
         Some(error) => Err(error),
-        None => Ok(summary),
+        None => {
+            let summary = runner.summary();
+            runner.finish();
+            Ok(summary)
+        }
     }
 }
 
@@ -173,7 +176,7 @@ impl Runner {
             imported.cloned(),
         ));
         *write(&play.prompted) = Arc::new(setup.prompts()?);
-        let hosts = setup.hosts(&pattern)?;
+        let hosts = setup.hosts()?;
         for host in &hosts {
             read(&world.inventory).host_vars(host, Some(&folder))?;
         }
@@ -205,10 +208,10 @@ impl Runner {
                     !lost.failed.contains(host) && !lost.unreachable.contains(host)
                 })
                 .collect();
+            announce(&batch);
             if batch.is_empty() {
                 continue;
             }
-            announce(&batch);
             self.batch(&play, &setup, &root, batch).await?;
             if self.broken || self.interrupted {
                 return Ok(());
@@ -401,15 +404,18 @@ impl Setup<'_> {
 
     /// `hosts:` as one pattern.
     fn pattern(&self) -> Result<String, Error> {
+        Ok(self.patterns()?.join(","))
+    }
+
+    /// `hosts:` as patterns, each of which may hold several.
+    fn patterns(&self) -> Result<Vec<String>, Error> {
         Ok(match self.render(&self.written.hosts)? {
-            Value::List(list) => {
-                list.iter().map(Value::to_str).collect::<Vec<_>>().join(",")
-            }
-            other => other.to_str(),
+            Value::List(list) => list.iter().map(Value::to_str).collect(),
+            other => vec![other.to_str()],
         })
     }
 
-    fn hosts(&self, pattern: &str) -> Result<Vec<Arc<str>>, Error> {
+    fn hosts(&self) -> Result<Vec<Arc<str>>, Error> {
         let order = match self.keyword("order")? {
             Some(name) => Order::from_name(&name.to_str(), self.world.seed()).ok_or_else(|| {
                 let text = format!("Invalid order specified: {}", name.to_str());
@@ -419,8 +425,12 @@ impl Setup<'_> {
         };
         let limit = self.world.settings.limit.as_deref();
         let mut warnings = Vec::new();
-        let mut hosts = read(&self.world.inventory).match_hosts(pattern, limit, &mut warnings)?;
+        let patterns = self.patterns()?;
+        let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
+        let mut hosts =
+            read(&self.world.inventory).match_patterns(&patterns, limit, &mut warnings)?;
         order.apply(&mut hosts);
+        self.world.settle_local_names(&mut hosts);
         for warning in warnings {
             self.world.warn(&warning.text());
         }

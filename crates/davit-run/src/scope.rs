@@ -11,7 +11,7 @@ use davit_template::{Env, Outside, Scope};
 use davit_value::{Args, Key, Map, Object, Value, ValueError};
 
 use crate::state::read;
-use crate::tree::{Role, Task};
+use crate::tree::{Ancestor, Role, Task};
 use crate::world::{Play, World};
 
 /// What `omit` is: an argument whose value it is is left out.
@@ -24,6 +24,9 @@ impl Object for Omit {
     }
     fn repr(&self) -> String {
         "<<Omit>>".into()
+    }
+    fn text(&self) -> String {
+        String::new()
     }
     fn as_any(&self) -> &dyn Any {
         self
@@ -217,6 +220,9 @@ impl TaskScope {
             "groups" => world.groups(),
             "group_names" => world.group_names(self.host.as_ref()?),
             "inventory_hostname" => (&**self.host.as_ref()?).into(),
+            "inventory_file" | "inventory_dir" => {
+                read(&world.inventory).host(self.host.as_ref()?)?.magic().get(name)?.clone()
+            }
             "inventory_hostname_short" => {
                 self.host.as_ref()?.split('.').next().unwrap_or_default().into()
             }
@@ -255,20 +261,12 @@ impl TaskScope {
             "role_uuid" => format!("{:p}", Arc::as_ptr(role()?)).into(),
             "ansible_collection_name" => collection(role()?)?.into(),
             "ansible_parent_role_names" => {
-                let parents = &role()?.parents;
-                if parents.is_empty() {
-                    return None;
-                }
-                Value::list(parents.iter().rev().map(|it| it.name.as_str().into()).collect())
+                let parents = including(role()?)?;
+                Value::list(parents.iter().map(|it| it.name.as_str().into()).collect())
             }
             "ansible_parent_role_paths" => {
-                let parents = &role()?.parents;
-                if parents.is_empty() {
-                    return None;
-                }
-                Value::list(
-                    parents.iter().rev().map(|it| it.path.to_string_lossy().as_ref().into()).collect(),
-                )
+                let parents = including(role()?)?;
+                Value::list(parents.iter().map(|it| it.path.to_string_lossy().as_ref().into()).collect())
             }
             "role_names" | "ansible_play_role_names" => strings(&play.role_names()),
             "ansible_dependent_role_names" => strings(&play.dependency_names()),
@@ -387,6 +385,8 @@ const MAGIC: &[&str] = &[
     "group_names",
     "groups",
     "hostvars",
+    "inventory_dir",
+    "inventory_file",
     "inventory_hostname",
     "inventory_hostname_short",
     "play_hosts",
@@ -395,6 +395,12 @@ const MAGIC: &[&str] = &[
     "role_names",
     "role_path",
 ];
+
+/// The roles that include this one, nearest first; none for a dependency.
+fn including(role: &Role) -> Option<Vec<&Ancestor>> {
+    let around: Vec<_> = role.parents.iter().rev().take_while(|it| !it.by_dependency).collect();
+    (!around.is_empty()).then_some(around)
+}
 
 fn strings(list: &[String]) -> Value {
     Value::list(list.iter().map(|it| it.as_str().into()).collect())
@@ -464,6 +470,17 @@ impl Object for HostVars {
     fn as_any(&self) -> &dyn Any {
         self
     }
+}
+
+/// Lets a delegated task see where it really runs.
+pub(crate) fn see_delegate(scope: &mut TaskScope, target: &Arc<str>) {
+    let theirs = TaskScope::new(&scope.world, scope.play.as_ref(), Some(target), None);
+    let address = theirs.value("ansible_host").ok().flatten();
+    let address = address.unwrap_or_else(|| (&**target).into());
+    scope.locals.insert("ansible_host", address);
+    let mut delegated = Map::new();
+    delegated.insert(Arc::clone(target), Value::Object(Arc::new(VarsOfHost(theirs))));
+    scope.locals.insert("ansible_delegated_vars", delegated.into());
 }
 
 /// The variables of one host, rendered in that host's light.

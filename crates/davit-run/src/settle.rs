@@ -45,6 +45,10 @@ impl Batch {
             Status::Unreachable => done.ignore_unreachable,
             _ => false,
         };
+        // Only what went well notifies, and a handler that is missing comes before the result.
+        if matches!(status, Status::Ok | Status::Changed) {
+            self.notify(task, &everyone, &done)?;
+        }
         let fell = match status {
             Status::Failed if !ignored => Some(self.fail_with(task, host, &done)),
             Status::Unreachable if !ignored => {
@@ -57,30 +61,25 @@ impl Batch {
         let rescued = fell == Some(Failed::Rescued);
         let quiet = is_include && matches!(status, Status::Ok | Status::Changed);
         if let Some(number) = number {
-            if !quiet {
-                self.count(host, status, &done, ignored, rescued);
-                let end = End {
-                    status,
-                    reply: reply_to_show(&done.outcome.result, done.no_log),
-                    ignored,
-                    rescued,
-                    delegated_to: done.delegated.as_ref().map(ToString::to_string),
-                    item: None,
-                    no_log: done.no_log,
-                    show: show(task, &done.outcome.result),
-                    causes: if done.no_log { Vec::new() } else { done.outcome.causes.clone() },
-                };
-                let ms = u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX);
-                self.world.emit(Kind::HostDone { task: number, host: host.to_string(), end, ms });
-            }
-        } else if !quiet {
+            let end = End {
+                status,
+                reply: reply_to_show(&done.outcome.result, done.no_log),
+                ignored,
+                rescued,
+                delegated_to: done.delegated.as_ref().map(ToString::to_string),
+                item: None,
+                no_log: done.no_log,
+                show: show(task, &done.outcome.result),
+                causes: if done.no_log { Vec::new() } else { done.outcome.causes.clone() },
+            };
+            let ms = u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX);
+            self.world.emit(Kind::HostDone { task: number, host: host.to_string(), end, ms });
+        }
+        // An include counts once for each file that it brings in.
+        if !quiet {
             self.count(host, status, &done, ignored, rescued);
         }
-        if fell.is_none() || ignored {
-            self.notify(task, &everyone, &done)?;
-        }
-        if is_include && matches!(status, Status::Ok | Status::Changed) {
-            self.count(host, Status::Ok, &done, false, false);
+        if quiet {
             includes.push((Arc::clone(host), done));
         }
         Ok(())
@@ -102,7 +101,7 @@ impl Batch {
             Status::Failed if rescued => counts.rescued += 1,
             Status::Failed => counts.failed += 1,
             Status::Unreachable if ignored => {
-                counts.skipped += 1;
+                counts.ok += 1;
                 counts.ignored += 1;
             }
             Status::Unreachable => counts.unreachable += 1,
@@ -114,10 +113,25 @@ impl Batch {
         let state = self.world.host(host);
         state.set_one("ansible_failed_task", describe(task));
         state.set_one("ansible_failed_result", done.outcome.result.clone().into());
-        if self.cursors.get(host).is_some_and(crate::cursor::Cursor::is_failed) {
+        if fell == Failed::Fatal {
             write(&self.play.hosts).failed.insert(Arc::clone(host));
         }
         fell
+    }
+
+    /// A host could not include what it asked for: its failure, whether or not it is rescued.
+    pub(crate) fn include_lost(&mut self, task: &Arc<Task>, number: u32, host: &Arc<str>, outcome: &Outcome) {
+        let done = Done { outcome: outcome.clone(), parts: single(outcome), ..Done::default() };
+        let rescued = self.fail_with(task, host, &done) == Failed::Rescued;
+        self.world.count(host, |counts| counts.failed += 1);
+        let end = End {
+            status: Status::Failed,
+            reply: reply_to_show(&outcome.result, false),
+            rescued,
+            causes: outcome.causes.clone(),
+            ..End::default()
+        };
+        self.world.emit(Kind::HostDone { task: number, host: host.to_string(), end, ms: 0 });
     }
 
     fn register(&self, task: &Arc<Task>, hosts: &[Arc<str>], done: &Done) {
@@ -316,6 +330,6 @@ pub(crate) fn show(task: &Task, result: &Map) -> Show {
 }
 
 /// The parts of a result that is one.
-pub(crate) fn single(outcome: &Outcome) -> Vec<Part> {
+fn single(outcome: &Outcome) -> Vec<Part> {
     vec![Part { result: outcome.result.clone(), ..Part::default() }]
 }

@@ -158,7 +158,14 @@ impl Batch {
                 }
                 Ok(())
             }
-            Work::Meta(Meta::Flush) => self.flush(&hosts).await,
+            Work::Meta(Meta::Flush) => {
+                if self.force_handlers {
+                    // Hosts that have fallen out run theirs with the others.
+                    let state = read(&self.play.hosts);
+                    hosts.extend(self.hosts.iter().filter(|it| state.failed.contains(*it)).cloned());
+                }
+                self.flush(&hosts).await
+            }
             Work::Meta(Meta::Written) => self.meta(task, &hosts).await,
             _ => self.run_task(place, task, hosts).await,
         }
@@ -205,7 +212,7 @@ impl Batch {
             let order: HashMap<&Arc<str>, usize> =
                 targets.iter().enumerate().map(|(at, host)| (host, at)).collect();
             includes.sort_by_key(|(host, _)| order.get(host).copied());
-            self.include(task, includes, once.then_some(hosts.as_slice()))?;
+            self.include(task, number, includes)?;
         }
         self.after_task(task, &targets)
     }
@@ -302,14 +309,19 @@ impl Batch {
         let outside = scope.outside();
         let env = Env::new(&self.world.engine, &scope, &outside);
         let name = match task.name() {
-            // A name that cannot be rendered is shown as it is written.
-            Some(name) => env.resolve(name).map_or_else(|_| name.to_str(), |it| it.to_str()),
+            Some(name) => env.resolve(name).map_or_else(|_| partly_rendered(env, name), |it| it.to_str()),
             None => String::new(),
         };
-        let name = if name.is_empty() { task.written.action.to_string() } else { name };
-        let name = match task.role() {
-            Some(role) => format!("{} : {name}", role.name),
-            None => name,
+        let name = match (&task.work, task.role()) {
+            // Named by the role that it brings in, not by the one that it is in.
+            (Work::IncludeRole, _) if name.is_empty() => {
+                let role = task.written.target().map(|it| it.to_str()).unwrap_or_default();
+                format!("{} : {role}", task.written.action)
+            }
+            (_, Some(role)) if name.is_empty() => format!("{} : {}", role.name, task.written.action),
+            (_, Some(role)) => format!("{} : {name}", role.name),
+            (_, None) if name.is_empty() => task.written.action.to_string(),
+            (_, None) => name,
         };
         let keywords = Keyword { task, scope: &scope, outside: &outside };
         let check = keywords.flag("check_mode").ok().flatten().unwrap_or(self.world.settings.check);
@@ -373,7 +385,7 @@ impl Batch {
             for cursor in self.cursors.values_mut() {
                 cursor.clear_failed_now();
             }
-            self.take_in_failed();
+            self.take_in_failed(&living);
             if self.cursors.values().all(Cursor::is_out) {
                 self.ending = Some(Ending::Broken);
             }
@@ -382,7 +394,7 @@ impl Batch {
         for cursor in self.cursors.values_mut() {
             cursor.clear_failed_now();
         }
-        self.take_in_failed();
+        self.take_in_failed(hosts);
         if let Some(most) = self.max_fail_percentage {
             let state = read(&self.play.hosts);
             let lost = self
@@ -407,9 +419,9 @@ impl Batch {
     }
 
     /// Hosts whose cursors have come to the end of a failure.
-    fn take_in_failed(&mut self) {
-        for host in self.hosts.clone() {
-            self.peek(&host);
+    fn take_in_failed(&mut self, hosts: &[Arc<str>]) {
+        for host in hosts {
+            self.peek(host);
         }
     }
 
@@ -468,7 +480,7 @@ impl Batch {
                     let mut includes = Vec::new();
                     self.settle(&task, Some(number), &host, done, false, &mut includes)?;
                     if !includes.is_empty() {
-                        self.include(&task, includes, None)?;
+                        self.include(&task, number, includes)?;
                     }
                     self.after_task(&task, &[host])?;
                 }
@@ -489,6 +501,37 @@ fn is_inline(task: &Task) -> bool {
         Work::Module(_) => false,
         Work::Meta(_) | Work::IncludeTasks | Work::IncludeRole => true,
     }
+}
+
+/// A name of which not all can be rendered: what cannot be is said in its place.
+fn partly_rendered(env: Env<'_>, name: &Value) -> String {
+    let text = name.to_str();
+    let mut out = String::new();
+    let mut rest = text.as_str();
+    let mut errors = 0;
+    while let Some((before, after)) = rest.split_once("{{") {
+        out.push_str(before);
+        let Some((inside, later)) = after.split_once("}}") else {
+            out.push_str("{{");
+            rest = after;
+            continue;
+        };
+        match env.expression(inside.trim(), name.origin()) {
+            Ok(value) if !value.is_undefined() => out.push_str(&value.to_str()),
+            Ok(Value::Undefined(what)) => {
+                errors += 1;
+                out.push_str(&format!("<< error {errors} - {} >>", what.message));
+            }
+            Ok(_) => {}
+            Err(error) => {
+                errors += 1;
+                out.push_str(&format!("<< error {errors} - {error} >>"));
+            }
+        }
+        rest = later;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// The arguments of a task in one line, as written.

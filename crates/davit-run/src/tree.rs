@@ -206,6 +206,8 @@ pub(crate) struct Ancestor {
     pub(crate) vars: Arc<Map>,
     pub(crate) defaults: Arc<Map>,
     pub(crate) params: Arc<Map>,
+    /// The role at hand is a dependency of it, and not included by it.
+    pub(crate) by_dependency: bool,
 }
 
 /// A role as one play uses it.
@@ -226,7 +228,8 @@ pub(crate) struct Role {
     pub(crate) allow_duplicates: bool,
     /// Which of its argument specs holds: `main`, or what `tasks_from` names.
     pub(crate) entry_point: String,
-    pub(crate) progress: Progress,
+    /// Shared by all uses of the role that are alike.
+    pub(crate) progress: Arc<Progress>,
 }
 
 /// How far a role is on each host.
@@ -246,6 +249,7 @@ impl Role {
             vars: Arc::new(self.written.vars.clone()),
             defaults: Arc::new(self.written.defaults.clone()),
             params: Arc::clone(&self.params),
+            by_dependency: false,
         });
         chain
     }

@@ -15,7 +15,7 @@ use crate::action::Tables;
 use crate::connection::Connections;
 use crate::settings::Settings;
 use crate::state::{HostState, Hosts, read, write};
-use crate::tree::{Parent, Role};
+use crate::tree::{Parent, Progress, Role};
 
 /// True for the names that mean this machine when the inventory does not know them.
 pub(crate) fn is_local_name(name: &str) -> bool {
@@ -52,6 +52,8 @@ pub struct World {
     next_play: AtomicU32,
     stop: AtomicU8,
     warned: Mutex<BTreeSet<String>>,
+    /// The implicit host of this machine.
+    local_name: Mutex<Option<Arc<str>>>,
 }
 
 /// Asks the person at the terminal.
@@ -149,6 +151,7 @@ impl World {
                 next_play: AtomicU32::new(0),
                 stop: AtomicU8::new(0),
                 warned: Mutex::default(),
+                local_name: Mutex::default(),
             }
         })
     }
@@ -181,6 +184,21 @@ impl World {
             .insert(format!("{level:?}{text}{origin:?}"));
         if first || matches!(level, Level::Info | Level::Error) {
             self.emit(Kind::Message { level, text: text.to_owned(), origin, help });
+        }
+    }
+
+    /// This machine has one name in a run, whichever of its names comes first.
+    pub(crate) fn settle_local_names(&self, hosts: &mut [Arc<str>]) {
+        let inventory = read(&self.inventory);
+        for host in hosts {
+            if !is_local_name(host) || inventory.host(host).is_some_and(|it| !it.is_implicit()) {
+                continue;
+            }
+            let mut first = self.local_name.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*first {
+                Some(name) => *host = Arc::clone(name),
+                None => *first = Some(Arc::clone(host)),
+            }
         }
     }
 
@@ -289,6 +307,7 @@ pub(crate) struct Play {
     files: RwLock<Files>,
     roles: RwLock<Roles>,
     pub(crate) handlers: RwLock<Vec<Arc<crate::handlers::Handler>>>,
+    handler_lists: AtomicU32,
     /// What the playbook's import says of all its plays.
     pub(crate) imported: Option<Arc<Parent>>,
 }
@@ -306,8 +325,8 @@ struct Roles {
     public: Vec<Arc<Role>>,
     defaults: Arc<Map>,
     vars: Arc<Map>,
-    /// By name, what was loaded: for `allow_duplicates`.
-    pub(crate) cache: Vec<(String, Arc<Role>)>,
+    /// By what tells uses apart.
+    progress: HashMap<String, Arc<Progress>>,
 }
 
 impl Play {
@@ -330,8 +349,14 @@ impl Play {
             files: RwLock::default(),
             roles: RwLock::default(),
             handlers: RwLock::default(),
+            handler_lists: AtomicU32::new(0),
             imported,
         }
+    }
+
+    /// Numbers lists of handlers in the order in which they come in.
+    pub(crate) fn next_handler_list(&self) -> u32 {
+        self.handler_lists.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Variables of `vars_files` for `host`, highest first.
@@ -374,13 +399,9 @@ impl Play {
         Arc::make_mut(&mut roles.vars).extend(&role.vars);
     }
 
-    /// The role that was loaded under the same key before.
-    pub(crate) fn cached_role(&self, key: &str) -> Option<Arc<Role>> {
-        read(&self.roles).cache.iter().find(|(it, _)| it == key).map(|(_, role)| Arc::clone(role))
-    }
-
-    pub(crate) fn cache_role(&self, key: String, role: &Arc<Role>) {
-        write(&self.roles).cache.push((key, Arc::clone(role)));
+    /// How far the uses of a role are that are alike: for `allow_duplicates`.
+    pub(crate) fn progress_of_role(&self, key: String) -> Arc<Progress> {
+        Arc::clone(write(&self.roles).progress.entry(key).or_default())
     }
 
     /// Names of the roles in `roles:`.

@@ -96,6 +96,11 @@ pub trait Object: Any + Debug + Send + Sync {
         false
     }
 
+    /// What it is inside other text.
+    fn text(&self) -> String {
+        self.repr()
+    }
+
     /// For downcasts.
     fn as_any(&self) -> &dyn Any;
 }

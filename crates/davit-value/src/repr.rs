@@ -31,6 +31,7 @@ impl Value {
             Self::Str(text) => text.as_str().to_owned(),
             Self::Date(date) => date.to_string(),
             Self::DateTime(at, offset) => datetime_text(at, *offset),
+            Self::Object(object) => object.text(),
             other => other.repr(),
         }
     }

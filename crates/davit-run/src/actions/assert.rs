@@ -68,14 +68,10 @@ fn run(context: &TaskContext, args: &Map) -> Result<Outcome, Outcome> {
     };
     for condition in conditions(context, that)? {
         let holds = context.env().condition(&condition).map_err(|error| {
-            let lead = match error.kind() {
-                davit_template::ErrorKind::Conditional => "",
-                _ => "Error while evaluating conditional: ",
-            };
             let near = condition.origin().or(that.origin()).or(Some(context.origin()));
             let mut outcome =
-                task_failed(context.origin(), vec![template_cause(&format!("Action failed: {lead}"), &error, near)]);
-            let msg = format!("{lead}{error}");
+                task_failed(context.origin(), vec![template_cause("Action failed: ", &error, near)]);
+            let msg = error.to_string();
             outcome.result.insert("msg", msg.into());
             outcome
         })?;

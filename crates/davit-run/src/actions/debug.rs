@@ -54,7 +54,7 @@ fn run(context: &TaskContext, args: &Map) -> Result<Outcome, Outcome> {
         return Ok(Outcome::changed(false)
             .with("skipped", true)
             .with("skipped_reason", "Verbosity threshold not met.")
-            .with("verbosity", level));
+            .with("verbosity", args.get("verbosity").cloned().unwrap_or_default()));
     }
     let outcome = match (args.get("var"), args.get("msg")) {
         (Some(var), _) => {
@@ -62,7 +62,10 @@ fn run(context: &TaskContext, args: &Map) -> Result<Outcome, Outcome> {
             let (key, value) = variable(context, &name, var)?;
             Outcome::changed(false).with(&key, value)
         }
-        (None, Some(msg)) => Outcome::changed(false).with("msg", render(context, "msg", msg)?),
+        (None, Some(msg)) => match render(context, "msg", msg)? {
+            msg if crate::scope::is_omit(&msg) => Outcome::changed(false).with("msg", "Hello world!"),
+            msg => Outcome::changed(false).with("msg", msg),
+        },
         (None, None) => Outcome::changed(false).with("msg", "Hello world!"),
     };
     Ok(outcome.with("_ansible_verbose_always", true))
@@ -75,11 +78,11 @@ fn variable(context: &TaskContext, name: &Value, written: &Value) -> Result<(Str
     };
     match context.env().expression(expression, written.origin()) {
         Ok(Value::Undefined(what)) => {
-            Ok((expression.to_string(), format!("VARIABLE IS NOT DEFINED!: {}", what.message).into()))
+            Ok((expression.to_string(), format!("<< error 1 - {} >>", what.message).into()))
         }
         Ok(value) => Ok((expression.to_string(), value)),
         Err(error) if error.kind() == ErrorKind::Undefined => {
-            Ok((expression.to_string(), format!("VARIABLE IS NOT DEFINED!: {error}").into()))
+            Ok((expression.to_string(), format!("<< error 1 - {error} >>").into()))
         }
         Err(error) => {
             let near = written.origin().or(Some(context.origin()));

@@ -54,7 +54,7 @@ pub(super) const ACTION: Action = Action {
     raw: false,
     inline: true,
     run: |context, args| {
-        let outcome = run(context, &args).unwrap_or_else(|failure| failure);
+        let outcome = run(context, &args).unwrap_or_else(refused);
         Box::pin(async move { outcome }) as Running<'_>
     },
 };
@@ -114,6 +114,17 @@ fn run(context: &TaskContext, args: &Map) -> Result<Outcome, Outcome> {
         .with("ansible_included_var_files", Value::list(files)))
 }
 
+/// A failure as the original has it: the reason is `message`, and `msg` says nothing.
+fn refused(mut failure: Outcome) -> Outcome {
+    if let Some(reason) = failure.result.remove("msg") {
+        failure.result.insert("message", reason);
+    }
+    failure
+        .with("msg", "Task failed: Action failed: Unknown error.")
+        .with("ansible_facts", Map::new())
+        .with("ansible_included_var_files", Value::list(Vec::new()))
+}
+
 fn list(args: &Map, name: &str) -> Option<Vec<String>> {
     match args.get(name)? {
         Value::Null => None,
@@ -141,17 +152,16 @@ fn find(context: &TaskContext, name: &str) -> Result<PathBuf, Outcome> {
             "Could not find or access '{name}'\nSearched in:{} on the Ansible Controller.\nIf you are using a module and expect the file to exist on the remote, see the remote_src option",
             seen.concat()
         ))
-        .with("ansible_facts", Map::new())
-        .with("ansible_included_var_files", Value::list(Vec::new()))
     })
 }
 
 fn load(context: &TaskContext, path: &Path) -> Result<Map, Outcome> {
-    context.world.loader.vars_file(path).map_err(|error| {
-        Outcome::failed(error.to_string())
-            .with("ansible_facts", Map::new())
-            .with("ansible_included_var_files", Value::list(Vec::new()))
-    })
+    match context.world.loader.value(path) {
+        Ok(Value::Map(map)) => Ok((*map).clone()),
+        Ok(Value::Null) => Ok(Map::new()),
+        Ok(_) => Err(Outcome::failed(format!("{} must be stored as a dictionary/hash", path.display()))),
+        Err(error) => Err(Outcome::failed(error.to_string())),
+    }
 }
 
 fn folder_files(

@@ -44,7 +44,7 @@ fn text(args: &Map, name: &str) -> Option<String> {
 
 /// Renders an argument of an action that takes them as written.
 fn render(context: &TaskContext, name: &str, value: &Value) -> Result<Value, Outcome> {
-    context.env().resolve(value).map_err(|error| {
+    context.env().resolve(value).map(crate::scope::without_omit).map_err(|error| {
         let near = value.origin().or(Some(&context.task.written.action_origin));
         crate::failure::task_failed(
             context.origin(),

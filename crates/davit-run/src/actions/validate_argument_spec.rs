@@ -72,7 +72,12 @@ fn run(context: &TaskContext, args: &Map) -> Outcome {
             .with("msg", "The arg spec validation passed")
             .with("validate_args_context", about),
         Err(errors) => {
-            let texts: Vec<Value> = errors.iter().map(ArgError::to_string).map(Value::from).collect();
+            // What is checked here has no module to name.
+            let text = |error: &ArgError| {
+                let text = error.to_string();
+                text.strip_prefix("Unsupported parameters for () module: ").map_or(text.clone(), str::to_owned)
+            };
+            let texts: Vec<Value> = errors.iter().map(text).map(Value::from).collect();
             let joined: Vec<String> = texts.iter().map(Value::to_str).collect();
             Outcome::failed(format!("Validation of arguments failed:\n{}", joined.join("\n")))
                 .with("argument_errors", Value::list(texts))
