@@ -45,6 +45,6 @@ pub use crate::connection::{Calling, Connection, Connections};
 pub use crate::context::TaskContext;
 pub use crate::error::Error;
 pub use crate::keyword::to_flag;
-pub use crate::run::{Start, Summary, run};
+pub use crate::run::{PlayOutline, Start, Summary, TaskOutline, outline, run, run_loaded};
 pub use crate::settings::{Gathering, Settings};
 pub use crate::world::{Parts, Prompt, World};

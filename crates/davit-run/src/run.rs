@@ -1,5 +1,7 @@
 //! A run: its playbooks, their plays, the batches of each play.
 
+mod listing;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
@@ -18,6 +20,8 @@ use crate::state::{Hosts, read, write};
 use crate::strategy::{Batch, Ending};
 use crate::tree::{Block, Node, Parent, Task, implicit, set_keyword};
 use crate::world::{Play, World};
+
+pub use self::listing::{PlayOutline, TaskOutline, outline};
 
 /// How a run ended.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +59,18 @@ pub async fn run(world: &Arc<World>, start: Start) -> Result<Summary, Error> {
         let full = world.settings.folder.join(path);
         loaded.push((path.clone(), world.loader.playbook(&full)?));
     }
+    run_loaded(world, start, loaded).await
+}
+
+/// Runs playbooks that are there already, each with the path to show: those of the command line.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_loaded(
+    world: &Arc<World>,
+    start: Start,
+    loaded: Vec<(String, written::Playbook)>,
+) -> Result<Summary, Error> {
     world.emit(Kind::RunStarted {
         run: start.run,
         playbooks: start.playbooks,

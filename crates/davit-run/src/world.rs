@@ -170,7 +170,8 @@ impl World {
         self.message(Level::Warning, text, None, None);
     }
 
-    pub(crate) fn message(
+    /// Tells the user something, once for each text and place unless it is plain information or an error.
+    pub fn message(
         &self,
         level: Level,
         text: &str,
