@@ -30,9 +30,14 @@ impl Value {
                 None => Self::Float(number.as_f64().unwrap_or(f64::NAN)),
             },
             serde_json::Value::String(text) => Self::from(text.as_str()),
-            serde_json::Value::Array(items) => Self::list(items.iter().map(Self::from_json).collect()),
+            serde_json::Value::Array(items) => {
+                Self::list(items.iter().map(Self::from_json).collect())
+            }
             serde_json::Value::Object(entries) => Self::from(
-                entries.iter().map(|(key, it)| (key.as_str(), Self::from_json(it))).collect::<Map>(),
+                entries
+                    .iter()
+                    .map(|(key, it)| (key.as_str(), Self::from_json(it)))
+                    .collect::<Map>(),
             ),
         }
     }

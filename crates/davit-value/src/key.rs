@@ -43,7 +43,8 @@ impl Key {
             Value::Str(text) => Self::Str(text.shared()),
             Value::Int(int) => Self::Int(*int),
             Value::Bool(bool) => Self::Bool(*bool),
-            Value::Float(float) if float.fract() == 0.0 && float.abs() < 1e18 => {
+            Value::Float(float) if float.fract() == 0.0 && float.abs() < 1e18 =>
+            {
                 #[expect(clippy::cast_possible_truncation, reason = "checked just above")]
                 Self::Int(*float as i128)
             }

@@ -82,13 +82,18 @@ impl Value {
                 out.push('}');
             }
             Self::Date(date) => {
-                let _ = write!(out, "datetime.date({}, {}, {})", date.year(), date.month(), date.day());
+                let _ =
+                    write!(out, "datetime.date({}, {}, {})", date.year(), date.month(), date.day());
             }
             Self::DateTime(at, offset) => {
                 let _ = write!(
                     out,
                     "datetime.datetime({}, {}, {}, {}, {}",
-                    at.year(), at.month(), at.day(), at.hour(), at.minute()
+                    at.year(),
+                    at.month(),
+                    at.day(),
+                    at.hour(),
+                    at.minute()
                 );
                 if at.second() != 0 || at.subsec_nanosecond() != 0 {
                     let _ = write!(out, ", {}", at.second());
@@ -100,12 +105,18 @@ impl Value {
                     None => {}
                     Some(0) => out.push_str(", tzinfo=datetime.timezone.utc"),
                     Some(seconds @ 1..) => {
-                        let _ = write!(out, ", tzinfo=datetime.timezone(datetime.timedelta(seconds={seconds}))");
+                        let _ = write!(
+                            out,
+                            ", tzinfo=datetime.timezone(datetime.timedelta(seconds={seconds}))"
+                        );
                     }
                     // Python counts back from a whole day.
                     Some(seconds) => {
                         let seconds = seconds.rem_euclid(86400);
-                        let _ = write!(out, ", tzinfo=datetime.timezone(datetime.timedelta(days=-1, seconds={seconds}))");
+                        let _ = write!(
+                            out,
+                            ", tzinfo=datetime.timezone(datetime.timedelta(days=-1, seconds={seconds}))"
+                        );
                     }
                 }
                 out.push(')');
@@ -194,7 +205,12 @@ fn write_str_repr(text: &str, out: &mut String) {
 fn datetime_text(at: &jiff::civil::DateTime, offset: Option<i32>) -> String {
     let mut out = format!(
         "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
-        at.year(), at.month(), at.day(), at.hour(), at.minute(), at.second()
+        at.year(),
+        at.month(),
+        at.day(),
+        at.hour(),
+        at.minute(),
+        at.second()
     );
     if at.subsec_nanosecond() != 0 {
         let _ = write!(out, ".{:06}", at.subsec_nanosecond() / 1000);

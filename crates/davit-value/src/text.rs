@@ -96,9 +96,9 @@ impl Str {
     /// Using it means rendering or decrypting it first.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        self.mark.as_ref().is_some_and(|mark| {
-            mark.vault || (mark.trusted && could_be_template(&self.text))
-        })
+        self.mark
+            .as_ref()
+            .is_some_and(|mark| mark.vault || (mark.trusted && could_be_template(&self.text)))
     }
 
     /// The same text without a mark.
