@@ -39,7 +39,8 @@ impl Mask {
         let secrets = self.0.read().ok()?;
         let mut out: Option<String> = None;
         // Longest first, so that a secret inside another does not leave the rest in sight.
-        let mut hits: Vec<&String> = secrets.iter().filter(|it| text.contains(it.as_str())).collect();
+        let mut hits: Vec<&String> =
+            secrets.iter().filter(|it| text.contains(it.as_str())).collect();
         hits.sort_by_key(|it| std::cmp::Reverse(it.len()));
         for secret in hits {
             let now = out.as_deref().unwrap_or(text);
