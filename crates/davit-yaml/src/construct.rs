@@ -9,7 +9,12 @@ use crate::{Error, Kind, Node, Place};
 const YAML: &str = "tag:yaml.org,2002:";
 
 /// The value of a plain scalar that is not a string.
-pub(crate) fn implicit(at: &Conversion<'_>, node: &Node, text: &str, implicit: Implicit) -> Result<Value, Error> {
+pub(crate) fn implicit(
+    at: &Conversion<'_>,
+    node: &Node,
+    text: &str,
+    implicit: Implicit,
+) -> Result<Value, Error> {
     match implicit {
         Implicit::Null => Ok(Value::Null),
         Implicit::Bool => Ok(Value::Bool(scalar::to_bool(text).unwrap_or(false))),
@@ -24,7 +29,12 @@ pub(crate) fn implicit(at: &Conversion<'_>, node: &Node, text: &str, implicit: I
 }
 
 /// The value of a node with a tag.
-pub(crate) fn tagged(at: &Conversion<'_>, node: &Node, tag: &str, trusted: bool) -> Result<Value, Error> {
+pub(crate) fn tagged(
+    at: &Conversion<'_>,
+    node: &Node,
+    tag: &str,
+    trusted: bool,
+) -> Result<Value, Error> {
     match tag {
         "!vault" | "!vault-encrypted" => match node.as_text() {
             Some(text) => Ok(at.vault(text, node.place)),
@@ -71,13 +81,21 @@ fn standard(at: &Conversion<'_>, node: &Node, name: &str, trusted: bool) -> Resu
         "set" => match &node.kind {
             Kind::Mapping(entries) => {
                 let map = at.mapping(entries, trusted)?;
-                let keys = map.as_map().into_iter().flat_map(|map| map.keys().map(davit_value::Key::to_value));
+                let keys = map
+                    .as_map()
+                    .into_iter()
+                    .flat_map(|map| map.keys().map(davit_value::Key::to_value));
                 Ok(Value::list(keys.collect()))
             }
             _ => Err(expected(at, node, "mapping")),
         },
         "omap" => {
-            deprecated(at, node.place, name, "Use a standard mapping instead, as key order is always preserved.");
+            deprecated(
+                at,
+                node.place,
+                name,
+                "Use a standard mapping instead, as key order is always preserved.",
+            );
             pairs(at, node, "an ordered map", trusted)
         }
         "pairs" => {
@@ -139,12 +157,16 @@ fn pairs(at: &Conversion<'_>, node: &Node, what: &str, trusted: bool) -> Result<
     for item in items {
         let Kind::Mapping(entries) = &item.kind else {
             let found = kind_name(item);
-            let problem = format!("While constructing {what} expected a mapping of length 1, but found {found}.");
+            let problem = format!(
+                "While constructing {what} expected a mapping of length 1, but found {found}."
+            );
             return Err(at.error(item.place, problem));
         };
         let [(key, value)] = entries.as_slice() else {
             let count = entries.len();
-            let problem = format!("While constructing {what} expected a single mapping item, but found {count} items.");
+            let problem = format!(
+                "While constructing {what} expected a single mapping item, but found {count} items."
+            );
             return Err(at.error(item.place, problem));
         };
         out.push(Value::tuple(vec![at.value(key, trusted)?, at.value(value, trusted)?]));
@@ -166,7 +188,8 @@ fn decode(text: &str) -> Option<Vec<u8>> {
     let padding = text.bytes().filter(|byte| *byte == b'=').count();
     let mut out = Vec::with_capacity(digits.len() * 3 / 4);
     for group in digits.chunks(4) {
-        let bits = group.iter().enumerate().fold(0, |bits, (at, digit)| bits | digit << (18 - 6 * at));
+        let bits =
+            group.iter().enumerate().fold(0, |bits, (at, digit)| bits | digit << (18 - 6 * at));
         let bytes = bits.to_be_bytes();
         match group.len() {
             4 => out.extend([bytes[1], bytes[2], bytes[3]]),

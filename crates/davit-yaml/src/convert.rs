@@ -133,7 +133,9 @@ impl<'w> Convert<'w> {
         let conversion = Conversion { convert: self, file, text };
         let mut out: Vec<(&Node, &Node)> = Vec::with_capacity(entries.len());
         for (key, value) in conversion.flatten(entries)? {
-            let same = |it: &&mut (&Node, &Node)| it.0.as_text().is_some() && it.0.as_text() == key.as_text();
+            let same = |it: &&mut (&Node, &Node)| {
+                it.0.as_text().is_some() && it.0.as_text() == key.as_text()
+            };
             match out.iter_mut().find(same) {
                 Some(entry) => *entry = (key, value),
                 None => out.push((key, value)),
@@ -204,7 +206,8 @@ impl Conversion<'_> {
     }
 
     pub(crate) fn vault(&self, text: &str, place: Place) -> Value {
-        let mark = Mark { origin: Some(self.origin(place)), trusted: self.convert.trusted, vault: true };
+        let mark =
+            Mark { origin: Some(self.origin(place)), trusted: self.convert.trusted, vault: true };
         Value::Str(Str::marked(text, mark))
     }
 
@@ -231,7 +234,8 @@ impl Conversion<'_> {
         if node.tag.is_none() && node.as_text() == Some("=") {
             return Ok(Key::from("="));
         }
-        let unhashable = || self.error(node.place, "While constructing a mapping found unhashable key.");
+        let unhashable =
+            || self.error(node.place, "While constructing a mapping found unhashable key.");
         // A collection is none whatever is in it, so its own mistakes do not come first.
         if node.tag.is_none() && node.as_text().is_none() {
             return Err(unhashable());
@@ -309,7 +313,9 @@ mod tests {
     fn read(text: &str) -> String {
         match load(text, &Arc::from("f.yml"), &Convert::trusted()) {
             Ok(value) => value.repr(),
-            Err(error) => format!("{} at {:?}", error.problem, error.origin().map(|it| (it.line, it.column))),
+            Err(error) => {
+                format!("{} at {:?}", error.problem, error.origin().map(|it| (it.line, it.column)))
+            }
         }
     }
 
@@ -320,23 +326,38 @@ mod tests {
             ("{1: a, true: b, null: c, 1.5: d}", "{1: 'b', None: 'c', 1.5: 'd'}"),
             ("a: &x {q: 1}\nb: {<<: *x, r: 2}", "{'a': {'q': 1}, 'b': {'q': 1, 'r': 2}}"),
             ("r: 5\n<<: [{q: 1}, {q: 2, r: 3}]", "{'q': 1, 'r': 5}"),
-            ("[!!str 12, !!null foo, !!int '12', !!float 3, ! 12, !!bool 'yes']", "['12', None, 12, 3.0, 12, True]"),
+            (
+                "[!!str 12, !!null foo, !!int '12', !!float 3, ! 12, !!bool 'yes']",
+                "['12', None, 12, 3.0, 12, True]",
+            ),
             ("!!pairs [a: 1, a: 2]", "[('a', 1), ('a', 2)]"),
             ("!!set {a, b}", "['a', 'b']"),
             ("2024-01-31", "datetime.date(2024, 1, 31)"),
             ("!!binary aGVsbG8=", "'hello'"),
             ("", "None"),
-            ("a: =", "Could not determine a constructor for the tag 'tag:yaml.org,2002:value'. at Some((1, 4))"),
-            ("a: !foo bar", "Could not determine a constructor for the tag '!foo'. at Some((1, 4))"),
+            (
+                "a: =",
+                "Could not determine a constructor for the tag 'tag:yaml.org,2002:value'. at Some((1, 4))",
+            ),
+            (
+                "a: !foo bar",
+                "Could not determine a constructor for the tag '!foo'. at Some((1, 4))",
+            ),
             ("? [a]\n: b", "While constructing a mapping found unhashable key. at Some((1, 3))"),
             ("a: !!int foo", "invalid literal for int() with base 10: 'foo' at Some((1, 4))"),
             ("a: 2024-13-45", "month must be in 1..12 at Some((1, 4))"),
             ("a: !vault [a]", "The '!vault' tag requires a string value. at Some((1, 4))"),
             ("a: !!str [a]", "Expected a scalar node, but found sequence. at Some((1, 4))"),
             ("a: *nope", "Found undefined alias. at Some((1, 4))"),
-            ("a: &x 1\nb: &x 2", "Found duplicate anchor; first occurrence second occurrence. at Some((2, 4))"),
+            (
+                "a: &x 1\nb: &x 2",
+                "Found duplicate anchor; first occurrence second occurrence. at Some((2, 4))",
+            ),
             ("a: &x [*x]", "Found an alias inside of what it stands for. at Some((1, 8))"),
-            ("- a\n---\n- b", "Expected a single document in the stream but found another document. at Some((2, 1))"),
+            (
+                "- a\n---\n- b",
+                "Expected a single document in the stream but found another document. at Some((2, 1))",
+            ),
         ] {
             assert_eq!(read(text), expect, "{text}");
         }
@@ -358,8 +379,10 @@ mod tests {
     #[test]
     fn duplicates_are_reported_where_the_second_stands() {
         let seen = RefCell::new(Vec::new());
-        let warn = |warning: Warning| seen.borrow_mut().push((warning.message, warning.origin.line));
-        let value = load("a: 1\na: 2\n", &Arc::from("f"), &Convert::default().warning(&warn)).expect("good YAML");
+        let warn =
+            |warning: Warning| seen.borrow_mut().push((warning.message, warning.origin.line));
+        let value = load("a: 1\na: 2\n", &Arc::from("f"), &Convert::default().warning(&warn))
+            .expect("good YAML");
         assert_eq!(value.get("a"), Some(&Value::from(2)));
         assert_eq!(*seen.borrow(), [("Found duplicate mapping key 'a'.".to_owned(), 2)]);
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use davit_value::{Key, Value, ValueError};
 use libyaml_safer::{
-    Emitter, Encoding, Event, FLOAT_TAG, INT_TAG, MAP_TAG, MappingStyle, NULL_TAG, BOOL_TAG, SEQ_TAG, STR_TAG,
-    ScalarStyle, SequenceStyle, TIMESTAMP_TAG,
+    BOOL_TAG, Emitter, Encoding, Event, FLOAT_TAG, INT_TAG, MAP_TAG, MappingStyle, NULL_TAG,
+    SEQ_TAG, STR_TAG, ScalarStyle, SequenceStyle, TIMESTAMP_TAG,
 };
 
 use crate::scalar::{Implicit, resolve};
@@ -103,8 +103,9 @@ pub fn dump(value: &Value, options: &DumpOptions) -> Result<String, DumpError> {
 pub fn dump_all(values: &[Value], options: &DumpOptions) -> Result<String, DumpError> {
     let mut out = Vec::new();
     // The emitter beneath has corners that panic; no value may take the program down.
-    catch_unwind(AssertUnwindSafe(|| write(values, options, &mut out)))
-        .unwrap_or_else(|_| Err(DumpError::Emitter("the value cannot be written as YAML".into())))?;
+    catch_unwind(AssertUnwindSafe(|| write(values, options, &mut out))).unwrap_or_else(|_| {
+        Err(DumpError::Emitter("the value cannot be written as YAML".into()))
+    })?;
     let text = String::from_utf8(out).map_err(|error| DumpError::Emitter(error.to_string()))?;
     Ok(if text.contains(STAND_IN) { text.replace(STAND_IN, "\\") } else { text })
 }
@@ -181,7 +182,9 @@ impl Writer<'_> {
             return;
         }
         match value {
-            Value::List(list) | Value::Tuple(list) => list.iter().for_each(|it| self.count(it, depth + 1)),
+            Value::List(list) | Value::Tuple(list) => {
+                list.iter().for_each(|it| self.count(it, depth + 1))
+            }
             Value::Map(map) => map.values().for_each(|it| self.count(it, depth + 1)),
             _ => {}
         }
@@ -220,10 +223,14 @@ impl Writer<'_> {
         }
         match value {
             Value::Undefined(what) => Err(ValueError::Undefined(Arc::clone(what)).into()),
-            Value::Str(text) if text.is_vault() => self.tagged(text, "!vault", ScalarStyle::Literal),
+            Value::Str(text) if text.is_vault() => {
+                self.tagged(text, "!vault", ScalarStyle::Literal)
+            }
             Value::Str(text) => self.scalar(text, STR_TAG, Implicit::Str),
             Value::Null => self.scalar("null", NULL_TAG, Implicit::Null),
-            Value::Bool(bool) => self.scalar(if *bool { "true" } else { "false" }, BOOL_TAG, Implicit::Bool),
+            Value::Bool(bool) => {
+                self.scalar(if *bool { "true" } else { "false" }, BOOL_TAG, Implicit::Bool)
+            }
             Value::Int(int) => self.scalar(&int.to_string(), INT_TAG, Implicit::Int),
             Value::Float(float) => self.scalar(&float_text(*float), FLOAT_TAG, Implicit::Float),
             Value::Date(_) | Value::DateTime(..) => {
@@ -253,7 +260,14 @@ impl Writer<'_> {
         let quoted = implicit == Implicit::Str;
         let rare = if self.options.allow_unicode { escape_rare(text) } else { None };
         if let Some(text) = rare {
-            return self.emit(Event::scalar(None, Some(tag), &text, false, quoted, ScalarStyle::DoubleQuoted));
+            return self.emit(Event::scalar(
+                None,
+                Some(tag),
+                &text,
+                false,
+                quoted,
+                ScalarStyle::DoubleQuoted,
+            ));
         }
         self.emit(Event::scalar(None, Some(tag), text, plain, quoted, style))
     }
@@ -270,7 +284,9 @@ impl Writer<'_> {
             FlowStyle::Auto => {
                 self.options.default_style.is_none()
                     && items.all(|item| match item {
-                        Value::List(_) | Value::Tuple(_) | Value::Map(_) | Value::Object(_) => false,
+                        Value::List(_) | Value::Tuple(_) | Value::Map(_) | Value::Object(_) => {
+                            false
+                        }
                         // A ciphertext is written as a block, which has a style of its own.
                         Value::Str(text) => !text.is_vault(),
                         _ => true,
@@ -279,8 +295,14 @@ impl Writer<'_> {
         }
     }
 
-    fn list(&mut self, items: &[Value], anchor: Option<&str>, depth: usize) -> Result<(), DumpError> {
-        let style = if self.flow(items.iter()) { SequenceStyle::Flow } else { SequenceStyle::Block };
+    fn list(
+        &mut self,
+        items: &[Value],
+        anchor: Option<&str>,
+        depth: usize,
+    ) -> Result<(), DumpError> {
+        let style =
+            if self.flow(items.iter()) { SequenceStyle::Flow } else { SequenceStyle::Block };
         self.emit(Event::sequence_start(anchor, Some(SEQ_TAG), true, style))?;
         for item in items {
             self.value(item, depth + 1)?;
@@ -288,16 +310,26 @@ impl Writer<'_> {
         self.emit(Event::sequence_end())
     }
 
-    fn map(&mut self, map: &davit_value::Map, anchor: Option<&str>, depth: usize) -> Result<(), DumpError> {
+    fn map(
+        &mut self,
+        map: &davit_value::Map,
+        anchor: Option<&str>,
+        depth: usize,
+    ) -> Result<(), DumpError> {
         let keys: Vec<Value> = map.keys().map(Key::to_value).collect();
-        let style = if self.flow(map.values().chain(&keys)) { MappingStyle::Flow } else { MappingStyle::Block };
+        let style = if self.flow(map.values().chain(&keys)) {
+            MappingStyle::Flow
+        } else {
+            MappingStyle::Block
+        };
         let mut entries: Vec<(Value, &Value)> = keys.into_iter().zip(map.values()).collect();
         let sortable = entries.windows(2).all(|pair| match pair {
             [(a, _), (b, _)] => a.compare(b, "<").is_ok(),
             _ => true,
         });
         if self.options.sort_keys && sortable {
-            entries.sort_by(|(a, _), (b, _)| a.compare(b, "<").unwrap_or(std::cmp::Ordering::Equal));
+            entries
+                .sort_by(|(a, _), (b, _)| a.compare(b, "<").unwrap_or(std::cmp::Ordering::Equal));
         }
         self.emit(Event::mapping_start(anchor, Some(MAP_TAG), true, style))?;
         for (key, value) in entries {
@@ -337,8 +369,16 @@ mod tests {
     #[test]
     fn collections_are_written_as_the_original_writes_them() {
         let text = r#"{"a": "multi\nline\n", "b": "x: y", "c": "", "d": "yes", "e": "1", "f": null, "g": [], "h": {}, "i": [[1,[2]],{"a":1}]}"#;
-        check(text, &nice(), "a: 'multi\n\n    line\n\n    '\nb: 'x: y'\nc: ''\nd: 'yes'\ne: '1'\nf: null\ng: []\nh: {}\ni:\n-   - 1\n    -   - 2\n-   a: 1\n");
-        check(text, &DumpOptions::default(), "a: 'multi\n\n  line\n\n  '\nb: 'x: y'\nc: ''\nd: 'yes'\ne: '1'\nf: null\ng: []\nh: {}\ni:\n- - 1\n  - [2]\n- {a: 1}\n");
+        check(
+            text,
+            &nice(),
+            "a: 'multi\n\n    line\n\n    '\nb: 'x: y'\nc: ''\nd: 'yes'\ne: '1'\nf: null\ng: []\nh: {}\ni:\n-   - 1\n    -   - 2\n-   a: 1\n",
+        );
+        check(
+            text,
+            &DumpOptions::default(),
+            "a: 'multi\n\n  line\n\n  '\nb: 'x: y'\nc: ''\nd: 'yes'\ne: '1'\nf: null\ng: []\nh: {}\ni:\n- - 1\n  - [2]\n- {a: 1}\n",
+        );
     }
 
     #[test]
@@ -347,9 +387,17 @@ mod tests {
         check("'é☃ unicode'", &plain, "é☃ unicode\n");
         check("1.0e+20", &plain, "1.0e+20\n");
         check("'{{ foo }}'", &plain, "'{{ foo }}'\n");
-        check("[2024-01-31, 2024-01-31 10:20:30]", &plain, "[2024-01-31, ! '2024-01-31 10:20:30']\n");
+        check(
+            "[2024-01-31, 2024-01-31 10:20:30]",
+            &plain,
+            "[2024-01-31, ! '2024-01-31 10:20:30']\n",
+        );
         check("{b: 2, a: 3}", &DumpOptions { sort_keys: false, ..plain.clone() }, "{b: 2, a: 3}\n");
-        check("{b: 2, a: 3}", &DumpOptions { explicit_start: true, explicit_end: true, ..nice() }, "---\na: 3\nb: 2\n...\n");
+        check(
+            "{b: 2, a: 3}",
+            &DumpOptions { explicit_start: true, explicit_end: true, ..nice() },
+            "---\na: 3\nb: 2\n...\n",
+        );
         let long = "a".repeat(130);
         check(&format!("{{? {long} : 3}}"), &nice(), &format!("? {long}\n: 3\n"));
     }

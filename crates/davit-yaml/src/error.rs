@@ -38,7 +38,14 @@ impl Error {
     ) -> Self {
         let line_text = text.zip(place).and_then(|(text, place)| line_of(text, place.line));
         let file = Arc::clone(file);
-        Self(Box::new(Details { file, place, problem: problem.into(), context: None, line_text, help: None }))
+        Self(Box::new(Details {
+            file,
+            place,
+            problem: problem.into(),
+            context: None,
+            line_text,
+            help: None,
+        }))
     }
 
     /// The place with its file.

@@ -14,7 +14,8 @@ pub(crate) fn syntax_error(text: &str, file: &Arc<str>, error: &libyaml_safer::E
     let problem = error.problem();
     let mut out = match error.kind() {
         ErrorKind::Scanner | ErrorKind::Parser | ErrorKind::Composer => {
-            let words = error.context().map_or_else(|| problem.to_owned(), |it| format!("{it} {problem}"));
+            let words =
+                error.context().map_or_else(|| problem.to_owned(), |it| format!("{it} {problem}"));
             Error::new(file, Some(text), place, sentence(&words))
         }
         _ => Error::new(file, Some(text), place, sentence(problem)),
@@ -68,14 +69,15 @@ pub(crate) fn explain(error: &mut Error, text: &str) {
 
 const TABS: &str = "Tabs are usually invalid in YAML.";
 const TEMPLATE: &str = "This may be an issue with missing quotes around a template block.";
-const TEMPLATE_HELP: &str = "For example:\n\n    raw: {{ some_var }}\n\nShould be:\n\n    raw: \"{{ some_var }}\"";
+const TEMPLATE_HELP: &str =
+    "For example:\n\n    raw: {{ some_var }}\n\nShould be:\n\n    raw: \"{{ some_var }}\"";
 const QUOTES: &str = "Values starting with a quote must end with the same quote.";
 const QUOTES_INSIDE: &str =
     "Values starting with a quote must end with the same quote, and not contain that quote.";
-const QUOTES_HELP: &str = "For example:\n\n    raw: \"foo\" in bar\n\nShould be:\n\n    raw: '\"foo\" in bar'";
+const QUOTES_HELP: &str =
+    "For example:\n\n    raw: \"foo\" in bar\n\nShould be:\n\n    raw: '\"foo\" in bar'";
 const COLON: &str = "Colons in unquoted values must be followed by a non-space character.";
-const COLON_HELP: &str =
-    "For example:\n\n    raw: echo 'name: ansible'\n\nShould be:\n\n    raw: \"echo 'name: ansible'\"";
+const COLON_HELP: &str = "For example:\n\n    raw: echo 'name: ansible'\n\nShould be:\n\n    raw: \"echo 'name: ansible'\"";
 
 /// What is wrong with `line`, the column where, and how it should be.
 fn mistake(line: &str) -> Option<(&'static str, u32, Option<&'static str>)> {
@@ -88,7 +90,9 @@ fn mistake(line: &str) -> Option<(&'static str, u32, Option<&'static str>)> {
     if value.starts_with("{{") {
         return Some((TEMPLATE, column_of(begin)?, Some(TEMPLATE_HELP)));
     }
-    let ends = |at: usize| value.get(at + 1..).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+    let ends = |at: usize| {
+        value.get(at + 1..).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    };
     let mut colons = value.match_indices(':').map(|(at, _)| at).filter(|at| *at > 0 && ends(*at));
     if let Some(colon) = colons.next() {
         return Some((COLON, column_of(begin + colon)?, Some(COLON_HELP)));
@@ -145,7 +149,11 @@ mod tests {
             ("a:\tb: c", Some((TABS, 3))),
             ("    {a: b}: b", Some((COLON, 11))),
         ] {
-            assert_eq!(mistake(line).map(|(problem, column, _)| (problem, column)), expect, "{line}");
+            assert_eq!(
+                mistake(line).map(|(problem, column, _)| (problem, column)),
+                expect,
+                "{line}"
+            );
         }
     }
 }

@@ -149,9 +149,15 @@ fn guarded(text: &str, file: &Arc<str>, single: bool) -> Result<Vec<Node>, Error
     }
     // The reader beneath has corners that panic; no text may take the program down.
     let read = |text: &str, end| {
-        catch_unwind(AssertUnwindSafe(|| Composer::new(text, file, end).documents(single))).unwrap_or_else(|_| {
-            Err(Error::new(file, Some(text), None, "While scanning a tag found something unexpected."))
-        })
+        catch_unwind(AssertUnwindSafe(|| Composer::new(text, file, end).documents(single)))
+            .unwrap_or_else(|_| {
+                Err(Error::new(
+                    file,
+                    Some(text),
+                    None,
+                    "While scanning a tag found something unexpected.",
+                ))
+            })
     };
     // It does so where a text ends without a line break in a block scalar or after a backslash.
     if text.ends_with(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']) || text.is_empty() {
@@ -160,7 +166,9 @@ fn guarded(text: &str, file: &Arc<str>, single: bool) -> Result<Vec<Node>, Error
     let end = end_of(text);
     read(&format!("{text}\n"), Some(end)).map_err(|mut error| {
         // An open quote is missed where the text ends.
-        if error.problem.ends_with("unexpected end of stream.") && error.place.is_some_and(|place| place > end) {
+        if error.problem.ends_with("unexpected end of stream.")
+            && error.place.is_some_and(|place| place > end)
+        {
             error.place = Some(end);
             error.line_text = line_of(text, end.line);
         }
@@ -223,7 +231,8 @@ impl<'t> Composer<'t> {
                             place_of(&event.start_mark),
                             "Expected a single document in the stream but found another document.",
                         );
-                        error.context = Some(("expected a single document in the stream".into(), first.place));
+                        error.context =
+                            Some(("expected a single document in the stream".into(), first.place));
                         return Err(error);
                     }
                     self.anchors.clear();
@@ -243,7 +252,12 @@ impl<'t> Composer<'t> {
         Error::new(self.file, Some(self.text), Some(place), problem)
     }
 
-    fn node(&mut self, event: Event, events: &mut Events<'_, '_>, depth: usize) -> Result<Node, Error> {
+    fn node(
+        &mut self,
+        event: Event,
+        events: &mut Events<'_, '_>,
+        depth: usize,
+    ) -> Result<Node, Error> {
         let place = place_of(&event.start_mark);
         if depth > MAX_DEPTH {
             return Err(self.error(place, "Collections are nested too deeply."));
@@ -265,7 +279,12 @@ impl<'t> Composer<'t> {
         Ok(node)
     }
 
-    fn content(&mut self, event: Event, events: &mut Events<'_, '_>, depth: usize) -> Result<Node, Error> {
+    fn content(
+        &mut self,
+        event: Event,
+        events: &mut Events<'_, '_>,
+        depth: usize,
+    ) -> Result<Node, Error> {
         let place = place_of(&event.start_mark);
         let end = place_of(&event.end_mark);
         let (tag, kind, end) = match event.data {
@@ -307,10 +326,8 @@ impl<'t> Composer<'t> {
     fn declare(&mut self, anchor: &str, place: Place) -> Result<(), Error> {
         match self.anchors.insert(anchor.to_owned(), (place, None)) {
             Some((first, _)) => {
-                let mut error = self.error(
-                    place,
-                    "Found duplicate anchor; first occurrence second occurrence.",
-                );
+                let mut error = self
+                    .error(place, "Found duplicate anchor; first occurrence second occurrence.");
                 error.context = Some(("found duplicate anchor; first occurrence".into(), first));
                 Err(error)
             }
@@ -321,7 +338,9 @@ impl<'t> Composer<'t> {
     fn alias(&mut self, anchor: &str, place: Place, depth: usize) -> Result<Node, Error> {
         let node = match self.anchors.get(anchor) {
             Some((_, Some(node))) => node,
-            Some((_, None)) => return Err(self.error(place, "Found an alias inside of what it stands for.")),
+            Some((_, None)) => {
+                return Err(self.error(place, "Found an alias inside of what it stands for."));
+            }
             None => return Err(self.error(place, "Found undefined alias.")),
         };
         let (size, deep) = node.measure();

@@ -70,7 +70,8 @@ fn unsigned(text: &str) -> (bool, &str) {
 /// True for one or more of `first` (where given) and then any of `rest` and `_`.
 fn digits(text: &str, first: impl Fn(u8) -> bool, rest: impl Fn(u8) -> bool) -> bool {
     let bytes = text.as_bytes();
-    bytes.first().is_some_and(|byte| first(*byte)) && bytes.iter().skip(1).all(|byte| rest(*byte) || *byte == b'_')
+    bytes.first().is_some_and(|byte| first(*byte))
+        && bytes.iter().skip(1).all(|byte| rest(*byte) || *byte == b'_')
 }
 
 fn is_int(text: &str) -> bool {
@@ -85,7 +86,8 @@ fn is_int(text: &str) -> bool {
     if let Some(octal) = text.strip_prefix('0') {
         return octal.bytes().all(|byte| matches!(byte, b'0'..=b'7' | b'_'));
     }
-    let (whole, sixties) = text.split_once(':').map_or((text, None), |(whole, rest)| (whole, Some(rest)));
+    let (whole, sixties) =
+        text.split_once(':').map_or((text, None), |(whole, rest)| (whole, Some(rest)));
     digits(whole, |byte| matches!(byte, b'1'..=b'9'), decimal) && sixties.is_none_or(is_sixties)
 }
 
@@ -134,7 +136,8 @@ fn is_float(text: &str) -> bool {
 pub(crate) fn to_int(text: &str) -> Result<Option<i128>, String> {
     let plain = text.replace('_', "");
     let (negative, bare) = unsigned(&plain);
-    let complain = |radix: u32, part: &str| format!("invalid literal for int() with base {radix}: '{part}'");
+    let complain =
+        |radix: u32, part: &str| format!("invalid literal for int() with base {radix}: '{part}'");
     let read = |part: &str, radix: u32| -> Result<Option<i128>, String> {
         let good = !part.is_empty() && part.chars().all(|char| char.is_digit(radix));
         if good { Ok(i128::from_str_radix(part, radix).ok()) } else { Err(complain(radix, part)) }
@@ -165,7 +168,9 @@ pub(crate) fn to_float(text: &str) -> Result<f64, String> {
     let plain = text.replace('_', "").to_ascii_lowercase();
     let (negative, bare) = unsigned(&plain);
     let read = |part: &str| {
-        part.trim().parse::<f64>().map_err(|_| format!("could not convert string to float: '{part}'"))
+        part.trim()
+            .parse::<f64>()
+            .map_err(|_| format!("could not convert string to float: '{part}'"))
     };
     let size = match bare {
         ".inf" => f64::INFINITY,
@@ -216,9 +221,11 @@ fn build_timestamp(parts: &Parts<'_>) -> Result<Timestamp, String> {
     if year == 0 {
         return Err("year 0 is out of range".into());
     }
-    let date = Date::new(year, small(month), small(day)).map_err(|_| "day is out of range for month".to_owned())?;
+    let date = Date::new(year, small(month), small(day))
+        .map_err(|_| "day is out of range for month".to_owned())?;
     let Some([hour, minute, second]) = parts.time else { return Ok(Timestamp::Date(date)) };
-    for (text, bound, name) in [(hour, 24, "hour"), (minute, 60, "minute"), (second, 60, "second")] {
+    for (text, bound, name) in [(hour, 24, "hour"), (minute, 60, "minute"), (second, 60, "second")]
+    {
         if number(text) >= bound {
             return Err(format!("{name} must be in 0..{}", bound - 1));
         }
@@ -226,7 +233,13 @@ fn build_timestamp(parts: &Parts<'_>) -> Result<Timestamp, String> {
     let micros: String = parts.fraction.chars().chain("000000".chars()).take(6).collect();
     let nanos = number(&micros).saturating_mul(1000);
     let at = DateTime::new(
-        date.year(), date.month(), date.day(), small(hour), small(minute), small(second), nanos,
+        date.year(),
+        date.month(),
+        date.day(),
+        small(hour),
+        small(minute),
+        small(second),
+        nanos,
     )
     .map_err(|error| error.to_string())?;
     let offset = match parts.zone {
@@ -261,7 +274,9 @@ fn timestamp_parts(text: &str) -> Option<Parts<'_>> {
     }
     let time = match rest.strip_prefix(['T', 't']) {
         Some(time) => time,
-        None => Some(rest.trim_start_matches([' ', '\t'])).filter(|time| time.len() < rest.len())?,
+        None => {
+            Some(rest.trim_start_matches([' ', '\t'])).filter(|time| time.len() < rest.len())?
+        }
     };
     let (hour, rest) = time.split_once(':')?;
     let (minute, rest) = rest.split_once(':')?;
@@ -294,18 +309,48 @@ mod tests {
     #[test]
     fn plain_scalars_resolve_as_in_yaml_1_1() {
         for (text, expect) in [
-            ("yes", Implicit::Bool), ("Off", Implicit::Bool), ("yEs", Implicit::Str), ("y", Implicit::Str),
-            ("0644", Implicit::Int), ("0o644", Implicit::Str), ("089", Implicit::Str), ("1_000", Implicit::Int),
-            ("1:30", Implicit::Int), ("1:60", Implicit::Str), ("01:30", Implicit::Str), ("0x1F", Implicit::Int),
-            ("0b101", Implicit::Int), ("-0", Implicit::Int), ("+12", Implicit::Int), ("-", Implicit::Str),
-            ("1e3", Implicit::Str), ("1.0e3", Implicit::Str), ("1.0e+3", Implicit::Float), ("1.", Implicit::Float),
-            (".5", Implicit::Float), ("-.5", Implicit::Str), (".", Implicit::Str), ("..", Implicit::Str),
-            ("-.inf", Implicit::Float), (".NaN", Implicit::Float), ("1:30.5", Implicit::Float),
-            ("1.2.3", Implicit::Str), ("~", Implicit::Null), ("null", Implicit::Null), ("nUll", Implicit::Str),
-            ("2024-01-31", Implicit::Timestamp), ("2024-1-31", Implicit::Str),
-            ("2001-12-14t21:59:43.10-05:00", Implicit::Timestamp), ("2001-12-14 21:59:43", Implicit::Timestamp),
-            ("2001-12-14 21:59", Implicit::Str), ("<<", Implicit::Merge), ("=", Implicit::Value),
-            ("12:30:45", Implicit::Int), ("1.1.1.1:80", Implicit::Str), ("0", Implicit::Int), ("00", Implicit::Int),
+            ("yes", Implicit::Bool),
+            ("Off", Implicit::Bool),
+            ("yEs", Implicit::Str),
+            ("y", Implicit::Str),
+            ("0644", Implicit::Int),
+            ("0o644", Implicit::Str),
+            ("089", Implicit::Str),
+            ("1_000", Implicit::Int),
+            ("1:30", Implicit::Int),
+            ("1:60", Implicit::Str),
+            ("01:30", Implicit::Str),
+            ("0x1F", Implicit::Int),
+            ("0b101", Implicit::Int),
+            ("-0", Implicit::Int),
+            ("+12", Implicit::Int),
+            ("-", Implicit::Str),
+            ("1e3", Implicit::Str),
+            ("1.0e3", Implicit::Str),
+            ("1.0e+3", Implicit::Float),
+            ("1.", Implicit::Float),
+            (".5", Implicit::Float),
+            ("-.5", Implicit::Str),
+            (".", Implicit::Str),
+            ("..", Implicit::Str),
+            ("-.inf", Implicit::Float),
+            (".NaN", Implicit::Float),
+            ("1:30.5", Implicit::Float),
+            ("1.2.3", Implicit::Str),
+            ("~", Implicit::Null),
+            ("null", Implicit::Null),
+            ("nUll", Implicit::Str),
+            ("2024-01-31", Implicit::Timestamp),
+            ("2024-1-31", Implicit::Str),
+            ("2001-12-14t21:59:43.10-05:00", Implicit::Timestamp),
+            ("2001-12-14 21:59:43", Implicit::Timestamp),
+            ("2001-12-14 21:59", Implicit::Str),
+            ("<<", Implicit::Merge),
+            ("=", Implicit::Value),
+            ("12:30:45", Implicit::Int),
+            ("1.1.1.1:80", Implicit::Str),
+            ("0", Implicit::Int),
+            ("00", Implicit::Int),
         ] {
             assert_eq!(resolve(text), expect, "{text}");
         }
@@ -313,7 +358,9 @@ mod tests {
 
     #[test]
     fn numbers_are_read_as_python_reads_them() {
-        for (text, expect) in [("0644", 420), ("1:30", 90), ("190:20:30", 685_230), ("-0b11", -3), ("1_0", 10)] {
+        for (text, expect) in
+            [("0644", 420), ("1:30", 90), ("190:20:30", 685_230), ("-0b11", -3), ("1_0", 10)]
+        {
             assert_eq!(to_int(text), Ok(Some(expect)), "{text}");
         }
         assert_eq!(to_int("99999999999999999999999999999999999999999"), Ok(None));

@@ -27,7 +27,10 @@ fn options(json: &Json) -> DumpOptions {
         sort_keys: bool("sort_keys"),
         allow_unicode: bool("allow_unicode"),
         default_flow_style: flow,
-        default_style: json.get("default_style").and_then(Json::as_str).and_then(|it| it.chars().next()),
+        default_style: json
+            .get("default_style")
+            .and_then(Json::as_str)
+            .and_then(|it| it.chars().next()),
         ..DumpOptions::default()
     }
 }
@@ -38,10 +41,14 @@ fn values_are_written_as_pyyaml_writes_them() {
     let mut count = 0;
     for case in lines(include_str!("dump.jsonl")) {
         let [value, how, expect] = case.as_slice() else { panic!("three items") };
-        let got = dump(&Value::from_json(value), &options(how)).unwrap_or_else(|error| error.to_string());
+        let got =
+            dump(&Value::from_json(value), &options(how)).unwrap_or_else(|error| error.to_string());
         count += 1;
         if Some(got.as_str()) != expect.as_str() {
-            wrong.push(format!("{value} {how}\n--- want\n{}\n--- got\n{got}", expect.as_str().unwrap_or_default()));
+            wrong.push(format!(
+                "{value} {how}\n--- want\n{}\n--- got\n{got}",
+                expect.as_str().unwrap_or_default()
+            ));
         }
     }
     assert!(wrong.is_empty(), "{} of {count} differ:\n{}", wrong.len(), wrong.join("\n"));
@@ -66,7 +73,10 @@ fn texts_are_read_as_pyyaml_reads_them() {
             Err(error) if error.help.is_some() || error.problem.starts_with("Tabs") => {
                 if expect.starts_with("ok") { error.to_string() } else { expect.clone() }
             }
-            Err(error) if expect == "raises" => { let _ = error; expect.clone() }
+            Err(error) if expect == "raises" => {
+                let _ = error;
+                expect.clone()
+            }
             Err(error) => {
                 let place = error.place.unwrap_or_default();
                 format!("error {}:{}", place.line, place.column)
