@@ -8,10 +8,16 @@ const MAX_EXPANSION: usize = 4_000_000;
 /// Splits a host from its port: `host:22`, `[::1]:22`, `h[1:3]:22`. `None` where `text` is no address at all.
 pub(crate) fn parse_address(text: &str, ranges: bool) -> Option<(&str, Option<u32>)> {
     let (host, port) = split_port(text);
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).filter(|bare| balanced(bare));
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .filter(|bare| balanced(bare));
     let candidates = [Some(host), bare.filter(|_| port.is_some())];
     for candidate in candidates.into_iter().flatten() {
-        if is_ipv4(candidate, ranges) || is_ipv6(candidate, ranges) || is_hostname(candidate, ranges) {
+        if is_ipv4(candidate, ranges)
+            || is_ipv6(candidate, ranges)
+            || is_hostname(candidate, ranges)
+        {
             return Some((candidate, port));
         }
     }
@@ -59,10 +65,13 @@ fn outside_brackets(text: &str) -> impl Iterator<Item = char> {
 fn is_range(text: &str) -> bool {
     let parts: Vec<&str> = text.split(':').collect();
     let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let letter = |part: &str| part.len() == 1 && part.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let letter =
+        |part: &str| part.len() == 1 && part.bytes().all(|byte| byte.is_ascii_alphabetic());
     match parts.as_slice() {
         [begin, end] => (number(begin) && number(end)) || (letter(begin) && letter(end)),
-        [begin, end, step] => number(step) && ((number(begin) && number(end)) || (letter(begin) && letter(end))),
+        [begin, end, step] => {
+            number(step) && ((number(begin) && number(end)) || (letter(begin) && letter(end)))
+        }
         _ => false,
     }
 }
@@ -178,7 +187,13 @@ fn members(range: &str) -> Result<Vec<String>, Error> {
             return Err(Error::refused("host range must have begin <= end"));
         }
         let step = positive(step)?;
-        return Ok(LETTERS.chars().take(last + 1).skip(first).step_by(step).map(String::from).collect());
+        return Ok(LETTERS
+            .chars()
+            .take(last + 1)
+            .skip(first)
+            .step_by(step)
+            .map(String::from)
+            .collect());
     }
     let (first, last) = (to_int(begin)?, to_int(end)?);
     if step == 0 {
@@ -214,7 +229,10 @@ fn positive(step: i64) -> Result<usize, Error> {
 
 fn to_int(text: &str) -> Result<i64, Error> {
     text.trim().parse().map_err(|_| {
-        Error::deep(format!("invalid literal for int() with base 10: {}", davit_value::Value::from(text).repr()))
+        Error::deep(format!(
+            "invalid literal for int() with base 10: {}",
+            davit_value::Value::from(text).repr()
+        ))
     })
 }
 
@@ -262,7 +280,10 @@ mod tests {
             ("h[1", "not enough values to unpack (expected 3, got 2)"),
             ("h[1:99999999999]", "the range '1:99999999999' stands for too many hosts"),
         ] {
-            let got = expand_range(pattern).map_or_else(|error| error.to_string().trim_start_matches(": ").to_owned(), |hosts| hosts.join(" "));
+            let got = expand_range(pattern).map_or_else(
+                |error| error.to_string().trim_start_matches(": ").to_owned(),
+                |hosts| hosts.join(" "),
+            );
             assert_eq!(got, expect, "{pattern}");
         }
     }

@@ -37,7 +37,8 @@ pub(crate) fn read(inventory: &mut Inventory, config: &Map, file: &Arc<str>) -> 
     let settings = Settings::new(config, inventory.options().use_extra_vars)?;
     let hosts: Vec<usize> = inventory.host_ids.values().copied().collect();
     for host in hosts {
-        construct(inventory, &settings, host).map_err(|error| error.below(&format!("Failed to parse '{file}'"), None))?;
+        construct(inventory, &settings, host)
+            .map_err(|error| error.below(&format!("Failed to parse '{file}'"), None))?;
     }
     Ok(())
 }
@@ -52,10 +53,14 @@ impl Settings {
                 other.repr()
             ))),
         };
-        let flag = |name: &str, default: bool| config.get(name).map_or(default, |value| is_true(value).unwrap_or(false));
+        let flag = |name: &str, default: bool| {
+            config.get(name).map_or(default, |value| is_true(value).unwrap_or(false))
+        };
         let keyed = match config.get("keyed_groups") {
             None | Some(Value::Null) => Vec::new(),
-            Some(Value::Str(text)) => text.split(',').map(|part| Value::from(part.trim())).collect(),
+            Some(Value::Str(text)) => {
+                text.split(',').map(|part| Value::from(part.trim())).collect()
+            }
             Some(other) => match other.as_list() {
                 Some(list) => list.to_vec(),
                 None => {
@@ -101,7 +106,10 @@ fn construct(inventory: &mut Inventory, settings: &Settings, host: usize) -> Res
         match evaluate(&env, expression) {
             Ok(value) => inventory.set_host_var(host, variable.clone(), value)?,
             Err(error) if settings.strict => {
-                return Err(Error::deep(format!("Could not set {} for host {name}: {error}", variable.to_text())));
+                return Err(Error::deep(format!(
+                    "Could not set {} for host {name}: {error}",
+                    variable.to_text()
+                )));
             }
             Err(_) => {}
         }
@@ -115,8 +123,14 @@ fn construct(inventory: &mut Inventory, settings: &Settings, host: usize) -> Res
             Ok(false) => {}
             Err(error) if settings.strict => {
                 let text = error.to_string();
-                let lead_in = if text.starts_with("Error while evaluating") { "" } else { "Error while evaluating conditional: " };
-                return Err(Error::deep(format!("Could not add host {name} to group {group}: {lead_in}{text}")));
+                let lead_in = if text.starts_with("Error while evaluating") {
+                    ""
+                } else {
+                    "Error while evaluating conditional: "
+                };
+                return Err(Error::deep(format!(
+                    "Could not add host {name} to group {group}: {lead_in}{text}"
+                )));
             }
             Err(_) => {}
         }
@@ -152,7 +166,8 @@ fn as_expression(value: &Value) -> Value {
 /// The value of an expression; only text can be one.
 fn evaluate(env: &Env<'_>, value: &Value) -> Result<Value, davit_template::Error> {
     let Value::Str(text) = value else {
-        let message = format!("expected an expression, found a value of type '{}'", value.type_name());
+        let message =
+            format!("expected an expression, found a value of type '{}'", value.type_name());
         return Err(davit_template::Error::new(davit_template::ErrorKind::Runtime, message));
     };
     match env.expression(text, text.origin())? {
@@ -175,7 +190,10 @@ fn keyed_group(
     (host, name): (usize, &str),
 ) -> Result<(), Error> {
     let Some(map) = entry.as_map() else {
-        return Err(Error::refused(format!("Invalid keyed group entry, it must be a dictionary: {}", entry.to_str())));
+        return Err(Error::refused(format!(
+            "Invalid keyed group entry, it must be a dictionary: {}",
+            entry.to_str()
+        )));
     };
     if map.is_empty() {
         return Ok(());
@@ -185,7 +203,9 @@ fn keyed_group(
     let key = match evaluate(env, &keyed.key) {
         Ok(key) => key,
         Err(error) if settings.strict => {
-            return Err(Error::deep(format!("Could not generate group for host {name} from {shown} entry: {error}")));
+            return Err(Error::deep(format!(
+                "Could not generate group for host {name} from {shown} entry: {error}"
+            )));
         }
         Err(_) => return Ok(()),
     };
@@ -194,7 +214,9 @@ fn keyed_group(
     } else if let Some(default) = &keyed.default {
         vec![default.to_str()]
     } else if settings.strict {
-        return Err(Error::refused(format!("No key or key resulted empty for {shown} in host {name}, invalid entry")));
+        return Err(Error::refused(format!(
+            "No key or key resulted empty for {shown} in host {name}, invalid entry"
+        )));
     } else {
         return Ok(());
     };
@@ -218,7 +240,9 @@ fn keyed_group(
                 inventory.add_child(parent, child)?;
             }
             Err(error) if settings.strict => {
-                return Err(Error::deep(format!("Could not generate parent group for group {group}: {error}")));
+                return Err(Error::deep(format!(
+                    "Could not generate parent group for group {group}: {error}"
+                )));
             }
             Err(_) => {}
         }
@@ -239,7 +263,10 @@ impl Keyed {
         Ok(Self {
             key: present("key").unwrap_or_default(),
             prefix: present("prefix").map(|value| value.to_str()).unwrap_or_default(),
-            separator: map.get("separator").map_or_else(|| "_".to_owned(), |value| if value.is_null() { "_".into() } else { value.to_str() }),
+            separator: map.get("separator").map_or_else(
+                || "_".to_owned(),
+                |value| if value.is_null() { "_".into() } else { value.to_str() },
+            ),
             parent: present("parent_group"),
             default,
             trailing: trailing.as_ref().and_then(is_true),
@@ -249,13 +276,17 @@ impl Keyed {
     /// Names of groups, without prefix, that a value stands for.
     fn names(&self, key: &Value) -> Result<Vec<String>, Error> {
         let or_default = |value: &Value| match &self.default {
-            Some(default) if value.is_null() || value.as_str().is_some_and(str::is_empty) => default.to_str(),
+            Some(default) if value.is_null() || value.as_str().is_some_and(str::is_empty) => {
+                default.to_str()
+            }
             _ => value.to_str(),
         };
         Ok(match key {
             Value::Str(text) => vec![text.to_string()],
             Value::List(list) => list.iter().map(or_default).collect(),
-            Value::Map(map) => map.iter().map(|(name, value)| self.pair(&name.to_text(), value)).collect(),
+            Value::Map(map) => {
+                map.iter().map(|(name, value)| self.pair(&name.to_text(), value)).collect()
+            }
             other => {
                 return Err(Error::refused(format!(
                     "Invalid group name format, expected a string or a list of them or dictionary, got: {}",

@@ -20,16 +20,31 @@ impl Inventory {
     ///
     /// # Errors
     /// For what is no such dictionary.
-    pub fn generate(groups: &Value, options: Arc<LoadOptions>, warnings: &mut Vec<Warning>) -> Result<Self, Error> {
+    pub fn generate(
+        groups: &Value,
+        options: Arc<LoadOptions>,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Self, Error> {
         let Some(groups) = groups.as_map() else {
-            return Err(Error::refused(format!("groups are to be a dictionary, not {}", groups.type_name())));
+            return Err(Error::refused(format!(
+                "groups are to be a dictionary, not {}",
+                groups.type_name()
+            )));
         };
         let normal: Map = groups
             .iter()
-            .map(|(name, group)| normal_group(&name.to_text(), group).map(|group| (name.to_text(), group)))
+            .map(|(name, group)| {
+                normal_group(&name.to_text(), group).map(|group| (name.to_text(), group))
+            })
             .collect::<Result<_, _>>()?;
         let mut inventory = Self::new(options);
-        crate::yaml::read(&mut inventory, &normal.into(), None, &Arc::from("<generated>"), warnings)?;
+        crate::yaml::read(
+            &mut inventory,
+            &normal.into(),
+            None,
+            &Arc::from("<generated>"),
+            warnings,
+        )?;
         inventory.reconcile(warnings);
         Ok(inventory)
     }
@@ -41,8 +56,13 @@ fn normal_group(name: &str, group: &Value) -> Result<Value, Error> {
         Value::Map(_) | Value::Null => Ok(value.clone()),
         Value::Str(text) => Ok([(&**text, Value::Null)].into_iter().collect::<Map>().into()),
         other => match other.as_list() {
-            Some(list) => Ok(list.iter().map(|it| (it.to_str(), Value::Null)).collect::<Map>().into()),
-            None => Err(Error::refused(format!("group '{name}' is to have lists or dictionaries, not {}", other.type_name()))),
+            Some(list) => {
+                Ok(list.iter().map(|it| (it.to_str(), Value::Null)).collect::<Map>().into())
+            }
+            None => Err(Error::refused(format!(
+                "group '{name}' is to have lists or dictionaries, not {}",
+                other.type_name()
+            ))),
         },
     };
     let Value::Map(map) = group else {
@@ -57,7 +77,11 @@ fn normal_group(name: &str, group: &Value) -> Result<Value, Error> {
                 Value::Map(children) => children
                     .iter()
                     .map(|(name, child)| {
-                        let child = if child.is_null() { Ok(Value::Null) } else { normal_group(&name.to_text(), child) };
+                        let child = if child.is_null() {
+                            Ok(Value::Null)
+                        } else {
+                            normal_group(&name.to_text(), child)
+                        };
                         child.map(|child| (name.to_text(), child))
                     })
                     .collect::<Result<Map, _>>()?
@@ -96,7 +120,11 @@ struct Tables<'i> {
 
 impl<'i> Tables<'i> {
     fn new(inventory: &'i Inventory) -> Self {
-        Self { inventory, hosts: vec![false; inventory.hosts.len()], groups: vec![false; inventory.groups.len()] }
+        Self {
+            inventory,
+            hosts: vec![false; inventory.hosts.len()],
+            groups: vec![false; inventory.groups.len()],
+        }
     }
 
     fn hosts(&mut self, id: usize) -> Map {
@@ -104,7 +132,8 @@ impl<'i> Tables<'i> {
         let Some(group) = self.inventory.groups.get(id) else { return out };
         for host in &group.hosts {
             let Some(it) = self.inventory.hosts.get(*host) else { continue };
-            let first = self.hosts.get_mut(*host).is_some_and(|seen| !std::mem::replace(seen, true));
+            let first =
+                self.hosts.get_mut(*host).is_some_and(|seen| !std::mem::replace(seen, true));
             let vars = if first { Arc::clone(&it.vars.map) } else { Arc::default() };
             out.insert(Arc::clone(&it.name), Value::Map(vars));
         }
@@ -126,8 +155,12 @@ impl<'i> Tables<'i> {
                 out.insert("hosts", hosts.into());
             }
         }
-        let children: Vec<usize> =
-            self.inventory.groups.get(id).map(|group| group.children.iter().copied().collect()).unwrap_or_default();
+        let children: Vec<usize> = self
+            .inventory
+            .groups
+            .get(id)
+            .map(|group| group.children.iter().copied().collect())
+            .unwrap_or_default();
         let mut inner = Map::new();
         for child in children {
             let below = self.nested(child);
@@ -150,7 +183,11 @@ impl<'i> Tables<'i> {
 pub fn to_yaml(inventory: &Inventory) -> Result<String, Error> {
     let all = Tables::new(inventory).nested(ALL);
     let top: Map = [("all", Value::from(all))].into_iter().collect();
-    let options = DumpOptions { default_flow_style: FlowStyle::Never, sort_keys: false, ..DumpOptions::default() };
+    let options = DumpOptions {
+        default_flow_style: FlowStyle::Never,
+        sort_keys: false,
+        ..DumpOptions::default()
+    };
     davit_yaml::dump(&top.into(), &options).map_err(|error| Error::Unwritable(error.to_string()))
 }
 
@@ -208,7 +245,8 @@ pub fn to_ini(inventory: &Inventory) -> Result<String, Error> {
             }
             if !group.children.is_empty() {
                 let _ = writeln!(out, "\n[{name}:children]");
-                for child in group.children.iter().filter_map(|child| inventory.groups.get(*child)) {
+                for child in group.children.iter().filter_map(|child| inventory.groups.get(*child))
+                {
                     let _ = writeln!(out, "{}", ini_name(&child.name)?);
                 }
             }
@@ -234,18 +272,27 @@ fn ini_name(name: &str) -> Result<&str, Error> {
 }
 
 fn ini_variable(name: &str) -> Result<&str, Error> {
-    let odd = |char: char| char.is_whitespace() || matches!(char, '=' | '\'' | '"' | '\\' | '#' | '[');
+    let odd =
+        |char: char| char.is_whitespace() || matches!(char, '=' | '\'' | '"' | '\\' | '#' | '[');
     if name.is_empty() || name.starts_with(';') || name.contains(odd) {
-        return Err(Error::Unwritable(format!("the variable name '{name}' cannot be written as INI")));
+        return Err(Error::Unwritable(format!(
+            "the variable name '{name}' cannot be written as INI"
+        )));
     }
     Ok(name)
 }
 
-fn ini_host(out: &mut String, inventory: &Inventory, id: usize, told: &mut [bool]) -> Result<(), Error> {
+fn ini_host(
+    out: &mut String,
+    inventory: &Inventory,
+    id: usize,
+    told: &mut [bool],
+) -> Result<(), Error> {
     let Some(host) = inventory.hosts.get(id) else { return Ok(()) };
     let name = &*host.name;
     let line_starts_odd = name.starts_with(['[', '#', ';']) || name.ends_with(':') || name == "---";
-    let plain = crate::address::expand_pattern(name).is_ok_and(|(hosts, port)| hosts == [name] && port.is_none());
+    let plain = crate::address::expand_pattern(name)
+        .is_ok_and(|(hosts, port)| hosts == [name] && port.is_none());
     let split = words::split(name).is_ok_and(|words| words == [name]);
     if line_starts_odd || !plain || !split {
         return Err(Error::Unwritable(format!("the host name '{name}' cannot be written as INI")));
@@ -277,7 +324,9 @@ fn ini_literal(value: &Value) -> Result<String, Error> {
         }
     }
     let text = match value {
-        Value::Float(float) if float.is_infinite() => if *float > 0.0 { "1e999" } else { "-1e999" }.to_owned(),
+        Value::Float(float) if float.is_infinite() => {
+            if *float > 0.0 { "1e999" } else { "-1e999" }.to_owned()
+        }
         other => other.repr(),
     };
     if reads_back(&text) && !text.contains(['\n', '\r']) {
@@ -315,7 +364,8 @@ mod tests {
                 "db": ["d1", "w1"], "dc": {"children": ["web", "db"]}, "ungrouped": {"hosts": {"u": {"z": "007"}}}, "all": {"vars": {"v": 3}}, "empty": []}"#,
         );
         let options = ListOptions { export: true, ..ListOptions::default() };
-        let expect = inventory.list(&options, &mut Vec::new()).unwrap().replace("__ansible_unsafe", "");
+        let expect =
+            inventory.list(&options, &mut Vec::new()).unwrap().replace("__ansible_unsafe", "");
         for (name, text) in [
             ("hosts", to_ini(&inventory).unwrap()),
             ("hosts.yml", to_yaml(&inventory).unwrap()),
@@ -323,7 +373,8 @@ mod tests {
         ] {
             let folder = tempfile::tempdir().unwrap();
             std::fs::write(folder.path().join(name), &text).unwrap();
-            let load = LoadOptions { folder: folder.path().to_path_buf(), ..LoadOptions::default() };
+            let load =
+                LoadOptions { folder: folder.path().to_path_buf(), ..LoadOptions::default() };
             let mut warnings = Vec::new();
             let back = Inventory::load(&[name.into()], &load, &mut warnings).unwrap();
             assert_eq!(warnings, [], "{text}");
@@ -336,8 +387,12 @@ mod tests {
     fn json(text: &str) -> serde_json::Value {
         fn strip(value: serde_json::Value) -> serde_json::Value {
             match value {
-                serde_json::Value::Object(map) if map.len() == 1 && map.contains_key("") => map.into_iter().next().unwrap().1,
-                serde_json::Value::Object(map) => map.into_iter().map(|(key, value)| (key, strip(value))).collect(),
+                serde_json::Value::Object(map) if map.len() == 1 && map.contains_key("") => {
+                    map.into_iter().next().unwrap().1
+                }
+                serde_json::Value::Object(map) => {
+                    map.into_iter().map(|(key, value)| (key, strip(value))).collect()
+                }
                 serde_json::Value::Array(items) => {
                     let mut items: Vec<_> = items.into_iter().map(strip).collect();
                     items.sort_by_key(ToString::to_string);

@@ -88,7 +88,13 @@ impl Warning {
     /// A plain warning.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, message: message.into(), place: None, help: None, causes: Vec::new() }
+        Self {
+            severity: Severity::Warning,
+            message: message.into(),
+            place: None,
+            help: None,
+            causes: Vec::new(),
+        }
     }
 
     /// The same, at a place.

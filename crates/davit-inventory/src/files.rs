@@ -62,14 +62,16 @@ impl VarsFolder {
             return Ok(Vars::default());
         }
         let first = name.split('/').next().unwrap_or(name);
-        let candidates = std::iter::once("").chain(options.yaml_extensions.iter().map(String::as_str));
+        let candidates =
+            std::iter::once("").chain(options.yaml_extensions.iter().map(String::as_str));
         let nested = first.len() < name.len();
-        let Some(found) = candidates
-            .map(|extension| format!("{name}{extension}"))
-            .find(|file| {
-                if nested { self.folder.join(below).join(file).exists() } else { listing.names.contains(file) }
-            })
-        else {
+        let Some(found) = candidates.map(|extension| format!("{name}{extension}")).find(|file| {
+            if nested {
+                self.folder.join(below).join(file).exists()
+            } else {
+                listing.names.contains(file)
+            }
+        }) else {
             return Ok(Vars::default());
         };
         if let Ok(read) = listing.read.lock()
@@ -107,7 +109,9 @@ impl Listing {
             return Self::default();
         }
         let names = fs::read_dir(&path)
-            .map(|entries| entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+            .map(|entries| {
+                entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
+            })
             .unwrap_or_default();
         Self { names, read: Mutex::default() }
     }
@@ -119,7 +123,9 @@ fn collect(folder: &Path, options: &LoadOptions, depth: usize, out: &mut Vec<Pat
         return;
     }
     let mut names: Vec<String> = fs::read_dir(folder)
-        .map(|entries| entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+        .map(|entries| {
+            entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
+        })
         .unwrap_or_default();
     names.sort_unstable();
     for name in names {
@@ -129,7 +135,9 @@ fn collect(folder: &Path, options: &LoadOptions, depth: usize, out: &mut Vec<Pat
         let path = folder.join(&name);
         if path.is_dir() {
             collect(&path, options, depth + 1, out);
-        } else if extension(&name).is_empty() || options.yaml_extensions.iter().any(|it| it == extension(&name)) {
+        } else if extension(&name).is_empty()
+            || options.yaml_extensions.iter().any(|it| it == extension(&name))
+        {
             out.push(path);
         }
     }
@@ -144,7 +152,12 @@ pub(crate) fn extension(name: &str) -> &str {
     }
 }
 
-fn add_file(vars: &mut Vars, path: &Path, options: &LoadOptions, warnings: &mut Vec<Warning>) -> Result<(), Error> {
+fn add_file(
+    vars: &mut Vars,
+    path: &Path,
+    options: &LoadOptions,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), Error> {
     let file: Arc<str> = path.to_string_lossy().into();
     let text = read_text(path, options)?;
     let (value, places) = load_vars(&text, &file, warnings)?;
@@ -191,17 +204,25 @@ fn load_vars(
 
 /// Where a node begins.
 pub(crate) fn place_of(node: &davit_yaml::Node, file: &Arc<str>) -> Place {
-    Place::File(davit_value::Origin { file: Arc::clone(file), line: node.place.line, column: node.place.column })
+    Place::File(davit_value::Origin {
+        file: Arc::clone(file),
+        line: node.place.line,
+        column: node.place.column,
+    })
 }
 
 /// The document of `text`. JSON with tabs between its tokens, which YAML refuses, is read too.
-pub(crate) fn parse_yaml_or_json(text: &str, file: &Arc<str>) -> Result<Option<davit_yaml::Node>, Error> {
+pub(crate) fn parse_yaml_or_json(
+    text: &str,
+    file: &Arc<str>,
+) -> Result<Option<davit_yaml::Node>, Error> {
     match davit_yaml::parse(text, file) {
         Ok(node) => Ok(node),
         Err(error) => {
-            let spaced: Option<String> = (text.trim_start().starts_with(['{', '[']) && text.contains('\t'))
-                .then(|| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
-                .and_then(|json| json.then(|| text.replace('\t', " ")));
+            let spaced: Option<String> = (text.trim_start().starts_with(['{', '['])
+                && text.contains('\t'))
+            .then(|| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
+            .and_then(|json| json.then(|| text.replace('\t', " ")));
             match spaced {
                 Some(text) => Ok(davit_yaml::parse(&text, file)?),
                 None => Err(error.into()),
@@ -219,7 +240,8 @@ pub(crate) fn convert(
 ) -> Result<Value, Error> {
     let told = std::cell::RefCell::new(Vec::new());
     let warn = |warning: davit_yaml::Warning| {
-        told.borrow_mut().push(Warning::new(warning.message).at(Place::File(warning.origin)).help(warning.help));
+        told.borrow_mut()
+            .push(Warning::new(warning.message).at(Place::File(warning.origin)).help(warning.help));
     };
     let value = davit_yaml::Convert::trusted().warning(&warn).value(node, file, text);
     warnings.extend(told.into_inner());
@@ -228,7 +250,8 @@ pub(crate) fn convert(
 
 /// The text of a file, decrypted where it is a vault.
 pub(crate) fn read_text(path: &Path, options: &LoadOptions) -> Result<String, Error> {
-    let bytes = fs::read(path).map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
+    let bytes =
+        fs::read(path).map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
     let text = String::from_utf8_lossy(&bytes);
     if !davit_vault::is_vault_bytes(&bytes) {
         return Ok(text.into_owned());
@@ -243,7 +266,9 @@ pub(crate) fn read_text(path: &Path, options: &LoadOptions) -> Result<String, Er
 /// What the original calls the type of a value that came from a file.
 pub(crate) fn tagged_name(value: &Value) -> String {
     match value {
-        Value::Null | Value::Bool(_) | Value::Undefined(_) | Value::Object(_) => value.type_name().to_owned(),
+        Value::Null | Value::Bool(_) | Value::Undefined(_) | Value::Object(_) => {
+            value.type_name().to_owned()
+        }
         Value::DateTime(..) => "_AnsibleTaggedDateTime".to_owned(),
         other => {
             let name = other.type_name();

@@ -79,10 +79,12 @@ pub(crate) fn read(
 fn template(options: &LoadOptions, scope: &Map, value: &Value) -> Result<Value, Error> {
     let Value::Str(text) = value else { return Ok(value.clone()) };
     let text = Str::trusted(text.shared(), text.origin().cloned());
-    Env::new(&options.engine, scope, &options.outside).render(&text).map_err(|error| Error::Refused {
-        message: error.to_string(),
-        beneath: None,
-        place: text.origin().cloned().map(crate::Place::File),
+    Env::new(&options.engine, scope, &options.outside).render(&text).map_err(|error| {
+        Error::Refused {
+            message: error.to_string(),
+            beneath: None,
+            place: text.origin().cloned().map(crate::Place::File),
+        }
     })
 }
 
@@ -104,10 +106,14 @@ impl Work<'_> {
         if depth > MAX_DEPTH {
             return Err(Error::refused("parents nest too deeply"));
         }
-        for (at, parent) in parents.and_then(Value::as_list).unwrap_or_default().iter().enumerate() {
+        for (at, parent) in parents.and_then(Value::as_list).unwrap_or_default().iter().enumerate()
+        {
             let node = node.and_then(|node| node.as_sequence()?.get(at));
             let Some(name) = parent.get("name") else {
-                return Err(Error::refused(format!("Element {} has a parent with no name.", child.0)));
+                return Err(Error::refused(format!(
+                    "Element {} has a parent with no name.",
+                    child.0
+                )));
             };
             let name = template(self.options, self.scope, name)?.to_str();
             let group = self.inventory.ensure_group(&name, self.warnings)?;

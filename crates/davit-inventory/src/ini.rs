@@ -81,7 +81,9 @@ impl Reader<'_> {
         if let Some((name, pending)) = self.pending.first() {
             let user = pending.users.last().map_or("", String::as_str);
             return Err(Error::refused(match pending.section {
-                Section::Vars => format!("Section [{user}:vars] not valid for undefined group '{name}'."),
+                Section::Vars => {
+                    format!("Section [{user}:vars] not valid for undefined group '{name}'.")
+                }
                 _ => format!("Section [{user}:children] includes undefined group '{name}'."),
             }));
         }
@@ -128,8 +130,9 @@ impl Reader<'_> {
     }
 
     fn hosts(&mut self, line: &str) -> Result<(), Error> {
-        let words = words::split(line)
-            .map_err(|error| Error::deep(format!("Error parsing host definition '{line}': {error}")))?;
+        let words = words::split(line).map_err(|error| {
+            Error::deep(format!("Error parsing host definition '{line}': {error}"))
+        })?;
         let Some((pattern, variables)) = words.split_first() else { return Ok(()) };
         if pattern.ends_with(':') {
             return Err(Error::refused(format!(
@@ -147,7 +150,9 @@ impl Reader<'_> {
         let mut vars = Map::new();
         for variable in variables {
             let Some((name, value)) = variable.split_once('=') else {
-                return Err(Error::refused(format!("Expected key=value host variable assignment, got: {variable}")));
+                return Err(Error::refused(format!(
+                    "Expected key=value host variable assignment, got: {variable}"
+                )));
             };
             vars.insert(name, parse_value(value, &origin));
         }
@@ -224,7 +229,9 @@ fn section_of(line: &str) -> Option<(&str, Option<&str>)> {
         Some((name, modifier)) => (name, Some(modifier)),
         None => (inside, None),
     };
-    let word = |text: &str| !text.is_empty() && text.chars().all(|char| char == '_' || char.is_alphanumeric());
+    let word = |text: &str| {
+        !text.is_empty() && text.chars().all(|char| char == '_' || char.is_alphanumeric())
+    };
     let good = !name.is_empty() && !name.contains(char::is_whitespace) && modifier.is_none_or(word);
     good.then_some((name, modifier))
 }

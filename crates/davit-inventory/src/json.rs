@@ -22,7 +22,9 @@ pub(crate) fn write(out: &mut String, value: &Value, depth: usize, profile: Prof
             let _ = write!(out, "{int}");
         }
         Value::Float(float) if float.is_nan() => out.push_str("NaN"),
-        Value::Float(float) if float.is_infinite() => out.push_str(if *float > 0.0 { "Infinity" } else { "-Infinity" }),
+        Value::Float(float) if float.is_infinite() => {
+            out.push_str(if *float > 0.0 { "Infinity" } else { "-Infinity" })
+        }
         Value::Float(_) => out.push_str(&value.repr()),
         Value::Str(text) if text.is_vault() => marked(out, "__ansible_vault", text, depth),
         Value::Str(text) if profile == Profile::Inventory && !text.is_trusted() => {
@@ -46,7 +48,8 @@ pub(crate) fn write(out: &mut String, value: &Value, depth: usize, profile: Prof
                 out.push_str("{}");
                 return;
             }
-            let mut entries: Vec<(std::borrow::Cow<'_, str>, &Value)> = map.iter().map(|(key, value)| (text_of(key), value)).collect();
+            let mut entries: Vec<(std::borrow::Cow<'_, str>, &Value)> =
+                map.iter().map(|(key, value)| (text_of(key), value)).collect();
             entries.sort_by(|(a, _), (b, _)| a.cmp(b));
             out.push('{');
             for (at, (key, value)) in entries.into_iter().enumerate() {
@@ -106,7 +109,8 @@ pub(crate) fn write_text(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
     // By far most texts have nothing to escape.
-    while let Some(at) = rest.find(|char: char| matches!(char, '"' | '\\') || (char as u32) < 0x20) {
+    while let Some(at) = rest.find(|char: char| matches!(char, '"' | '\\') || (char as u32) < 0x20)
+    {
         let (plain, special) = rest.split_at(at);
         out.push_str(plain);
         let mut chars = special.chars();

@@ -14,7 +14,9 @@ pub(crate) fn parse_value(text: &str, origin: &Origin) -> Value {
     match value {
         Some(Literal::Value(value)) => without_tuples(value),
         Some(Literal::Bytes(text)) => Value::from(text),
-        Some(Literal::Other(complex)) => Value::Str(Str::trusted(complex.text(), Some(origin.clone()))),
+        Some(Literal::Other(complex)) => {
+            Value::Str(Str::trusted(complex.text(), Some(origin.clone())))
+        }
         None => Value::Str(Str::trusted(text, Some(origin.clone()))),
     }
 }
@@ -22,9 +24,12 @@ pub(crate) fn parse_value(text: &str, origin: &Origin) -> Value {
 /// The original keeps tuples as lists, but for those that are keys.
 fn without_tuples(value: Value) -> Value {
     match value {
-        Value::List(items) | Value::Tuple(items) => Value::list(items.iter().cloned().map(without_tuples).collect()),
+        Value::List(items) | Value::Tuple(items) => {
+            Value::list(items.iter().cloned().map(without_tuples).collect())
+        }
         Value::Map(map) => {
-            let entries = map.iter().map(|(key, value)| (key.clone(), without_tuples(value.clone())));
+            let entries =
+                map.iter().map(|(key, value)| (key.clone(), without_tuples(value.clone())));
             entries.collect::<Map>().into()
         }
         other => other,
@@ -218,7 +223,10 @@ impl<'t> Reader<'t> {
     }
 
     fn word(&mut self) -> Option<Literal> {
-        let end = self.rest.find(|char: char| !char.is_alphanumeric() && char != '_').unwrap_or(self.rest.len());
+        let end = self
+            .rest
+            .find(|char: char| !char.is_alphanumeric() && char != '_')
+            .unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         if rest.starts_with(['\'', '"']) {
             return self.strings();
@@ -313,7 +321,12 @@ impl<'t> Reader<'t> {
             't' => out.push('\t'),
             'v' => out.push('\u{b}'),
             '0'..='7' => {
-                let more = self.rest.bytes().take(2).take_while(|byte| (b'0'..=b'7').contains(byte)).count();
+                let more = self
+                    .rest
+                    .bytes()
+                    .take(2)
+                    .take_while(|byte| (b'0'..=b'7').contains(byte))
+                    .count();
                 let digits = format!("{char}{}", self.rest.get(..more)?);
                 self.rest = self.rest.get(more..)?;
                 out.push(char::from_u32(u32::from_str_radix(&digits, 8).ok()?)?);
@@ -340,7 +353,9 @@ impl<'t> Reader<'t> {
     /// A real number may be followed by an imaginary one.
     fn sum(&mut self, first: Literal) -> Option<Literal> {
         self.blank();
-        let Some(sign) = self.rest.chars().next().filter(|char| matches!(char, '+' | '-')) else { return Some(first) };
+        let Some(sign) = self.rest.chars().next().filter(|char| matches!(char, '+' | '-')) else {
+            return Some(first);
+        };
         let Literal::Value(real) = &first else { return None };
         let real = real.as_number()?;
         self.eat(sign);
@@ -355,8 +370,13 @@ impl<'t> Reader<'t> {
         let mut end = 0;
         let bytes = self.rest.as_bytes();
         while let Some(byte) = bytes.get(end) {
-            let exponent = end > 0 && matches!(bytes.get(end - 1), Some(b'e' | b'E')) && !self.rest.starts_with("0x");
-            if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_') || (exponent && matches!(byte, b'+' | b'-')) {
+            let exponent = end > 0
+                && matches!(bytes.get(end - 1), Some(b'e' | b'E'))
+                && !self.rest.starts_with("0x");
+            if byte.is_ascii_alphanumeric()
+                || matches!(byte, b'.' | b'_')
+                || (exponent && matches!(byte, b'+' | b'-'))
+            {
                 end += 1;
             } else {
                 break;
@@ -384,16 +404,22 @@ fn unique(items: Vec<Value>) -> Option<Vec<Value>> {
 fn python_number(text: &str, negative: bool) -> Option<Literal> {
     let lower = text.to_ascii_lowercase();
     if lower.ends_with('j') && !lower.starts_with("0x") {
-        let Literal::Value(value) = python_number(lower.get(..lower.len() - 1)?, negative)? else { return None };
+        let Literal::Value(value) = python_number(lower.get(..lower.len() - 1)?, negative)? else {
+            return None;
+        };
         return Some(Literal::Other(Complex { real: 0.0, imaginary: value.as_number()? }));
     }
     // Underscores stand between digits only.
-    let radix = [("0x", 16), ("0o", 8), ("0b", 2)].into_iter().find(|(prefix, _)| lower.starts_with(prefix));
+    let radix = [("0x", 16), ("0o", 8), ("0b", 2)]
+        .into_iter()
+        .find(|(prefix, _)| lower.starts_with(prefix));
     let joined = underscores_removed(&lower, radix.is_some())?;
     let sign = |int: i128| if negative { -int } else { int };
     if let Some((prefix, radix)) = radix {
         let digits = joined.strip_prefix(prefix)?;
-        return i128::from_str_radix(digits, radix).ok().map(|int| Literal::Value(Value::Int(sign(int))));
+        return i128::from_str_radix(digits, radix)
+            .ok()
+            .map(|int| Literal::Value(Value::Int(sign(int))));
     }
     if joined.bytes().all(|byte| byte.is_ascii_digit()) {
         if joined.len() > 1 && joined.starts_with('0') && joined.bytes().any(|byte| byte != b'0') {
@@ -401,7 +427,10 @@ fn python_number(text: &str, negative: bool) -> Option<Literal> {
         }
         return joined.parse().ok().map(|int| Literal::Value(Value::Int(sign(int))));
     }
-    if !joined.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'+' | b'-')) {
+    if !joined
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'+' | b'-'))
+    {
         return None;
     }
     let float: f64 = joined.parse().ok()?;
@@ -431,16 +460,59 @@ mod tests {
     fn values_are_what_literal_eval_gives() {
         let origin = Origin { file: Arc::from("hosts"), line: 1, column: 0 };
         for (text, expect) in [
-            ("1", "1"), ("01", "'01'"), ("00", "0"), ("0x10", "16"), ("0o17", "15"), ("0b101", "5"), ("1_000", "1000"),
-            ("1__0", "'1__0'"), ("1e3", "1000.0"), (".5e-3", "0.0005"), ("5.", "5.0"), ("-5", "-5"), ("- 5", "-5"),
-            ("++5", "'++5'"), ("1L", "'1L'"), ("1j", "'1j'"), ("1+2", "'1+2'"), ("1-2j", "'(1-2j)'"), ("1e400", "inf"), ("-0", "0"),
-            ("True", "True"), ("true", "'true'"), ("None", "None"), ("", "''"), ("'a' 'b'", "'ab'"), ("\"it's\"", "\"it's\""),
-            ("[1,'a']", "[1, 'a']"), ("[1,a]", "'[1,a]'"), ("(1,)", "[1]"), ("(1)", "1"), ("()", "[]"), ("1,2", "[1, 2]"),
-            ("1,", "[1]"), ("{1,2,2}", "[1, 2]"), ("{'a': [1, {'b': (2,)}], 1: None}", "{'a': [1, {'b': [2]}], 1: None}"),
-            ("{}", "{}"), ("set()", "[]"), ("r'\\n'", "'\\\\n'"), ("'''x'''", "'x'"), ("5 # c", "5"), ("[1, # c", "'[1, # c'"),
-            ("'a", "\"'a\""), ("\"\\x41\\101\\u00e9\"", "'AAé'"), ("\"\\N{DASH}\"", "'\"\\\\N{DASH}\"'"), ("f'x'", "\"f'x'\""),
-            ("[1 2]", "'[1 2]'"), ("a b", "'a b'"), ("b'x'", "'x'"), ("0777", "'0777'"), ("{{ x }}", "'{{ x }}'"),
-            ("[[[[[[1]]]]]]", "[[[[[[1]]]]]]"), ("{[1]: 2}", "'{[1]: 2}'"), ("{'x': }", "\"{'x': }\""),
+            ("1", "1"),
+            ("01", "'01'"),
+            ("00", "0"),
+            ("0x10", "16"),
+            ("0o17", "15"),
+            ("0b101", "5"),
+            ("1_000", "1000"),
+            ("1__0", "'1__0'"),
+            ("1e3", "1000.0"),
+            (".5e-3", "0.0005"),
+            ("5.", "5.0"),
+            ("-5", "-5"),
+            ("- 5", "-5"),
+            ("++5", "'++5'"),
+            ("1L", "'1L'"),
+            ("1j", "'1j'"),
+            ("1+2", "'1+2'"),
+            ("1-2j", "'(1-2j)'"),
+            ("1e400", "inf"),
+            ("-0", "0"),
+            ("True", "True"),
+            ("true", "'true'"),
+            ("None", "None"),
+            ("", "''"),
+            ("'a' 'b'", "'ab'"),
+            ("\"it's\"", "\"it's\""),
+            ("[1,'a']", "[1, 'a']"),
+            ("[1,a]", "'[1,a]'"),
+            ("(1,)", "[1]"),
+            ("(1)", "1"),
+            ("()", "[]"),
+            ("1,2", "[1, 2]"),
+            ("1,", "[1]"),
+            ("{1,2,2}", "[1, 2]"),
+            ("{'a': [1, {'b': (2,)}], 1: None}", "{'a': [1, {'b': [2]}], 1: None}"),
+            ("{}", "{}"),
+            ("set()", "[]"),
+            ("r'\\n'", "'\\\\n'"),
+            ("'''x'''", "'x'"),
+            ("5 # c", "5"),
+            ("[1, # c", "'[1, # c'"),
+            ("'a", "\"'a\""),
+            ("\"\\x41\\101\\u00e9\"", "'AAé'"),
+            ("\"\\N{DASH}\"", "'\"\\\\N{DASH}\"'"),
+            ("f'x'", "\"f'x'\""),
+            ("[1 2]", "'[1 2]'"),
+            ("a b", "'a b'"),
+            ("b'x'", "'x'"),
+            ("0777", "'0777'"),
+            ("{{ x }}", "'{{ x }}'"),
+            ("[[[[[[1]]]]]]", "[[[[[[1]]]]]]"),
+            ("{[1]: 2}", "'{[1]: 2}'"),
+            ("{'x': }", "\"{'x': }\""),
         ] {
             assert_eq!(parse_value(text, &origin).repr(), expect, "{text}");
         }

@@ -79,12 +79,16 @@ impl Inventory {
             skip.extend(Regex::new(&format!("{escaped}$")));
         }
         for pattern in &options.ignore_patterns {
-            skip.push(Regex::new(pattern).map_err(|error| Error::refused(format!("{pattern}: {error}")))?);
+            skip.push(
+                Regex::new(pattern)
+                    .map_err(|error| Error::refused(format!("{pattern}: {error}")))?,
+            );
         }
         for source in sources {
             let path = options.folder.join(source);
             let is_list = source.contains(',') && !path.exists();
-            let shown = if is_list { source.clone() } else { clean(&path).to_string_lossy().into_owned() };
+            let shown =
+                if is_list { source.clone() } else { clean(&path).to_string_lossy().into_owned() };
             inventory.sources.push(shown.clone());
             if !is_list {
                 inventory.add_folder(&path);
@@ -97,7 +101,9 @@ impl Inventory {
         } else if options.unparsed_is_failed {
             return Err(Error::Nothing);
         } else if options.unparsed_warning {
-            warnings.push(Warning::new("No inventory was parsed, only implicit localhost is available"));
+            warnings.push(Warning::new(
+                "No inventory was parsed, only implicit localhost is available",
+            ));
         }
         Ok(inventory)
     }
@@ -129,7 +135,9 @@ impl Inventory {
         let mut failures = Vec::new();
         if path.is_dir() && depth < MAX_DEPTH {
             let mut names: Vec<String> = std::fs::read_dir(&path)
-                .map(|entries| entries.flatten().filter_map(|it| it.file_name().into_string().ok()).collect())
+                .map(|entries| {
+                    entries.flatten().filter_map(|it| it.file_name().into_string().ok()).collect()
+                })
                 .unwrap_or_default();
             names.sort_unstable();
             for name in names {
@@ -159,10 +167,17 @@ impl Inventory {
     }
 
     /// Tries the plugins in order; true where one could read it.
-    fn file(&mut self, source: &str, path: &Path, warnings: &mut Vec<Warning>, failures: &mut Vec<Warning>) -> bool {
+    fn file(
+        &mut self,
+        source: &str,
+        path: &Path,
+        warnings: &mut Vec<Warning>,
+        failures: &mut Vec<Warning>,
+    ) -> bool {
         let options = Arc::clone(&self.options);
         let exists = path.exists();
-        let folder = (exists).then(|| path.parent().map(|it| Arc::from(&*it.to_string_lossy()))).flatten();
+        let folder =
+            (exists).then(|| path.parent().map(|it| Arc::from(&*it.to_string_lossy()))).flatten();
         self.current = Some((source.into(), folder));
         let mut it = Source::new(path);
         for plugin in &options.enabled {
@@ -209,28 +224,41 @@ impl Inventory {
     }
 
     /// A file that configures a plugin, named by its key `plugin`.
-    fn configured(&mut self, by: &str, it: &mut Source<'_>, warnings: &mut Vec<Warning>) -> Result<(), Error> {
+    fn configured(
+        &mut self,
+        by: &str,
+        it: &mut Source<'_>,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<(), Error> {
         let options = Arc::clone(&self.options);
         let name = Arc::clone(&it.name);
         let (node, value) = it.document(&options, warnings)?;
         let config = value.as_map();
-        let plugin = config.and_then(|config| config.get("plugin")).filter(|plugin| !plugin.is_null());
+        let plugin =
+            config.and_then(|config| config.get("plugin")).filter(|plugin| !plugin.is_null());
         let (Some(config), Some(plugin)) = (config, plugin) else {
             return Err(Error::refused(if by == "auto" {
-                format!("no root 'plugin' key found, '{name}' is not a valid YAML inventory plugin config file")
+                format!(
+                    "no root 'plugin' key found, '{name}' is not a valid YAML inventory plugin config file"
+                )
             } else {
                 "Incorrect plugin name in file: none found".to_owned()
             }));
         };
         let named = plugin.to_str();
-        let wanted = named.strip_prefix("ansible.builtin.").or_else(|| named.strip_prefix("ansible.legacy.")).unwrap_or(&named);
+        let wanted = named
+            .strip_prefix("ansible.builtin.")
+            .or_else(|| named.strip_prefix("ansible.legacy."))
+            .unwrap_or(&named);
         if by != "auto" && wanted != by {
             return Err(Error::refused(format!("Incorrect plugin name in file: {named}")));
         }
         match wanted {
             "constructed" => constructed::read(self, config, &name),
             "generator" => generator::read(self, config, (node.as_ref(), &name), warnings),
-            _ => Err(Error::refused(format!("inventory config '{name}' specifies unknown plugin '{named}'"))),
+            _ => Err(Error::refused(format!(
+                "inventory config '{name}' specifies unknown plugin '{named}'"
+            ))),
         }
     }
 
@@ -255,7 +283,9 @@ impl Inventory {
 fn accepts(plugin: &str, source: &str, path: &Path, options: &LoadOptions) -> bool {
     let extension = extension(path.file_name().and_then(|name| name.to_str()).unwrap_or(""));
     let yaml = |more: &[&str]| {
-        extension.is_empty() || options.yaml_extensions.iter().any(|it| it == extension) || more.contains(&extension)
+        extension.is_empty()
+            || options.yaml_extensions.iter().any(|it| it == extension)
+            || more.contains(&extension)
     };
     match plugin {
         "host_list" | "advanced_host_list" => source.contains(',') && !path.exists(),
@@ -272,9 +302,14 @@ fn accepts(plugin: &str, source: &str, path: &Path, options: &LoadOptions) -> bo
 
 /// The warning of a plugin that could not read a source, with the chain of its causes.
 fn failure(plugin: &str, source: &str, error: &Error) -> Warning {
-    let mut warning = Warning::new(format!("Failed to parse inventory with '{plugin}' plugin: {error}"));
+    let mut warning =
+        Warning::new(format!("Failed to parse inventory with '{plugin}' plugin: {error}"));
     let named = Place::Named(format!("<inventory plugin '{plugin}' with source '{source}'>"));
-    let first = Cause { message: format!("Failed to parse inventory with '{plugin}' plugin."), place: None, help: None };
+    let first = Cause {
+        message: format!("Failed to parse inventory with '{plugin}' plugin."),
+        place: None,
+        help: None,
+    };
     warning.causes.push(first);
     let place = match error.place() {
         // The original reads the text apart from its file here.
@@ -285,9 +320,15 @@ fn failure(plugin: &str, source: &str, error: &Error) -> Warning {
     match error {
         // The text could not be had; the original says both who wanted it and which file it was.
         Error::Vars { message, .. } if plugin == "ini" => {
-            warning.message = format!("Failed to parse inventory with 'ini' plugin: Failed to parse inventory: {message}");
+            warning.message = format!(
+                "Failed to parse inventory with 'ini' plugin: Failed to parse inventory: {message}"
+            );
             let wanted = Place::Named(format!("<inventory plugin 'ini' with source '{source}'>"));
-            warning.causes.push(Cause { message: "Failed to parse inventory.".into(), place: Some(wanted), help: None });
+            warning.causes.push(Cause {
+                message: "Failed to parse inventory.".into(),
+                place: Some(wanted),
+                help: None,
+            });
             warning.causes.push(Cause { message: message.clone(), place: Some(place), help: None });
         }
         Error::Yaml(problem) => {
@@ -295,15 +336,25 @@ fn failure(plugin: &str, source: &str, error: &Error) -> Warning {
             warning.causes.push(Cause { message: problem.message(), place: Some(place), help });
         }
         Error::Refused { message, beneath: Some(beneath), .. } => {
-            warning.causes.push(Cause { message: format!("{message}."), place: Some(place), help: None });
+            warning.causes.push(Cause {
+                message: format!("{message}."),
+                place: Some(place),
+                help: None,
+            });
             warning.causes.push(Cause { message: beneath.clone(), place: None, help: None });
         }
         Error::Script { message, stderr } => {
-            warning.message = format!("Failed to parse inventory with '{plugin}' plugin: {message}");
-            let help = (!stderr.is_empty()).then(|| format!("Standard error from inventory script:\n{stderr}"));
+            warning.message =
+                format!("Failed to parse inventory with '{plugin}' plugin: {message}");
+            let help = (!stderr.is_empty())
+                .then(|| format!("Standard error from inventory script:\n{stderr}"));
             warning.causes.push(Cause { message: message.clone(), place: Some(place), help });
         }
-        other => warning.causes.push(Cause { message: other.to_string(), place: Some(place), help: None }),
+        other => warning.causes.push(Cause {
+            message: other.to_string(),
+            place: Some(place),
+            help: None,
+        }),
     }
     warning
 }

@@ -151,7 +151,9 @@ impl Inventory {
 
     /// Every host in order of definition; no implicit localhost.
     pub fn hosts(&self) -> impl Iterator<Item = HostView<'_>> {
-        self.host_ids.values().filter_map(|id| Some(HostView { inventory: self, host: self.hosts.get(*id)? }))
+        self.host_ids
+            .values()
+            .filter_map(|id| Some(HostView { inventory: self, host: self.hosts.get(*id)? }))
     }
 
     /// Every group in order of definition, `all` and `ungrouped` first.
@@ -233,7 +235,11 @@ impl Inventory {
     }
 
     /// The group of that name, made where it does not exist.
-    pub(crate) fn ensure_group(&mut self, name: &str, warnings: &mut Vec<Warning>) -> Result<usize, Error> {
+    pub(crate) fn ensure_group(
+        &mut self,
+        name: &str,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<usize, Error> {
         if name.is_empty() {
             return Err(Error::refused("Invalid empty/false group name provided: "));
         }
@@ -248,14 +254,22 @@ impl Inventory {
     }
 
     /// The name as the settings want it.
-    fn group_name<'n>(&mut self, name: &'n str, warnings: &mut Vec<Warning>) -> std::borrow::Cow<'n, str> {
+    fn group_name<'n>(
+        &mut self,
+        name: &'n str,
+        warnings: &mut Vec<Warning>,
+    ) -> std::borrow::Cow<'n, str> {
         if is_identifier(name) {
             return name.into();
         }
         let how = self.options.group_names;
         if matches!(how, GroupNames::Never | GroupNames::Always) && !self.odd_names {
             self.odd_names = true;
-            let what = if how == GroupNames::Never { "but not replaced" } else { "and automatically replaced" };
+            let what = if how == GroupNames::Never {
+                "but not replaced"
+            } else {
+                "and automatically replaced"
+            };
             warnings.push(Warning::new(format!(
                 "Invalid characters were found in group names {what}, use -vvvv to see details"
             )));
@@ -295,7 +309,12 @@ impl Inventory {
     }
 
     /// Sets a variable of a host.
-    pub(crate) fn set_host_var(&mut self, id: usize, name: davit_value::Key, value: Value) -> Result<(), Error> {
+    pub(crate) fn set_host_var(
+        &mut self,
+        id: usize,
+        name: davit_value::Key,
+        value: Value,
+    ) -> Result<(), Error> {
         let behaviour = self.options.hash_behaviour;
         set(&mut self.host_mut(id)?.vars, name, value, behaviour);
         Ok(())
@@ -316,7 +335,12 @@ impl Inventory {
     }
 
     /// Sets a variable of a group.
-    pub(crate) fn set_group_var(&mut self, id: usize, name: davit_value::Key, value: Value) -> Result<(), Error> {
+    pub(crate) fn set_group_var(
+        &mut self,
+        id: usize,
+        name: davit_value::Key,
+        value: Value,
+    ) -> Result<(), Error> {
         let behaviour = self.options.hash_behaviour;
         let group = self.groups.get_mut(id).ok_or_else(|| Error::refused("no such group"))?;
         if name.as_str() == Some("ansible_group_priority") {
@@ -404,7 +428,10 @@ impl Inventory {
 
     /// Every group of a host, `all` included.
     pub(crate) fn ancestors_of_host(&self, host: usize) -> IndexSet<usize> {
-        self.hosts.get(host).map(|host| self.ancestors(host.groups.iter().copied())).unwrap_or_default()
+        self.hosts
+            .get(host)
+            .map(|host| self.ancestors(host.groups.iter().copied()))
+            .unwrap_or_default()
     }
 
     /// The hosts of a group and of those below it, level by level.
@@ -440,11 +467,15 @@ impl Inventory {
         let ungrouped = self.groups.get_mut(UNGROUPED);
         if let Some(group) = ungrouped {
             let hosts = &self.hosts;
-            group.hosts.retain(|host| hosts.get(*host).is_some_and(|host| host.groups.contains(&UNGROUPED)));
+            group.hosts.retain(|host| {
+                hosts.get(*host).is_some_and(|host| host.groups.contains(&UNGROUPED))
+            });
         }
         for name in self.group_ids.keys() {
             if self.host_ids.contains_key(name) {
-                warnings.push(Warning::new(format!("Found both group and host with same name: {name}")));
+                warnings.push(Warning::new(format!(
+                    "Found both group and host with same name: {name}"
+                )));
             }
         }
         self.changed();
@@ -502,7 +533,11 @@ impl Inventory {
     }
 
     /// Warns of variable names that are no identifiers.
-    pub(crate) fn check_name(name: &davit_value::Key, place: Option<Place>, warnings: &mut Vec<Warning>) {
+    pub(crate) fn check_name(
+        name: &davit_value::Key,
+        place: Option<Place>,
+        warnings: &mut Vec<Warning>,
+    ) {
         if name.as_str().is_some_and(is_variable_name) {
             return;
         }
@@ -524,7 +559,9 @@ impl Inventory {
 fn set(vars: &mut Vars, name: davit_value::Key, value: Value, behaviour: HashBehaviour) {
     let map = Arc::make_mut(&mut vars.map);
     let value = match (map.get_key(&name), &value, behaviour) {
-        (Some(Value::Map(old)), Value::Map(new), HashBehaviour::Merge) => combine(old, new, behaviour).into(),
+        (Some(Value::Map(old)), Value::Map(new), HashBehaviour::Merge) => {
+            combine(old, new, behaviour).into()
+        }
         _ => value,
     };
     map.insert(name, value);
@@ -540,10 +577,15 @@ pub(crate) fn short_name(name: &str) -> &str {
 
 fn to_int(value: &Value) -> Result<i64, Error> {
     let refuse = |text: &str| {
-        Error::refused(format!("invalid literal for int() with base 10: {}", Value::from(text).repr()))
+        Error::refused(format!(
+            "invalid literal for int() with base 10: {}",
+            Value::from(text).repr()
+        ))
     };
     match value {
-        Value::Int(int) => Ok(i64::try_from(*int).unwrap_or(if *int < 0 { i64::MIN } else { i64::MAX })),
+        Value::Int(int) => {
+            Ok(i64::try_from(*int).unwrap_or(if *int < 0 { i64::MIN } else { i64::MAX }))
+        }
         Value::Bool(bool) => Ok(i64::from(*bool)),
         #[expect(clippy::cast_possible_truncation, reason = "Python truncates too")]
         Value::Float(float) => Ok(*float as i64),

@@ -137,7 +137,10 @@ pub struct LoadOptions {
 
 impl fmt::Debug for LoadOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LoadOptions").field("folder", &self.folder).field("enabled", &self.enabled).finish_non_exhaustive()
+        f.debug_struct("LoadOptions")
+            .field("folder", &self.folder)
+            .field("enabled", &self.enabled)
+            .finish_non_exhaustive()
     }
 }
 
@@ -151,7 +154,8 @@ impl Default for LoadOptions {
             unparsed_is_failed: false,
             unparsed_warning: true,
             ignore_extensions: texts(&[
-                ".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry",
+                ".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig",
+                ".cfg", ".retry",
             ]),
             ignore_patterns: Vec::new(),
             yaml_extensions: texts(&[".yml", ".yaml", ".json"]),

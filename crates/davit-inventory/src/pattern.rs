@@ -96,7 +96,10 @@ impl Inventory {
             let allowed = self.limit(limit, warnings)?;
             hosts.retain(|host| allowed.contains(host));
         }
-        Ok(hosts.into_iter().filter_map(|id| self.hosts.get(id).map(|host| Arc::clone(&host.name))).collect())
+        Ok(hosts
+            .into_iter()
+            .filter_map(|id| self.hosts.get(id).map(|host| Arc::clone(&host.name)))
+            .collect())
     }
 
     /// The hosts that `pattern` selects as `--list-hosts` has them: a name of this machine stays even where a limit leaves nothing.
@@ -125,13 +128,19 @@ impl Inventory {
             };
             let text = std::fs::read_to_string(self.options.folder.join(file))
                 .map_err(|_| Error::Pattern(format!("Unable to find limit file b'{file}'")))?;
-            patterns.extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
+            patterns.extend(
+                text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned),
+            );
         }
         self.evaluate(&patterns, warnings)
     }
 
     /// Plain patterns add, then `&` keeps, then `!` removes.
-    fn evaluate(&self, patterns: &[String], warnings: &mut Vec<Warning>) -> Result<IndexSet<usize>, Error> {
+    fn evaluate(
+        &self,
+        patterns: &[String],
+        warnings: &mut Vec<Warning>,
+    ) -> Result<IndexSet<usize>, Error> {
         let mut plain: Vec<&str> = Vec::new();
         let (mut both, mut without) = (Vec::new(), Vec::new());
         for pattern in patterns.iter().map(String::as_str).filter(|pattern| !pattern.is_empty()) {
@@ -172,16 +181,20 @@ impl Inventory {
     }
 
     /// The hosts of one pattern without operator, its subscript applied.
-    fn matching(&self, pattern: &str, warnings: &mut Vec<Warning>) -> Result<IndexSet<usize>, Error> {
+    fn matching(
+        &self,
+        pattern: &str,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<IndexSet<usize>, Error> {
         let (name, subscript) = split_subscript(pattern, warnings);
         let hosts = self.enumerate(name, warnings)?;
         let Some(subscript) = subscript else { return Ok(hosts) };
         let hosts: Vec<usize> = hosts.into_iter().collect();
         Ok(match subscript {
             Subscript::At(at) => {
-                let at = usize::try_from(at).ok().or_else(|| {
-                    hosts.len().checked_sub(usize::try_from(at.checked_neg()?).ok()?)
-                });
+                let at = usize::try_from(at)
+                    .ok()
+                    .or_else(|| hosts.len().checked_sub(usize::try_from(at.checked_neg()?).ok()?));
                 at.and_then(|at| hosts.get(at)).copied().into_iter().collect()
             }
             Subscript::Between(first, last) => {
@@ -191,7 +204,11 @@ impl Inventory {
         })
     }
 
-    fn enumerate(&self, pattern: &str, warnings: &mut Vec<Warning>) -> Result<IndexSet<usize>, Error> {
+    fn enumerate(
+        &self,
+        pattern: &str,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<IndexSet<usize>, Error> {
         let matcher = Matcher::new(pattern)?;
         let mut hosts: IndexSet<usize> = IndexSet::new();
         let mut any_group = false;
@@ -214,11 +231,18 @@ impl Inventory {
         if !any_group || pattern.starts_with('~') || pattern.contains(['.', '?', '*', '[']) {
             match &matcher {
                 Matcher::Exact(name) => hosts.extend(self.host_ids.get(*name).copied()),
-                _ => hosts.extend(self.host_ids.iter().filter(|(name, _)| matcher.is_match(name)).map(|(_, id)| *id)),
+                _ => hosts.extend(
+                    self.host_ids
+                        .iter()
+                        .filter(|(name, _)| matcher.is_match(name))
+                        .map(|(_, id)| *id),
+                ),
             }
         }
         if hosts.is_empty() && LOCALHOST.contains(&pattern) {
-            hosts.extend(self.implicit.iter().find(|(name, _)| &**name == pattern).map(|(_, id)| *id));
+            hosts.extend(
+                self.implicit.iter().find(|(name, _)| &**name == pattern).map(|(_, id)| *id),
+            );
         }
         if hosts.is_empty() && pattern != "all" {
             let message = format!("Could not match supplied host pattern, ignoring: {pattern}");
@@ -240,7 +264,11 @@ impl Inventory {
 /// Splits a list of patterns at commas; where there is none, at colons that are in no brackets, unless the whole is an address.
 fn split(pattern: &str) -> Vec<String> {
     if pattern.contains(',') {
-        return pattern.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect();
+        return pattern
+            .split(',')
+            .map(|part| part.trim().to_owned())
+            .filter(|part| !part.is_empty())
+            .collect();
     }
     let pattern = pattern.trim();
     if parse_address(pattern, true).is_some() {
@@ -258,9 +286,13 @@ fn split(pattern: &str) -> Vec<String> {
                     part.push_str(rest.get(..size).unwrap_or(""));
                 }
                 // A bracket that nothing closes belongs to nothing.
-                None => parts.extend(Some(std::mem::take(&mut part)).filter(|part| !part.is_empty())),
+                None => {
+                    parts.extend(Some(std::mem::take(&mut part)).filter(|part| !part.is_empty()))
+                }
             },
-            ':' | ']' => parts.extend(Some(std::mem::take(&mut part)).filter(|part| !part.is_empty())),
+            ':' | ']' => {
+                parts.extend(Some(std::mem::take(&mut part)).filter(|part| !part.is_empty()))
+            }
             char if char.is_whitespace() => {
                 parts.extend(Some(std::mem::take(&mut part)).filter(|part| !part.is_empty()));
             }
@@ -278,17 +310,24 @@ enum Subscript {
 }
 
 /// `web[0]`, `web[-1]`, `web[1:3]`, `web[1:]` and the old `web[1-3]`.
-fn split_subscript<'p>(pattern: &'p str, warnings: &mut Vec<Warning>) -> (&'p str, Option<Subscript>) {
+fn split_subscript<'p>(
+    pattern: &'p str,
+    warnings: &mut Vec<Warning>,
+) -> (&'p str, Option<Subscript>) {
     let none = (pattern, None);
     if pattern.starts_with('~') {
         return none;
     }
-    let Some((name, inside)) = pattern.strip_suffix(']').and_then(|rest| rest.rsplit_once('[')) else { return none };
+    let Some((name, inside)) = pattern.strip_suffix(']').and_then(|rest| rest.rsplit_once('['))
+    else {
+        return none;
+    };
     if name.is_empty() {
         return none;
     }
     let number = |text: &str| {
-        (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse::<i64>().unwrap_or(i64::MAX))
+        (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
+            .then(|| text.parse::<i64>().unwrap_or(i64::MAX))
     };
     let size = |int: i64| usize::try_from(int).unwrap_or(usize::MAX);
     if let Some(at) = number(inside) {
@@ -307,7 +346,9 @@ fn split_subscript<'p>(pattern: &'p str, warnings: &mut Vec<Warning>) -> (&'p st
         None => return none,
     };
     if rest.starts_with('-') {
-        warnings.push(Warning::new("Use [x:y] inclusive subscripts instead of [x-y] which has been removed"));
+        warnings.push(Warning::new(
+            "Use [x:y] inclusive subscripts instead of [x-y] which has been removed",
+        ));
     }
     (name, Some(Subscript::Between(size(first), last)))
 }
@@ -361,10 +402,17 @@ fn pieces(pattern: &str) -> Vec<Piece> {
                 let negated = chars.get(at) == Some(&'!');
                 let begin = at + usize::from(negated);
                 // A bracket right after the opening one is a member.
-                let end = chars.iter().skip(begin + 1).position(|char| *char == ']').map(|end| end + begin + 1);
+                let end = chars
+                    .iter()
+                    .skip(begin + 1)
+                    .position(|char| *char == ']')
+                    .map(|end| end + begin + 1);
                 match end {
                     Some(end) => {
-                        out.push(Piece::Set { negated, ranges: ranges(chars.get(begin..end).unwrap_or_default()) });
+                        out.push(Piece::Set {
+                            negated,
+                            ranges: ranges(chars.get(begin..end).unwrap_or_default()),
+                        });
                         at = end + 1;
                     }
                     None => out.push(Piece::Char('[')),
@@ -436,8 +484,15 @@ mod tests {
     #[test]
     fn lists_of_patterns_split() {
         for (pattern, expect) in [
-            ("web:db", "web|db"), ("a, b ,,c", "a|b|c"), ("fe80::1", "fe80::1"), ("web[1:2]:!x", "web[1:2]|!x"),
-            ("~[", "~"), ("[ab", "ab"), ("web1:2222", "web1:2222"), ("", ""), ("web:&dc:!old", "web|&dc|!old"),
+            ("web:db", "web|db"),
+            ("a, b ,,c", "a|b|c"),
+            ("fe80::1", "fe80::1"),
+            ("web[1:2]:!x", "web[1:2]|!x"),
+            ("~[", "~"),
+            ("[ab", "ab"),
+            ("web1:2222", "web1:2222"),
+            ("", ""),
+            ("web:&dc:!old", "web|&dc|!old"),
         ] {
             assert_eq!(split(pattern).join("|"), expect, "{pattern}");
         }
@@ -446,9 +501,18 @@ mod tests {
     #[test]
     fn shell_patterns_match_as_fnmatch_does() {
         for (pattern, name, expect) in [
-            ("web*", "web1", true), ("*b1", "web1", true), ("w?b", "web", true), ("db[!1]", "db2", true),
-            ("db[!1]", "db1", false), ("web[-2:-1]", "web2", true), ("web[-2:-1]", "web1", false), ("a[", "a[", true),
-            ("[]]", "]", true), ("*", "", true), ("a*b*c", "axxbyyc", true), ("a*b*c", "axxbyy", false),
+            ("web*", "web1", true),
+            ("*b1", "web1", true),
+            ("w?b", "web", true),
+            ("db[!1]", "db2", true),
+            ("db[!1]", "db1", false),
+            ("web[-2:-1]", "web2", true),
+            ("web[-2:-1]", "web1", false),
+            ("a[", "a[", true),
+            ("[]]", "]", true),
+            ("*", "", true),
+            ("a*b*c", "axxbyyc", true),
+            ("a*b*c", "axxbyy", false),
         ] {
             assert_eq!(wild_match(&pieces(pattern), name), expect, "{pattern} {name}");
         }

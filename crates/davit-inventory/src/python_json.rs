@@ -176,7 +176,9 @@ impl<'t> Reader<'t> {
                     return Ok(out);
                 }
                 '\\' => self.escape(begin, &mut out)?,
-                char if (char as u32) < 0x20 => return Err(self.complaint("Invalid control character at", self.at)),
+                char if (char as u32) < 0x20 => {
+                    return Err(self.complaint("Invalid control character at", self.at));
+                }
                 char => {
                     self.at += char.len_utf8();
                     out.push(char);
@@ -224,8 +226,11 @@ impl<'t> Reader<'t> {
     }
 
     fn digits(&mut self) -> Result<u32, String> {
-        let code = self.rest().get(..4).filter(|code| code.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        let Some(code) = code else { return Err(self.complaint("Invalid \\uXXXX escape", self.at - 1)) };
+        let code =
+            self.rest().get(..4).filter(|code| code.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let Some(code) = code else {
+            return Err(self.complaint("Invalid \\uXXXX escape", self.at - 1));
+        };
         self.at += 4;
         Ok(u32::from_str_radix(code, 16).unwrap_or(0xfffd))
     }
@@ -238,7 +243,10 @@ mod tests {
     #[test]
     fn json_is_read_as_python_reads_it() {
         for (text, expect) in [
-            (r#"{"a": [1, -2.5e3, true, null, "x\u00e9\ud83d\ude00"]}"#, "{'a': [1, -2500.0, True, None, 'xé😀']}"),
+            (
+                r#"{"a": [1, -2.5e3, true, null, "x\u00e9\ud83d\ude00"]}"#,
+                "{'a': [1, -2500.0, True, None, 'xé😀']}",
+            ),
             ("[NaN, -Infinity]", "[nan, -inf]"),
             ("{\"a\": \n", "Expecting value: line 2 column 1 (char 7)"),
             ("", "Expecting value: line 1 column 1 (char 0)"),
@@ -249,7 +257,11 @@ mod tests {
             ("[\"a", "Unterminated string starting at: line 1 column 2 (char 1)"),
             ("[\"\\x\"]", "Invalid \\escape: line 1 column 3 (char 2)"),
         ] {
-            assert_eq!(parse(text).map_or_else(|error| error, |value| value.repr()), expect, "{text}");
+            assert_eq!(
+                parse(text).map_or_else(|error| error, |value| value.repr()),
+                expect,
+                "{text}"
+            );
         }
         assert!(parse(&"[".repeat(100_000)).is_err());
     }

@@ -67,7 +67,9 @@ impl Inventory {
     /// As [`add_group`](Self::add_group), and for hosts that are not there.
     pub fn group_by(&mut self, host: &str, group: &str, parents: &[&str]) -> Result<bool, Error> {
         let mut changed = self.add_group(group, parents)?;
-        let host_id = self.host_id(host).ok_or_else(|| Error::Unknown(format!("'{host}' is not a host in inventory")))?;
+        let host_id = self
+            .host_id(host)
+            .ok_or_else(|| Error::Unknown(format!("'{host}' is not a host in inventory")))?;
         let group_id = self.group_ids.get(group).copied().unwrap_or(ALL);
         changed |= self.join(group_id, host_id);
         self.reconcile_host(host_id);

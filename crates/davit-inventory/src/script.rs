@@ -13,18 +13,24 @@ use crate::model::Inventory;
 use crate::python_json;
 use crate::reserved::is_reserved;
 
-const PROMISE: &str = "This feature will be removed from inventory plugin 'script' in ansible-core version 2.23.";
+const PROMISE: &str =
+    "This feature will be removed from inventory plugin 'script' in ansible-core version 2.23.";
 
 /// True for a file that somebody may execute.
 pub(crate) fn is_executable(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+    std::fs::metadata(path)
+        .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }
 
 /// Runs the script at `path` and reads what it prints into `inventory`.
 ///
 /// # Errors
 /// Where it fails, or does not print an inventory.
-pub(crate) fn read(inventory: &mut Inventory, path: &Path, warnings: &mut Vec<Warning>) -> Result<(), Error> {
+pub(crate) fn read(
+    inventory: &mut Inventory,
+    path: &Path,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), Error> {
     let mut reader = Reader { inventory, path, warnings, hosts: IndexSet::new() };
     let data = reader.run(&["--list"])?;
     let Some(data) = data.as_map() else {
@@ -64,7 +70,10 @@ pub(crate) fn read(inventory: &mut Inventory, path: &Path, warnings: &mut Vec<Wa
 }
 
 fn mismatch(what: &str, value: &Value, wanted: &str) -> Error {
-    Error::refused(format!("Value contains '{what}' which is '{}' instead of '{wanted}'.", value.type_name()))
+    Error::refused(format!(
+        "Value contains '{what}' which is '{}' instead of '{wanted}'.",
+        value.type_name()
+    ))
 }
 
 struct Reader<'i> {
@@ -77,7 +86,8 @@ struct Reader<'i> {
 
 impl Reader<'_> {
     fn deprecate(&mut self, message: &str) {
-        let place = Place::Named(format!("<inventory script output from '{}'>", self.path.display()));
+        let place =
+            Place::Named(format!("<inventory script output from '{}'>", self.path.display()));
         self.warnings.push(Warning::new(format!("{message} {PROMISE}")).deprecation().at(place));
     }
 
@@ -139,13 +149,18 @@ impl Reader<'_> {
                 &made
             }
             None => {
-                self.deprecate(&format!("Group '{name}' was converted to 'dict' from '{}'.", data.type_name()));
+                self.deprecate(&format!(
+                    "Group '{name}' was converted to 'dict' from '{}'.",
+                    data.type_name()
+                ));
                 made = [("hosts", data.clone())].into_iter().collect();
                 &made
             }
         };
         if let Some(hosts) = data.get("hosts") {
-            let Some(list) = hosts.as_list() else { return Err(mismatch(&format!("{name}.hosts"), hosts, "list")) };
+            let Some(list) = hosts.as_list() else {
+                return Err(mismatch(&format!("{name}.hosts"), hosts, "list"));
+            };
             for host in list {
                 let Some(host) = host.as_str() else {
                     return Err(Error::refused(format!(
@@ -160,12 +175,16 @@ impl Reader<'_> {
             }
         }
         if let Some(vars) = data.get("vars") {
-            let Some(map) = vars.as_map() else { return Err(mismatch(&format!("{name}.vars"), vars, "dict")) };
+            let Some(map) = vars.as_map() else {
+                return Err(mismatch(&format!("{name}.vars"), vars, "dict"));
+            };
             for (key, value) in map {
                 self.check(key);
                 let value = if plain { unmarked(value) } else { value.clone() };
                 self.inventory.set_group_var(group, key.clone(), value)?;
-                if let (Some(key), Some(group)) = (key.as_str(), self.inventory.groups.get_mut(group)) {
+                if let (Some(key), Some(group)) =
+                    (key.as_str(), self.inventory.groups.get_mut(group))
+                {
                     group.vars.note(key, None);
                 }
             }
@@ -173,11 +192,18 @@ impl Reader<'_> {
         self.children(&name, group, data.get("children"))
     }
 
-    fn children(&mut self, name: &str, group: usize, children: Option<&Value>) -> Result<(), Error> {
+    fn children(
+        &mut self,
+        name: &str,
+        group: usize,
+        children: Option<&Value>,
+    ) -> Result<(), Error> {
         let names: Vec<Value> = match children {
             None => return Ok(()),
             // The original iterates whatever it is.
-            Some(Value::Str(text)) => text.chars().map(|char| Value::from(char.to_string())).collect(),
+            Some(Value::Str(text)) => {
+                text.chars().map(|char| Value::from(char.to_string())).collect()
+            }
             Some(Value::Map(map)) => map.keys().map(Key::to_value).collect(),
             Some(value) => match value.as_list() {
                 Some(list) => list.to_vec(),
@@ -228,7 +254,10 @@ fn trusted(value: &Value) -> Value {
                     return Value::from(text);
                 }
                 if let Some(text) = map.get("__ansible_vault").and_then(Value::as_str) {
-                    return Value::Str(Str::marked(text, Mark { origin: None, trusted: true, vault: true }));
+                    return Value::Str(Str::marked(
+                        text,
+                        Mark { origin: None, trusted: true, vault: true },
+                    ));
                 }
             }
             map.iter().map(|(key, value)| (key.clone(), trusted(value))).collect::<Map>().into()
@@ -241,7 +270,9 @@ fn unmarked(value: &Value) -> Value {
     match value {
         Value::Str(text) => Value::Str(text.unmarked()),
         Value::List(list) => Value::list(list.iter().map(unmarked).collect()),
-        Value::Map(map) => map.iter().map(|(key, value)| (key.clone(), unmarked(value))).collect::<Map>().into(),
+        Value::Map(map) => {
+            map.iter().map(|(key, value)| (key.clone(), unmarked(value))).collect::<Map>().into()
+        }
         other => other.clone(),
     }
 }

@@ -54,9 +54,15 @@ impl Inventory {
     ///
     /// # Errors
     /// For files of variables that cannot be read, a limit that is none, and values that the format does not have.
-    pub fn list(&self, options: &ListOptions, warnings: &mut Vec<Warning>) -> Result<String, Error> {
+    pub fn list(
+        &self,
+        options: &ListOptions,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<String, Error> {
         let limit = match &options.limit {
-            Some(limit) => Some(self.match_hosts("all", Some(limit), warnings)?.into_iter().collect()),
+            Some(limit) => {
+                Some(self.match_hosts("all", Some(limit), warnings)?.into_iter().collect())
+            }
             None => None,
         };
         let mut listing = Listing { inventory: self, options, limit, warnings };
@@ -73,9 +79,18 @@ impl Inventory {
     ///
     /// # Errors
     /// For a name that is not exactly one host, and as [`list`](Self::list).
-    pub fn show_host(&self, host: &str, options: &ListOptions, warnings: &mut Vec<Warning>) -> Result<String, Error> {
+    pub fn show_host(
+        &self,
+        host: &str,
+        options: &ListOptions,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<String, Error> {
         let hosts = self.match_hosts(host, None, warnings)?;
-        let [only] = hosts.as_slice() else { return Err(Error::Usage("You must pass a single valid host to --host parameter".into())) };
+        let [only] = hosts.as_slice() else {
+            return Err(Error::Usage(
+                "You must pass a single valid host to --host parameter".into(),
+            ));
+        };
         let mut listing = Listing { inventory: self, options, limit: None, warnings };
         let vars = listing.host_vars(only)?;
         warnings.extend(self.take_warnings());
@@ -115,7 +130,11 @@ impl Inventory {
 
 impl Listing<'_> {
     fn playbook(&self) -> Option<PathBuf> {
-        if self.options.export { self.options.export_playbook.clone() } else { self.options.playbook.clone() }
+        if self.options.export {
+            self.options.export_playbook.clone()
+        } else {
+            self.options.playbook.clone()
+        }
     }
 
     /// What is shown of a host's variables.
@@ -138,7 +157,8 @@ impl Listing<'_> {
     /// What is shown of a group's variables, its priority included.
     fn group_vars(&mut self, id: usize) -> Result<Arc<Map>, Error> {
         let Some(group) = self.inventory.groups.get(id) else { return Ok(Arc::default()) };
-        let mut vars = shown(self.inventory.group_vars(&group.name, self.options.export_playbook.as_deref())?);
+        let mut vars =
+            shown(self.inventory.group_vars(&group.name, self.options.export_playbook.as_deref())?);
         if group.priority != 1 {
             Arc::make_mut(&mut vars).insert("ansible_group_priority", Value::from(group.priority));
         }
@@ -152,12 +172,20 @@ impl Listing<'_> {
     /// Names of a group's own hosts, as far as the limit leaves them.
     fn own_hosts(&self, id: usize) -> Vec<Arc<str>> {
         let Some(group) = self.inventory.groups.get(id) else { return Vec::new() };
-        let names = group.hosts.iter().filter_map(|host| self.inventory.hosts.get(*host)).map(|host| &host.name);
+        let names = group
+            .hosts
+            .iter()
+            .filter_map(|host| self.inventory.hosts.get(*host))
+            .map(|host| &host.name);
         names.filter(|name| self.is_shown(name)).cloned().collect()
     }
 
     fn children(&self, id: usize) -> Vec<usize> {
-        self.inventory.groups.get(id).map(|group| group.children.iter().copied().collect()).unwrap_or_default()
+        self.inventory
+            .groups
+            .get(id)
+            .map(|group| group.children.iter().copied().collect())
+            .unwrap_or_default()
     }
 
     fn name(&self, id: usize) -> Arc<str> {
@@ -205,7 +233,9 @@ impl Listing<'_> {
 
     fn json_meta(&mut self, out: &mut String) -> Result<(), Error> {
         let hosts = self.inventory.hosts_of(ALL);
-        let hosts = hosts.iter().filter_map(|id| self.inventory.hosts.get(*id).map(|host| Arc::clone(&host.name)));
+        let hosts = hosts
+            .iter()
+            .filter_map(|id| self.inventory.hosts.get(*id).map(|host| Arc::clone(&host.name)));
         let hosts: Vec<Arc<str>> = hosts.collect();
         let mut entries: Vec<(Arc<str>, Arc<Map>)> = Vec::with_capacity(hosts.len());
         for host in hosts {
@@ -234,8 +264,15 @@ impl Listing<'_> {
     }
 
     /// One group; false where there is nothing to say about it.
-    fn json_group(&mut self, out: &mut String, name: &str, id: usize, at: usize) -> Result<bool, Error> {
-        let children: Vec<Arc<str>> = self.children(id).into_iter().map(|child| self.name(child)).collect();
+    fn json_group(
+        &mut self,
+        out: &mut String,
+        name: &str,
+        id: usize,
+        at: usize,
+    ) -> Result<bool, Error> {
+        let children: Vec<Arc<str>> =
+            self.children(id).into_iter().map(|child| self.name(child)).collect();
         let hosts = if id == ALL { Vec::new() } else { self.own_hosts(id) };
         let vars = if self.options.export { self.group_vars(id)? } else { Arc::default() };
         if children.is_empty() && hosts.is_empty() && vars.is_empty() {
@@ -318,7 +355,11 @@ impl Listing<'_> {
         let mut hosts = Map::new();
         for host in self.own_hosts(id) {
             // Not shared with other hosts: only what is shared inside counts as the same in YAML.
-            let vars = if seen.insert(Arc::clone(&host)) { (*self.host_vars(&host)?).clone() } else { Map::new() };
+            let vars = if seen.insert(Arc::clone(&host)) {
+                (*self.host_vars(&host)?).clone()
+            } else {
+                Map::new()
+            };
             hosts.insert(host, vars.into());
         }
         Ok(hosts)
@@ -330,8 +371,11 @@ impl Listing<'_> {
         for id in self.reachable() {
             let mut group = Map::new();
             if id != ALL {
-                let children: Vec<Value> =
-                    self.children(id).into_iter().map(|child| Value::from(&*self.name(child))).collect();
+                let children: Vec<Value> = self
+                    .children(id)
+                    .into_iter()
+                    .map(|child| Value::from(&*self.name(child)))
+                    .collect();
                 if !children.is_empty() {
                     group.insert("children", Value::list(children));
                 }
@@ -356,7 +400,13 @@ impl Listing<'_> {
         toml_text::dump(&top)
     }
 
-    fn graph_group(&mut self, out: &mut String, id: usize, vars: bool, depth: usize) -> Result<(), Error> {
+    fn graph_group(
+        &mut self,
+        out: &mut String,
+        id: usize,
+        vars: bool,
+        depth: usize,
+    ) -> Result<(), Error> {
         graph_line(out, &format!("@{}:", self.name(id)), depth);
         for child in self.children(id) {
             self.graph_group(out, child, vars, depth + 1)?;
@@ -378,13 +428,18 @@ impl Listing<'_> {
     }
 
     fn graph_vars(&mut self, out: &mut String, vars: &Map, depth: usize) -> Result<(), Error> {
-        let mut entries: Vec<(String, &Value)> = vars.iter().map(|(key, value)| (key.to_text(), value)).collect();
+        let mut entries: Vec<(String, &Value)> =
+            vars.iter().map(|(key, value)| (key.to_text(), value)).collect();
         entries.sort_by(|(a, _), (b, _)| a.cmp(b));
         for (name, value) in entries {
             let text = match value {
                 Value::Str(text) if text.is_vault() => match &self.inventory.options.decrypt {
                     Some(decrypt) => decrypt(text, "").map_err(Error::refused)?,
-                    None => return Err(Error::refused("Attempting to decrypt but no vault secrets found.")),
+                    None => {
+                        return Err(Error::refused(
+                            "Attempting to decrypt but no vault secrets found.",
+                        ));
+                    }
                 },
                 value => value.to_str(),
             };
@@ -411,12 +466,20 @@ fn shown(vars: Arc<Map>) -> Arc<Map> {
     if !vars.keys().any(internal) {
         return vars;
     }
-    Arc::new(vars.iter().filter(|(key, _)| !internal(key)).map(|(key, value)| (key.clone(), value.clone())).collect())
+    Arc::new(
+        vars.iter()
+            .filter(|(key, _)| !internal(key))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+    )
 }
 
 /// YAML as the original writes it: sorted, in blocks, the very same collection only once.
 pub(crate) fn yaml(value: &Value) -> Result<String, Error> {
-    let options =
-        DumpOptions { default_flow_style: FlowStyle::Never, aliases: true, ..DumpOptions::default() };
+    let options = DumpOptions {
+        default_flow_style: FlowStyle::Never,
+        aliases: true,
+        ..DumpOptions::default()
+    };
     davit_yaml::dump(value, &options).map_err(|error| Error::Unwritable(error.to_string()))
 }

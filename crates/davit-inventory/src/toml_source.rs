@@ -56,7 +56,9 @@ struct Reader<'i> {
 impl Reader<'_> {
     fn group(&mut self, name: &str, data: &toml::Value) -> Result<(), Error> {
         let toml::Value::Table(data) = data else {
-            self.warnings.push(Warning::new(format!("Skipping '{name}' as this is not a valid group definition")));
+            self.warnings.push(Warning::new(format!(
+                "Skipping '{name}' as this is not a valid group definition"
+            )));
             return Ok(());
         };
         let group = self.inventory.ensure_group(name, self.warnings)?;
@@ -105,8 +107,10 @@ impl Reader<'_> {
                     self.value(vars).to_str()
                 )));
             };
-            let places: Vec<_> = vars.keys().filter_map(|name| Some((name, self.check(name)?))).collect();
-            let vars: Map = vars.iter().map(|(name, value)| (name.as_str(), self.value(value))).collect();
+            let places: Vec<_> =
+                vars.keys().filter_map(|name| Some((name, self.check(name)?))).collect();
+            let vars: Map =
+                vars.iter().map(|(name, value)| (name.as_str(), self.value(value))).collect();
             let vars = Arc::new(vars);
             for name in names {
                 let id = self.inventory.ensure_host(&name, port)?;
@@ -135,10 +139,14 @@ impl Reader<'_> {
             toml::Value::Float(float) => Value::Float(*float),
             toml::Value::Boolean(bool) => Value::Bool(*bool),
             toml::Value::Datetime(at) => date(at),
-            toml::Value::Array(items) => Value::list(items.iter().map(|item| self.value(item)).collect()),
-            toml::Value::Table(table) => {
-                table.iter().map(|(name, value)| (name.as_str(), self.value(value))).collect::<Map>().into()
+            toml::Value::Array(items) => {
+                Value::list(items.iter().map(|item| self.value(item)).collect())
             }
+            toml::Value::Table(table) => table
+                .iter()
+                .map(|(name, value)| (name.as_str(), self.value(value)))
+                .collect::<Map>()
+                .into(),
         }
     }
 }
@@ -160,14 +168,19 @@ fn class_of(value: &toml::Value) -> &'static str {
 fn date(at: &toml::value::Datetime) -> Value {
     let small = |number: u8| i8::try_from(number).unwrap_or(0);
     let Some(day) = at.date else { return Value::from(at.to_string()) };
-    let Ok(date) = jiff::civil::Date::new(i16::try_from(day.year).unwrap_or(0), small(day.month), small(day.day))
-    else {
+    let Ok(date) = jiff::civil::Date::new(
+        i16::try_from(day.year).unwrap_or(0),
+        small(day.month),
+        small(day.day),
+    ) else {
         return Value::from(at.to_string());
     };
     let Some(time) = at.time else { return Value::Date(date) };
     let (second, nanos) = (time.second.unwrap_or(0), time.nanosecond.unwrap_or(0));
     let nanos = i32::try_from(nanos).unwrap_or(0);
-    let Ok(time) = jiff::civil::Time::new(small(time.hour), small(time.minute), small(second), nanos) else {
+    let Ok(time) =
+        jiff::civil::Time::new(small(time.hour), small(time.minute), small(second), nanos)
+    else {
         return Value::from(at.to_string());
     };
     let offset = at.offset.map(|offset| match offset {

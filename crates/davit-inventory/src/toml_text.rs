@@ -22,7 +22,13 @@ pub(crate) fn dump(map: &Map) -> Result<String, Error> {
     Ok(out)
 }
 
-fn table(out: &mut String, map: &Map, name: &str, in_array: bool, depth: usize) -> Result<(), Error> {
+fn table(
+    out: &mut String,
+    map: &Map,
+    name: &str,
+    in_array: bool,
+    depth: usize,
+) -> Result<(), Error> {
     if depth > MAX_DEPTH {
         return Err(Error::Unwritable("tables nest too deeply for TOML".into()));
     }
@@ -82,7 +88,9 @@ fn literal(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     }
     match value {
         Value::Bool(bool) => out.push_str(if *bool { "true" } else { "false" }),
-        Value::Int(_) | Value::Float(_) | Value::Date(_) | Value::DateTime(..) => out.push_str(&value.to_str()),
+        Value::Int(_) | Value::Float(_) | Value::Date(_) | Value::DateTime(..) => {
+            out.push_str(&value.to_str())
+        }
         Value::Str(text) => out.push_str(&quoted(text)),
         Value::List(items) | Value::Tuple(items) => {
             if items.is_empty() {
@@ -129,7 +137,8 @@ fn indent(out: &mut String, depth: usize) {
 
 fn key_part(key: &Key) -> String {
     let text = key.to_text();
-    let bare = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    let bare = !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
     if bare { text } else { quoted(&text) }
 }
 

@@ -86,7 +86,10 @@ impl Inventory {
     /// # Errors
     /// As [`host_vars`](Self::host_vars).
     pub fn group_vars(&self, group: &str, playbook: Option<&Path>) -> Result<Arc<Map>, Error> {
-        let id = *self.group_ids.get(group).ok_or_else(|| Error::Unknown(format!("no such group: {group}")))?;
+        let id = *self
+            .group_ids
+            .get(group)
+            .ok_or_else(|| Error::Unknown(format!("no such group: {group}")))?;
         let Some(it) = self.groups.get(id) else { return Ok(Arc::default()) };
         let mut vars = it.vars.clone();
         let behaviour = self.options.hash_behaviour;
@@ -117,7 +120,11 @@ impl Inventory {
     ///
     /// # Errors
     /// As [`host_vars`](Self::host_vars).
-    pub fn reserved_names(&self, host: &str, playbook: Option<&Path>) -> Result<Vec<Warning>, Error> {
+    pub fn reserved_names(
+        &self,
+        host: &str,
+        playbook: Option<&Path>,
+    ) -> Result<Vec<Warning>, Error> {
         let vars = self.merged(host, playbook)?;
         Ok(vars
             .reserved
@@ -135,8 +142,12 @@ impl Inventory {
         let behaviour = self.options.hash_behaviour;
         let known = self.ancestors_of_host(host);
         let direct: Vec<usize> = it.groups.iter().copied().collect();
-        let groups: Vec<usize> =
-            known.contains(&ALL).then_some(ALL).into_iter().chain(self.in_order_of_vars(&direct)).collect();
+        let groups: Vec<usize> = known
+            .contains(&ALL)
+            .then_some(ALL)
+            .into_iter()
+            .chain(self.in_order_of_vars(&direct))
+            .collect();
         let groups = groups.iter().filter_map(|group| self.groups.get(*group));
         let mut vars = Vars::default();
         for group in groups.clone() {
@@ -176,7 +187,12 @@ impl Inventory {
         Ok(vars)
     }
 
-    fn stack_host_files(&self, vars: &mut Vars, host: &str, playbook: Option<&Path>) -> Result<(), Error> {
+    fn stack_host_files(
+        &self,
+        vars: &mut Vars,
+        host: &str,
+        playbook: Option<&Path>,
+    ) -> Result<(), Error> {
         for folder in self.vars_folders().chain(playbook) {
             stack(vars, &self.file_vars(folder, Kind::Host, host)?, self.options.hash_behaviour);
         }
@@ -208,10 +224,15 @@ impl Inventory {
 
     /// The groups but `all` with everything above them: by depth, priority and name.
     fn in_order_of_vars(&self, direct: &[usize]) -> Vec<usize> {
-        let mut groups: Vec<usize> =
-            self.ancestors(direct.iter().copied()).into_iter().filter(|group| *group != ALL).collect();
+        let mut groups: Vec<usize> = self
+            .ancestors(direct.iter().copied())
+            .into_iter()
+            .filter(|group| *group != ALL)
+            .collect();
         groups.sort_by(|a, b| match (self.groups.get(*a), self.groups.get(*b)) {
-            (Some(a), Some(b)) => (a.depth, a.priority, &a.name).cmp(&(b.depth, b.priority, &b.name)),
+            (Some(a), Some(b)) => {
+                (a.depth, a.priority, &a.name).cmp(&(b.depth, b.priority, &b.name))
+            }
             _ => a.cmp(b),
         });
         groups

@@ -59,7 +59,8 @@ impl<'i> HostView<'i> {
         let name = self.name();
         map.insert("inventory_hostname", Value::from(&**name));
         map.insert("inventory_hostname_short", Value::from(short_name(name)));
-        let groups = self.inventory.groups_of(name).iter().map(|group| Value::from(&**group)).collect();
+        let groups =
+            self.inventory.groups_of(name).iter().map(|group| Value::from(&**group)).collect();
         map.insert("group_names", Value::list(groups));
         match &self.host.source {
             Some((file, folder)) => {
@@ -109,19 +110,28 @@ impl<'i> GroupView<'i> {
     /// Its own hosts, in order.
     pub fn own_hosts(self) -> impl Iterator<Item = &'i Arc<str>> {
         let hosts = &self.inventory.hosts;
-        self.group().into_iter().flat_map(|it| it.hosts.iter()).filter_map(|id| hosts.get(*id).map(|it| &it.name))
+        self.group()
+            .into_iter()
+            .flat_map(|it| it.hosts.iter())
+            .filter_map(|id| hosts.get(*id).map(|it| &it.name))
     }
 
     /// Its own children, in order.
     pub fn children(self) -> impl Iterator<Item = GroupView<'i>> {
         let inventory = self.inventory;
-        self.group().into_iter().flat_map(|it| it.children.iter()).map(move |id| GroupView { inventory, id: *id })
+        self.group()
+            .into_iter()
+            .flat_map(|it| it.children.iter())
+            .map(move |id| GroupView { inventory, id: *id })
     }
 
     /// Its hosts and those of every group below it.
     #[must_use]
     pub fn all_hosts(self) -> Vec<Arc<str>> {
         let hosts = self.inventory.hosts_of(self.id);
-        hosts.iter().filter_map(|id| self.inventory.hosts.get(*id).map(|it| Arc::clone(&it.name))).collect()
+        hosts
+            .iter()
+            .filter_map(|id| self.inventory.hosts.get(*id).map(|it| Arc::clone(&it.name)))
+            .collect()
     }
 }

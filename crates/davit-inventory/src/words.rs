@@ -62,7 +62,8 @@ mod tests {
             ("h \\", Err("No escaped character")),
             ("  # x", Ok(vec![])),
         ] {
-            let expect = expect.map(|words| words.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>());
+            let expect =
+                expect.map(|words| words.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>());
             assert_eq!(split(line), expect, "{line}");
         }
     }

@@ -58,7 +58,13 @@ fn below<'n>(node: Option<&'n Node>, key: &Key) -> Option<&'n Node> {
 }
 
 impl Reader<'_> {
-    fn group(&mut self, name: &Key, data: &Value, node: Option<&Node>, depth: usize) -> Result<Option<usize>, Error> {
+    fn group(
+        &mut self,
+        name: &Key,
+        data: &Value,
+        node: Option<&Node>,
+        depth: usize,
+    ) -> Result<Option<usize>, Error> {
         if depth > MAX_DEPTH {
             return Err(Error::refused("groups nest too deeply"));
         }
@@ -195,9 +201,14 @@ impl Reader<'_> {
                 }
                 let index = index.get_or_insert_with(|| {
                     let entries = node.and_then(Node::as_mapping).unwrap_or_default();
-                    entries.iter().filter_map(|(key, value)| Some((key.as_text()?, value))).collect()
+                    entries
+                        .iter()
+                        .filter_map(|(key, value)| Some((key.as_text()?, value)))
+                        .collect()
                 });
-                if let (Some(place), Some(name)) = (self.check(name, index.get(text).copied()), name.as_str()) {
+                if let (Some(place), Some(name)) =
+                    (self.check(name, index.get(text).copied()), name.as_str())
+                {
                     reserved.push((name.to_owned(), place));
                 }
             }
@@ -220,9 +231,12 @@ impl Reader<'_> {
             return None;
         }
         let text = name.to_value().to_str();
-        let place = node.and_then(|node| node.entry(&text)).map(|(key, _)| place_of(key, self.file));
+        let place =
+            node.and_then(|node| node.entry(&text)).map(|(key, _)| place_of(key, self.file));
         Inventory::check_name(name, place.clone(), self.warnings);
-        name.as_str().is_some_and(is_reserved).then(|| place.unwrap_or_else(|| Place::Named("<unknown>".into())))
+        name.as_str()
+            .is_some_and(is_reserved)
+            .then(|| place.unwrap_or_else(|| Place::Named("<unknown>".into())))
     }
 }
 
@@ -236,7 +250,9 @@ fn plain_name(name: &str) -> bool {
 /// Ranges are refused here without the lead-in that INI files give them.
 fn unnested(error: Error) -> Error {
     match error {
-        Error::Refused { message, beneath: Some(beneath), .. } if message.is_empty() => Error::refused(beneath),
+        Error::Refused { message, beneath: Some(beneath), .. } if message.is_empty() => {
+            Error::refused(beneath)
+        }
         other => other,
     }
 }

@@ -14,7 +14,10 @@ fn load(name: &str, text: &str) {
     let _ = inventory.list(&ListOptions::default(), &mut warnings);
     let _ = inventory.list(&ListOptions { export: true, ..ListOptions::default() }, &mut warnings);
     let _ = inventory.graph(None, true, &ListOptions::default(), &mut warnings);
-    for text in [davit_inventory::convert::to_ini(&inventory), davit_inventory::convert::to_yaml(&inventory)] {
+    for text in [
+        davit_inventory::convert::to_ini(&inventory),
+        davit_inventory::convert::to_yaml(&inventory),
+    ] {
         drop(text);
     }
 }
@@ -22,11 +25,39 @@ fn load(name: &str, text: &str) {
 /// Pieces that inventories are made of.
 fn pieces() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
-        Just("[web]\n"), Just("[web:vars]\n"), Just("[db:children]\n"), Just("h[1:3]"), Just("h[a:c]:22"), Just("::1"),
-        Just(" a=1"), Just(" b=\"[1, {'x': (2,)}]\""), Just("\n"), Just("all:\n"), Just("  hosts:\n"), Just("    h1:\n"),
-        Just("      x: {y: [1, 2]}\n"), Just("  children:\n"), Just("  vars:\n"), Just("    v: !vault |\n"), Just("["), Just("]"),
-        Just("{"), Just("}"), Just("'"), Just("\""), Just("\\"), Just("#"), Just("web"), Just("=\u{e9}"), Just("plugin: constructed\n"),
-        Just("keyed_groups: [{key: x}]\n"), Just("[[x]]\n"), Just("hosts = {a = {b = 1}}\n"), Just("&a "), Just("*a "), Just("<<: "),
+        Just("[web]\n"),
+        Just("[web:vars]\n"),
+        Just("[db:children]\n"),
+        Just("h[1:3]"),
+        Just("h[a:c]:22"),
+        Just("::1"),
+        Just(" a=1"),
+        Just(" b=\"[1, {'x': (2,)}]\""),
+        Just("\n"),
+        Just("all:\n"),
+        Just("  hosts:\n"),
+        Just("    h1:\n"),
+        Just("      x: {y: [1, 2]}\n"),
+        Just("  children:\n"),
+        Just("  vars:\n"),
+        Just("    v: !vault |\n"),
+        Just("["),
+        Just("]"),
+        Just("{"),
+        Just("}"),
+        Just("'"),
+        Just("\""),
+        Just("\\"),
+        Just("#"),
+        Just("web"),
+        Just("=\u{e9}"),
+        Just("plugin: constructed\n"),
+        Just("keyed_groups: [{key: x}]\n"),
+        Just("[[x]]\n"),
+        Just("hosts = {a = {b = 1}}\n"),
+        Just("&a "),
+        Just("*a "),
+        Just("<<: "),
     ];
     prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }

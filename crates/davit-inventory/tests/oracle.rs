@@ -8,16 +8,26 @@ use std::path::Path;
 use std::sync::Arc;
 
 use davit_inventory::{
-    Error, Format, GroupNames, HashBehaviour, Inventory, Level, ListOptions, LoadOptions, PatternMismatch, Severity, Warning,
+    Error, Format, GroupNames, HashBehaviour, Inventory, Level, ListOptions, LoadOptions,
+    PatternMismatch, Severity, Warning,
 };
 use davit_value::{Map, Value};
 
 /// Differences that are meant, or that stem from another library: case, and why.
 const DIFFERENT: &[(&str, &str)] = &[
     ("toml_bad", "the TOML reader words syntax errors in its own way"),
-    ("yaml_intname", "keys 1 and true are equal in Python, whose reader warns; here the place of the second one is known"),
-    ("constructed_names", "there are no collections in Python here whose absence could be reported"),
-    ("constructed_constant", "a template inside a constant of an expression is rendered by the engine of templates"),
+    (
+        "yaml_intname",
+        "keys 1 and true are equal in Python, whose reader warns; here the place of the second one is known",
+    ),
+    (
+        "constructed_names",
+        "there are no collections in Python here whose absence could be reported",
+    ),
+    (
+        "constructed_constant",
+        "a template inside a constant of an expression is rendered by the engine of templates",
+    ),
     ("yaml_intvar", "the same"),
     ("yaml_dup", "duplicates are reported in the order of the file, not the outer ones first"),
 ];
@@ -39,7 +49,9 @@ fn parse(text: &str) -> Case {
             case.files.push((name.to_owned(), mode, String::new()));
         } else if let Some((_, _, text)) = case.files.last_mut() {
             text.push_str(line);
-        } else if let Some((key, value)) = bare.strip_prefix("env ").and_then(|rest| rest.split_once('=')) {
+        } else if let Some((key, value)) =
+            bare.strip_prefix("env ").and_then(|rest| rest.split_once('='))
+        {
             case.environment.insert(key.to_owned(), value.to_owned());
         }
     }
@@ -116,7 +128,8 @@ fn options(environment: &BTreeMap<String, String>, args: &Args, folder: &Path) -
             "ANSIBLE_INVENTORY_IGNORE_REGEX" => options.ignore_patterns = list(value),
             "ANSIBLE_HASH_BEHAVIOUR" => options.hash_behaviour = HashBehaviour::Merge,
             "ANSIBLE_PRECEDENCE" => {
-                options.precedence = list(value).iter().map(|name| Level::from_name(name).unwrap()).collect();
+                options.precedence =
+                    list(value).iter().map(|name| Level::from_name(name).unwrap()).collect();
             }
             "ANSIBLE_TRANSFORM_INVALID_GROUP_CHARS" => options.group_names = GroupNames::Always,
             "ANSIBLE_HOST_PATTERN_MISMATCH" => {
@@ -145,10 +158,14 @@ fn inventory_command(
     folder: &Path,
     warnings: &mut Vec<Warning>,
 ) -> Result<(i32, String), Error> {
-    let actions = ["--list", "--graph"].iter().filter(|it| args.flags.iter().any(|flag| flag == *it)).count()
-        + usize::from(args.values.contains_key("--host"));
+    let actions =
+        ["--list", "--graph"].iter().filter(|it| args.flags.iter().any(|flag| flag == *it)).count()
+            + usize::from(args.values.contains_key("--host"));
     match actions {
-        0 => return Err(Error::Usage("No action selected, at least one of --host, --graph or --list needs to be specified.".into())),
+        0 => return Err(Error::Usage(
+            "No action selected, at least one of --host, --graph or --list needs to be specified."
+                .into(),
+        )),
         1 => {}
         _ => {
             return Err(Error::Usage(
@@ -160,14 +177,25 @@ fn inventory_command(
     let has = |flag: &str| args.flags.iter().any(|it| it == flag);
     let playbook = args.values.get("--playbook-dir").map(|it| folder.join(it));
     let shown = ListOptions {
-        format: if has("--yaml") { Format::Yaml } else if has("--toml") { Format::Toml } else { Format::Json },
+        format: if has("--yaml") {
+            Format::Yaml
+        } else if has("--toml") {
+            Format::Toml
+        } else {
+            Format::Json
+        },
         export: has("--export"),
         limit: args.values.get("--limit").cloned(),
         playbook: playbook.clone().or_else(|| Some(folder.to_path_buf())),
         export_playbook: playbook,
     };
     let text = if has("--graph") {
-        inventory.graph(args.positional.first().map(String::as_str), has("--vars"), &shown, warnings)?
+        inventory.graph(
+            args.positional.first().map(String::as_str),
+            has("--vars"),
+            &shown,
+            warnings,
+        )?
     } else if let Some(host) = args.values.get("--host") {
         inventory.show_host(host, &shown, warnings)?
     } else {
@@ -176,12 +204,24 @@ fn inventory_command(
     Ok((i32::from(text.is_empty()), text))
 }
 
-fn load(args: &Args, options: &LoadOptions, warnings: &mut Vec<Warning>) -> Result<Inventory, Error> {
-    let sources = if args.inventories.is_empty() { vec!["/etc/ansible/hosts".to_owned()] } else { args.inventories.clone() };
+fn load(
+    args: &Args,
+    options: &LoadOptions,
+    warnings: &mut Vec<Warning>,
+) -> Result<Inventory, Error> {
+    let sources = if args.inventories.is_empty() {
+        vec!["/etc/ansible/hosts".to_owned()]
+    } else {
+        args.inventories.clone()
+    };
     Inventory::load(&sources, options, warnings)
 }
 
-fn hosts_command(args: &Args, options: &LoadOptions, warnings: &mut Vec<Warning>) -> Result<(i32, String), Error> {
+fn hosts_command(
+    args: &Args,
+    options: &LoadOptions,
+    warnings: &mut Vec<Warning>,
+) -> Result<(i32, String), Error> {
     let inventory = load(args, options, warnings)?;
     let pattern = args.positional.first().map_or("", String::as_str);
     let limit = args.values.get("--limit").map(String::as_str);
@@ -213,7 +253,8 @@ fn squeezed(text: &str) -> String {
     let is_source = |line: &str| {
         let bare = line.trim_start();
         let digits = bare.trim_start_matches(|char: char| char.is_ascii_digit());
-        bare.starts_with('^') || (digits.len() < bare.len() && (digits.starts_with(' ') || digits.is_empty()))
+        bare.starts_with('^')
+            || (digits.len() < bare.len() && (digits.starts_with(' ') || digits.is_empty()))
     };
     text.lines()
         .filter(|line| !is_source(line) && !line.contains("Deprecation warnings can be disabled"))
@@ -236,9 +277,11 @@ fn told(warnings: &[Warning], folder: &str) -> String {
             // The original does not say the line.
             text = text
                 .lines()
-                .map(|line| match line.strip_prefix("Origin: ").and_then(|_| line.rsplit_once(':')) {
-                    Some((before, digits)) if digits.parse::<u32>().is_ok() => before,
-                    _ => line,
+                .map(|line| {
+                    match line.strip_prefix("Origin: ").and_then(|_| line.rsplit_once(':')) {
+                        Some((before, digits)) if digits.parse::<u32>().is_ok() => before,
+                        _ => line,
+                    }
                 })
                 .collect::<Vec<_>>()
                 .join("\n");
@@ -317,13 +360,22 @@ fn run(
     let got = got.replace(&*shown, "$DIR");
     let stdout = stdout.replace("/root/.cache/davit/venv/bin/python3", "PYTHON");
     if got != stdout {
-        let _ = writeln!(problems, "== {name}: ansible{command}\n-- stdout\n{got}-- expected\n{stdout}");
+        let _ = writeln!(
+            problems,
+            "== {name}: ansible{command}\n-- stdout\n{got}-- expected\n{stdout}"
+        );
     }
     if code != got_code.to_string() {
-        let _ = writeln!(problems, "== {name}: ansible{command}\n-- code {got_code}, expected {code}");
+        let _ =
+            writeln!(problems, "== {name}: ansible{command}\n-- code {got_code}, expected {code}");
     }
-    if squeezed(&messages.replace("Origin: <unknown>", "Origin: <unknown>\n")) != expected_messages(stderr) {
-        let _ = writeln!(problems, "== {name}: ansible{command}\n-- stderr\n{messages}-- expected\n{stderr}");
+    if squeezed(&messages.replace("Origin: <unknown>", "Origin: <unknown>\n"))
+        != expected_messages(stderr)
+    {
+        let _ = writeln!(
+            problems,
+            "== {name}: ansible{command}\n-- stderr\n{messages}-- expected\n{stderr}"
+        );
     }
 }
 

@@ -50,7 +50,11 @@ fn a_run_adds_hosts_and_groups() {
 fn hosts_know_where_they_come_from() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("inv")).unwrap();
-    fs::write(folder.path().join("inv/hosts"), "a.example.com\n[g]\n10.0.0.1\n[all:vars]\nallv=1\n").unwrap();
+    fs::write(
+        folder.path().join("inv/hosts"),
+        "a.example.com\n[g]\n10.0.0.1\n[all:vars]\nallv=1\n",
+    )
+    .unwrap();
     let inventory = load(folder.path(), &["inv", "extra,"]);
     let base = folder.path().display().to_string();
     for (host, expect) in [
@@ -62,7 +66,12 @@ fn hosts_know_where_they_come_from() {
         let magic = inventory.host(host).unwrap().magic();
         let text = |name: &str| magic.get(name).map(Value::to_str).unwrap_or_default();
         let groups = inventory.groups_of(host).join(" ");
-        let got = format!("{} [{groups}] {} {}", text("inventory_hostname_short"), text("inventory_file"), text("inventory_dir"));
+        let got = format!(
+            "{} [{groups}] {} {}",
+            text("inventory_hostname_short"),
+            text("inventory_file"),
+            text("inventory_dir")
+        );
         assert_eq!(got, expect, "{host}");
     }
     // The implicit localhost has the variables of `all`, but is in no group.
