@@ -15,12 +15,22 @@ pub struct FreeForm {
 
 /// The arguments that are taken out of a command line; everything else belongs to it.
 const COMMAND_OPTIONS: &[&str] = &[
-    "creates", "removes", "chdir", "executable", "warn", "stdin", "stdin_add_newline", "strip_empty_ends",
+    "creates",
+    "removes",
+    "chdir",
+    "executable",
+    "warn",
+    "stdin",
+    "stdin_add_newline",
+    "strip_empty_ends",
 ];
 
 /// True for actions whose whole line is a command.
 fn is_command(action: &str) -> bool {
-    matches!(short_name(action), "command" | "shell" | "raw" | "script" | "win_command" | "win_shell")
+    matches!(
+        short_name(action),
+        "command" | "shell" | "raw" | "script" | "win_command" | "win_shell"
+    )
 }
 
 /// True for actions that take text besides `key=value`.
@@ -29,8 +39,17 @@ pub fn takes_raw_params(action: &str) -> bool {
     is_command(action)
         || matches!(
             short_name(action),
-            "include" | "include_tasks" | "import_tasks" | "include_role" | "import_role" | "include_vars"
-                | "import_playbook" | "meta" | "add_host" | "group_by" | "set_fact"
+            "include"
+                | "include_tasks"
+                | "import_tasks"
+                | "include_role"
+                | "import_role"
+                | "include_vars"
+                | "import_playbook"
+                | "meta"
+                | "add_host"
+                | "group_by"
+                | "set_fact"
         )
 }
 
@@ -126,11 +145,15 @@ pub fn free_form(action: &str, text: &Str) -> Result<FreeForm, String> {
             left_out = true;
             continue;
         }
-        let continued = word.text == "\\" && words.get(at + 1).is_some_and(|next| next.gap.starts_with('\n'));
+        let continued =
+            word.text == "\\" && words.get(at + 1).is_some_and(|next| next.gap.starts_with('\n'));
         if continued {
             continue;
         }
-        let follows = at.checked_sub(1).and_then(|at| words.get(at)).is_some_and(|before| before.text == "\\");
+        let follows = at
+            .checked_sub(1)
+            .and_then(|at| words.get(at))
+            .is_some_and(|before| before.text == "\\");
         let gap = if follows { word.gap.strip_prefix('\n').unwrap_or(word.gap) } else { word.gap };
         if any_raw || !left_out {
             raw.push_str(gap);
@@ -172,7 +195,9 @@ fn assignment(word: &str) -> Option<(&str, &str)> {
 fn unquote(text: &str) -> &str {
     let mut chars = text.chars();
     match (chars.next(), chars.next_back()) {
-        (Some(first @ ('"' | '\'')), Some(last)) if first == last && !text.ends_with("\\\"") => chars.as_str(),
+        (Some(first @ ('"' | '\'')), Some(last)) if first == last && !text.ends_with("\\\"") => {
+            chars.as_str()
+        }
         _ => text,
     }
 }
@@ -220,7 +245,8 @@ fn escape(after: &str) -> (Option<char>, usize) {
         Some('u') => hex(4),
         Some('U') => hex(8),
         Some('0'..='7') => {
-            let digits = after.bytes().take(3).take_while(|byte| matches!(byte, b'0'..=b'7')).count();
+            let digits =
+                after.bytes().take(3).take_while(|byte| matches!(byte, b'0'..=b'7')).count();
             let code = after.get(..digits).and_then(|code| u32::from_str_radix(code, 8).ok());
             (code.and_then(char::from_u32), digits)
         }
@@ -234,8 +260,10 @@ mod tests {
 
     fn check(action: &str, text: &str, args: &[(&str, &str)], raw: Option<&str>) {
         let got = free_form(action, &Str::new(text)).expect("balanced");
-        let pairs: Vec<_> = got.args.iter().map(|(key, value)| (key.to_text(), value.to_str())).collect();
-        let expect: Vec<_> = args.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let pairs: Vec<_> =
+            got.args.iter().map(|(key, value)| (key.to_text(), value.to_str())).collect();
+        let expect: Vec<_> =
+            args.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         assert_eq!(pairs, expect, "{text}");
         assert_eq!(got.raw.as_deref(), raw, "{text}");
     }
@@ -244,9 +272,24 @@ mod tests {
     fn lines_are_split_as_the_original_splits_them() {
         check("shell", "echo  \"a   b\"   'c'", &[], Some("echo  \"a   b\"   'c'"));
         check("shell", "echo a \\\n   b\necho  c\n", &[], Some("echo a   b\necho  c\n"));
-        check("shell", "echo a creates=/no chdir=/tmp b", &[("creates", "/no"), ("chdir", "/tmp")], Some("echo a b"));
-        check("command", "chdir=/tmp echo 'a b' \"c d\"", &[("chdir", "/tmp")], Some("echo 'a b' \"c d\""));
-        check("shell", "echo foo=bar \"x=y z\" k='a b'", &[], Some("echo foo=bar \"x=y z\" k='a b'"));
+        check(
+            "shell",
+            "echo a creates=/no chdir=/tmp b",
+            &[("creates", "/no"), ("chdir", "/tmp")],
+            Some("echo a b"),
+        );
+        check(
+            "command",
+            "chdir=/tmp echo 'a b' \"c d\"",
+            &[("chdir", "/tmp")],
+            Some("echo 'a b' \"c d\""),
+        );
+        check(
+            "shell",
+            "echo foo=bar \"x=y z\" k='a b'",
+            &[],
+            Some("echo foo=bar \"x=y z\" k='a b'"),
+        );
         check("command", "echo a\\=b creates\\=foo", &[], Some("echo a=b creates=foo"));
         check("command", "echo \"a\\nb\"", &[], Some("echo \"a\\nb\""));
         check("debug", "msg=\"a\\nb\\tc\\\\d \\u0041\"", &[("msg", "a\nb\tc\\d A")], None);
@@ -257,9 +300,19 @@ mod tests {
         check("debug", "msg = spaced", &[], Some("msg = spaced"));
         check("debug", "=foo", &[], Some("=foo"));
         check("include_vars", "v.yml name=q", &[("name", "q")], Some("v.yml"));
-        check("ansible.builtin.script", "/s.sh creates=/n a=b  c", &[("creates", "/n")], Some("/s.sh a=b  c"));
+        check(
+            "ansible.builtin.script",
+            "/s.sh creates=/n a=b  c",
+            &[("creates", "/n")],
+            Some("/s.sh a=b  c"),
+        );
         check("shell", "echo it\\'s", &[], Some("echo it\\'s"));
-        check("shell", "echo \"{% if x %}a  b{% endif %}\" {# c  d #} e", &[], Some("echo \"{% if x %}a  b{% endif %}\" {# c  d #} e"));
+        check(
+            "shell",
+            "echo \"{% if x %}a  b{% endif %}\" {# c  d #} e",
+            &[],
+            Some("echo \"{% if x %}a  b{% endif %}\" {# c  d #} e"),
+        );
     }
 
     #[test]

@@ -89,7 +89,11 @@ pub(crate) fn items(
     }
 }
 
-pub(crate) fn entries(at: &Context<'_>, nodes: &[Node], handlers: bool) -> Result<Vec<Item>, Error> {
+pub(crate) fn entries(
+    at: &Context<'_>,
+    nodes: &[Node],
+    handlers: bool,
+) -> Result<Vec<Item>, Error> {
     let mut out = Vec::with_capacity(nodes.len());
     for node in nodes {
         match item(at, node, handlers) {

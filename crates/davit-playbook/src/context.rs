@@ -56,7 +56,13 @@ impl<'f> Context<'f> {
         }
     }
 
-    pub(crate) fn warn(&self, node: &Node, message: impl Into<String>, help: Option<&str>, deprecated: bool) {
+    pub(crate) fn warn(
+        &self,
+        node: &Node,
+        message: impl Into<String>,
+        help: Option<&str>,
+        deprecated: bool,
+    ) {
         (self.loader.warn)(Warning {
             message: message.into(),
             origin: self.at(node),
@@ -80,14 +86,20 @@ impl<'f> Context<'f> {
                 Some(key) => Ok(Entry { key, key_node, value }),
                 None => {
                     let key = self.value(key_node).map(|key| key.repr()).unwrap_or_default();
-                    Err(self.invalid(key_node, format!("{key} is not a valid attribute for a {owner}")))
+                    Err(self
+                        .invalid(key_node, format!("{key} is not a valid attribute for a {owner}")))
                 }
             })
             .collect()
     }
 
     /// The keyword `entry` of `owner`, which begins at `object`, checked as far as no rendering is needed.
-    pub(crate) fn keyword(&self, entry: &Entry<'_>, owner: Owner, object: &Node) -> Result<Keyword, Error> {
+    pub(crate) fn keyword(
+        &self,
+        entry: &Entry<'_>,
+        owner: Owner,
+        object: &Node,
+    ) -> Result<Keyword, Error> {
         let value = self.value(entry.value)?;
         let is_collection = matches!(value, Value::List(_) | Value::Map(_));
         match entry.key {
@@ -102,14 +114,21 @@ impl<'f> Context<'f> {
             }
             _ => {}
         }
-        Ok(Keyword { value, key_origin: self.origin(entry.key_node.place), origin: self.origin(entry.value.place) })
+        Ok(Keyword {
+            value,
+            key_origin: self.origin(entry.key_node.place),
+            origin: self.origin(entry.value.place),
+        })
     }
 
     /// Refuses anything but text, or a list of texts.
     pub(crate) fn texts(&self, entry: &Entry<'_>, value: &Value) -> Result<(), Error> {
         let refuse = |node: &Node, value: &Value| {
             let (name, found) = (entry.key, value.type_name());
-            Err(self.invalid(node, format!("Keyword '{name}' items must be of type 'str', not '{found}'.")))
+            Err(self.invalid(
+                node,
+                format!("Keyword '{name}' items must be of type 'str', not '{found}'."),
+            ))
         };
         match value {
             Value::Null | Value::Str(_) => Ok(()),
@@ -151,16 +170,21 @@ impl<'f> Context<'f> {
             }
             _ => {
                 let owner = owner.name();
-                Err(self.invalid(node, format!("Vars in a {owner} must be specified as a dictionary.")))
+                Err(self
+                    .invalid(node, format!("Vars in a {owner} must be specified as a dictionary.")))
             }
         }
     }
 
     /// Refuses names that no variable can have.
     pub(crate) fn check_names(&self, node: &Node, map: &Map) -> Result<(), Error> {
-        let Some(key) = map.keys().find(|key| !key.as_str().is_some_and(is_variable_name)) else { return Ok(()) };
+        let Some(key) = map.keys().find(|key| !key.as_str().is_some_and(is_variable_name)) else {
+            return Ok(());
+        };
         let pairs = Convert::trusted().entries(node, self.file, self.text)?;
-        let written = |it: &Node| self.value(it).ok().and_then(|it| Key::from_value(&it)).as_ref() == Some(key);
+        let written = |it: &Node| {
+            self.value(it).ok().and_then(|it| Key::from_value(&it)).as_ref() == Some(key)
+        };
         let place = pairs.iter().find(|(it, _)| written(it)).map_or(node, |(it, _)| *it);
         Err(self.bad_name(place, &key.to_value()))
     }
@@ -171,7 +195,13 @@ impl<'f> Context<'f> {
     }
 
     /// The error for a key that is no keyword of `owner`, with the nearest one that is.
-    pub(crate) fn unknown_keyword(&self, key: &Node, name: &str, owner: &str, known: &[&str]) -> Error {
+    pub(crate) fn unknown_keyword(
+        &self,
+        key: &Node,
+        name: &str,
+        owner: &str,
+        known: &[&str],
+    ) -> Error {
         let error = self.invalid(key, format!("'{name}' is not a valid attribute for a {owner}"));
         match nearest(name, known.iter().copied()) {
             Some(near) => error.with_help(format!("Did you mean '{near}'?")),
@@ -194,7 +224,12 @@ impl<'f> Context<'f> {
     ) -> Result<(), Error> {
         if !keyword(entry.key).is_some_and(|info| info.applies_to(owner)) {
             let known = Self::known(owner);
-            return self.forgive(self.unknown_keyword(entry.key_node, entry.key, owner.name(), &known));
+            return self.forgive(self.unknown_keyword(
+                entry.key_node,
+                entry.key,
+                owner.name(),
+                &known,
+            ));
         }
         keywords.set(entry.key, self.keyword(entry, owner, object)?);
         Ok(())
@@ -208,8 +243,12 @@ pub(crate) const NAME_HELP: &str = "Variable names must be strings starting with
 pub(crate) fn bad_name_message(name: &Value) -> String {
     match name {
         Value::Str(text) => format!("Invalid variable name {}.", Value::from(text.as_str()).repr()),
-        Value::List(_) | Value::Map(_) => format!("Invalid variable name of type '{}'.", name.type_name()),
-        other => format!("Invalid variable name '{}' of type '{}'.", other.to_str(), other.type_name()),
+        Value::List(_) | Value::Map(_) => {
+            format!("Invalid variable name of type '{}'.", name.type_name())
+        }
+        other => {
+            format!("Invalid variable name '{}' of type '{}'.", other.to_str(), other.type_name())
+        }
     }
 }
 

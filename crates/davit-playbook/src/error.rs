@@ -84,7 +84,9 @@ impl Error {
     /// The same at `place`, where it has no place yet.
     #[must_use]
     pub fn or_at(mut self, place: Option<&Origin>) -> Self {
-        if let Self::Invalid { origin, .. } | Self::Read { origin, .. } | Self::NoRole { origin, .. } = &mut self
+        if let Self::Invalid { origin, .. }
+        | Self::Read { origin, .. }
+        | Self::NoRole { origin, .. } = &mut self
             && origin.is_none()
         {
             *origin = place.cloned();
@@ -97,7 +99,9 @@ impl Error {
     pub fn origin(&self) -> Option<Origin> {
         match self {
             Self::Yaml(error) => error.origin(),
-            Self::Invalid { origin, .. } | Self::Read { origin, .. } | Self::NoRole { origin, .. } => origin.clone(),
+            Self::Invalid { origin, .. }
+            | Self::Read { origin, .. }
+            | Self::NoRole { origin, .. } => origin.clone(),
             Self::Vault { .. } => None,
         }
     }

@@ -154,8 +154,22 @@ const TABLE: &[Info] = &[
 
 /// What a task may have besides the action when it includes tasks or a role while running.
 const INCLUDE_KEYWORDS: &[&str] = &[
-    "action", "args", "collections", "debugger", "ignore_errors", "local_action", "loop", "loop_control", "name",
-    "no_log", "register", "run_once", "tags", "timeout", "vars", "when",
+    "action",
+    "args",
+    "collections",
+    "debugger",
+    "ignore_errors",
+    "local_action",
+    "loop",
+    "loop_control",
+    "name",
+    "no_log",
+    "register",
+    "run_once",
+    "tags",
+    "timeout",
+    "vars",
+    "when",
 ];
 
 static BY_NAME: LazyLock<std::collections::HashMap<&'static str, &'static Info>> =
@@ -254,7 +268,11 @@ impl Keywords {
         for item in self.list("tags") {
             match item.as_text() {
                 Some(text) if text.contains(',') && !text.contains("{{") => {
-                    out.extend(text.split(',').map(|tag| Value::from(tag.trim())).filter(|tag| *tag != Value::from("")));
+                    out.extend(
+                        text.split(',')
+                            .map(|tag| Value::from(tag.trim()))
+                            .filter(|tag| *tag != Value::from("")),
+                    );
                 }
                 _ => out.push(item),
             }
@@ -328,7 +346,9 @@ pub fn coerce(info: &Info, value: Value) -> Result<Value, String> {
             },
             _ => refuse(&value, "int"),
         },
-        Field::Float => number(&value).map_or_else(|| refuse(&value, "float"), |it| Ok(Value::Float(it))),
+        Field::Float => {
+            number(&value).map_or_else(|| refuse(&value, "float"), |it| Ok(Value::Float(it)))
+        }
         Field::Percent => {
             let bare = match &value {
                 Value::Str(text) => Value::from(text.trim_end_matches('%')),
@@ -391,11 +411,19 @@ mod tests {
     fn values_become_what_the_keyword_holds() {
         for (name, value, expect) in [
             ("become", Value::from("yes"), Ok("True")),
-            ("become", Value::from("foo"), Err("The value 'foo' could not be converted to 'bool'.")),
+            (
+                "become",
+                Value::from("foo"),
+                Err("The value 'foo' could not be converted to 'bool'."),
+            ),
             ("retries", Value::from("3"), Ok("3")),
             ("delay", Value::from("0.5"), Ok("0.5")),
             ("max_fail_percentage", Value::from("20%"), Ok("20.0")),
-            ("max_fail_percentage", Value::from("foo"), Err("The value 'foo' could not be converted to 'percent'.")),
+            (
+                "max_fail_percentage",
+                Value::from("foo"),
+                Err("The value 'foo' could not be converted to 'percent'."),
+            ),
             ("when", Value::from("a"), Ok("['a']")),
             ("name", Value::from(1), Ok("'1'")),
             ("become_user", Value::Null, Ok("None")),

@@ -74,7 +74,13 @@ pub(crate) struct Document {
 
 impl Document {
     pub(crate) fn context<'f>(&'f self, loader: &'f Loader) -> Context<'f> {
-        Context { loader, file: &self.file, text: &self.text, collections: Vec::new(), mistakes: None }
+        Context {
+            loader,
+            file: &self.file,
+            text: &self.text,
+            collections: Vec::new(),
+            mistakes: None,
+        }
     }
 
     /// The same, with a place for mistakes that leave the rest readable.
@@ -101,11 +107,19 @@ impl Loader {
     ///
     /// # Errors
     /// Where nothing of it can be read.
-    pub fn playbook_forgiving(&self, path: &Path, mistakes: &RefCell<Vec<Error>>) -> Result<Playbook, Error> {
+    pub fn playbook_forgiving(
+        &self,
+        path: &Path,
+        mistakes: &RefCell<Vec<Error>>,
+    ) -> Result<Playbook, Error> {
         self.playbook_with(path, Some(mistakes))
     }
 
-    fn playbook_with(&self, path: &Path, mistakes: Option<&RefCell<Vec<Error>>>) -> Result<Playbook, Error> {
+    fn playbook_with(
+        &self,
+        path: &Path,
+        mistakes: Option<&RefCell<Vec<Error>>>,
+    ) -> Result<Playbook, Error> {
         let document = self.document(path)?;
         let at = document.forgiving(self, mistakes);
         let entries = match &document.node {
@@ -154,7 +168,10 @@ impl Loader {
             },
             _ => {
                 (self.warn)(Warning {
-                    message: format!("file {} is empty and had no tasks to include", path.display()),
+                    message: format!(
+                        "file {} is empty and had no tasks to include",
+                        path.display()
+                    ),
                     origin: None,
                     help: None,
                     deprecated: false,
@@ -280,12 +297,16 @@ fn json_node(json: &serde_json::Value) -> Node {
             }
             scalar(number.to_string(), Style::Plain)
         }
-        serde_json::Value::Null | serde_json::Value::Bool(_) => scalar(json.to_string(), Style::Plain),
+        serde_json::Value::Null | serde_json::Value::Bool(_) => {
+            scalar(json.to_string(), Style::Plain)
+        }
         serde_json::Value::Array(items) => Kind::Sequence(items.iter().map(json_node).collect()),
         serde_json::Value::Object(entries) => Kind::Mapping(
             entries
                 .iter()
-                .map(|(key, value)| (json_node(&serde_json::Value::String(key.clone())), json_node(value)))
+                .map(|(key, value)| {
+                    (json_node(&serde_json::Value::String(key.clone())), json_node(value))
+                })
                 .collect(),
         ),
     };

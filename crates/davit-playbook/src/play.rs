@@ -6,11 +6,11 @@ use std::sync::Arc;
 use davit_value::{Map, Origin, Value};
 use davit_yaml::{Kind, Node};
 
+use crate::Error;
 use crate::block::{Item, items};
 use crate::context::{Context, Entry as Key};
 use crate::keyword::{Keyword, Keywords, Owner, coerce, keyword, not_text};
 use crate::task::list_texts;
-use crate::Error;
 
 /// A playbook.
 #[derive(Clone, Debug)]
@@ -126,10 +126,15 @@ pub(crate) fn entries(at: &Context<'_>, node: &Node) -> Result<Vec<Entry>, Error
     let Kind::Sequence(nodes) = &node.kind else {
         let found = value.type_name();
         let file = at.file;
-        return Err(at.invalid(node, format!("A playbook must be a list of plays, got a <class '{found}'> instead: {file}")));
+        return Err(at.invalid(
+            node,
+            format!("A playbook must be a list of plays, got a <class '{found}'> instead: {file}"),
+        ));
     };
     if nodes.is_empty() {
-        return Err(at.invalid(node, format!("A playbook must contain at least one play: {}", at.file)));
+        return Err(
+            at.invalid(node, format!("A playbook must contain at least one play: {}", at.file))
+        );
     }
     let mut out = Vec::with_capacity(nodes.len());
     for node in nodes {
@@ -141,11 +146,15 @@ pub(crate) fn entries(at: &Context<'_>, node: &Node) -> Result<Vec<Entry>, Error
     Ok(out)
 }
 
-const IMPORTS: [&str; 3] = ["import_playbook", "ansible.builtin.import_playbook", "ansible.legacy.import_playbook"];
+const IMPORTS: [&str; 3] =
+    ["import_playbook", "ansible.builtin.import_playbook", "ansible.legacy.import_playbook"];
 
 fn entry(at: &Context<'_>, node: &Node) -> Result<Entry, Error> {
     if node.as_mapping().is_none() {
-        return Err(at.invalid(node, "playbook entries must be either valid plays or 'import_playbook' statements"));
+        return Err(at.invalid(
+            node,
+            "playbook entries must be either valid plays or 'import_playbook' statements",
+        ));
     }
     if IMPORTS.iter().any(|name| node.get(name).is_some()) {
         return import(at, node).map(|import| Entry::Import(Arc::new(import)));
@@ -236,7 +245,12 @@ fn empty(at: &Context<'_>, node: &Node) -> Play {
     }
 }
 
-fn play_keyword(at: &Context<'_>, node: &Node, entry: &Key<'_>, play: &mut Play) -> Result<(), Error> {
+fn play_keyword(
+    at: &Context<'_>,
+    node: &Node,
+    entry: &Key<'_>,
+    play: &mut Play,
+) -> Result<(), Error> {
     match entry.key {
         "hosts" | "pre_tasks" | "tasks" | "post_tasks" | "handlers" => {}
         "name" => play.name = at.keyword(entry, Owner::Play, node)?.value,
@@ -261,15 +275,20 @@ fn play_keyword(at: &Context<'_>, node: &Node, entry: &Key<'_>, play: &mut Play)
 
 /// What only a play has is looked at before anything runs, as far as it is no template.
 fn check_static(at: &Context<'_>, entry: &Key<'_>, keywords: &Keywords) -> Result<(), Error> {
-    let (Some(info), Some(value)) = (keyword(entry.key), keywords.get(entry.key)) else { return Ok(()) };
+    let (Some(info), Some(value)) = (keyword(entry.key), keywords.get(entry.key)) else {
+        return Ok(());
+    };
     if !info.applies_to(Owner::Play) || info.applies_to(Owner::Task) || value.is_live() {
         return Ok(());
     }
     let explain = |problem: String| format!("Error processing keyword '{}': {problem}", entry.key);
     if entry.key == "gather_subset" {
-        at.texts(entry, value).map_err(|error| Error::invalid(explain(error.to_string()), error.origin()))?;
+        at.texts(entry, value)
+            .map_err(|error| Error::invalid(explain(error.to_string()), error.origin()))?;
     }
-    coerce(info, value.clone()).map(|_| ()).map_err(|problem| at.invalid(entry.value, explain(problem)))
+    coerce(info, value.clone())
+        .map(|_| ())
+        .map_err(|problem| at.invalid(entry.value, explain(problem)))
 }
 
 fn hosts(at: &Context<'_>, entry: &Key<'_>) -> Result<Value, Error> {
@@ -277,18 +296,28 @@ fn hosts(at: &Context<'_>, entry: &Key<'_>) -> Result<Value, Error> {
     let refuse = |message: &str| Err(at.invalid(entry.value, message));
     match &value {
         Value::Null => refuse("Hosts list cannot be empty. Please check your playbook"),
-        Value::Str(text) if text.is_empty() => refuse("Hosts list cannot be empty. Please check your playbook"),
+        Value::Str(text) if text.is_empty() => {
+            refuse("Hosts list cannot be empty. Please check your playbook")
+        }
         Value::Str(_) => Ok(value),
-        Value::List(items) if items.is_empty() => refuse("Hosts list cannot be empty. Please check your playbook"),
+        Value::List(items) if items.is_empty() => {
+            refuse("Hosts list cannot be empty. Please check your playbook")
+        }
         Value::List(items) => {
             let nodes = entry.value.as_sequence().unwrap_or_default();
             for (item, node) in items.iter().zip(nodes) {
                 if item.is_null() {
-                    return Err(at.invalid(node, "Hosts list cannot contain values of 'None'. Please check your playbook"));
+                    return Err(at.invalid(
+                        node,
+                        "Hosts list cannot contain values of 'None'. Please check your playbook",
+                    ));
                 }
                 if item.as_str().is_none() {
                     let found = item.to_str();
-                    return Err(at.invalid(node, format!("Hosts list contains an invalid host value: '{found}'")));
+                    return Err(at.invalid(
+                        node,
+                        format!("Hosts list contains an invalid host value: '{found}'"),
+                    ));
                 }
             }
             Ok(value)
@@ -357,7 +386,8 @@ fn question(at: &Context<'_>, list: &Node, node: &Node) -> Result<VarsPrompt, Er
             "salt_size" => out.salt_size = value,
             "unsafe" => out.is_unsafe = value,
             other => {
-                let message = format!("Invalid vars_prompt data structure, found unsupported key '{other}'");
+                let message =
+                    format!("Invalid vars_prompt data structure, found unsupported key '{other}'");
                 return Err(at.invalid(list, message));
             }
         }
@@ -400,13 +430,18 @@ pub(crate) fn role_use(at: &Context<'_>, node: &Node) -> Result<RoleUse, Error> 
     match &node.kind {
         Kind::Scalar { .. } => {
             out.name = at.value(node)?;
-            return if out.name.as_str().is_some() { Ok(out) } else { Err(at.invalid(node, "Invalid role definition.")) };
+            return if out.name.as_str().is_some() {
+                Ok(out)
+            } else {
+                Err(at.invalid(node, "Invalid role definition."))
+            };
         }
         Kind::Sequence(_) => return Err(at.invalid(node, "Invalid role definition.")),
         Kind::Mapping(_) => {}
     }
     let entries = at.entries(node, Owner::Role.name())?;
-    let named = ["role", "name"].iter().find_map(|name| entries.iter().find(|entry| entry.key == *name));
+    let named =
+        ["role", "name"].iter().find_map(|name| entries.iter().find(|entry| entry.key == *name));
     for entry in &entries {
         match entry.key {
             "role" | "name" => {}

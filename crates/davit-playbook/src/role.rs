@@ -68,12 +68,23 @@ const EXTENSIONS: [&str; 3] = [".yml", ".yaml", ".json"];
 ///
 /// # Errors
 /// Where there is none.
-pub fn find_role(name: &str, folders: &[PathBuf], collections: &[PathBuf]) -> Result<PathBuf, Error> {
+pub fn find_role(
+    name: &str,
+    folders: &[PathBuf],
+    collections: &[PathBuf],
+) -> Result<PathBuf, Error> {
     let mut parts = name.split('.');
-    if let (Some(namespace), Some(collection), Some(role), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    if let (Some(namespace), Some(collection), Some(role), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
     {
-        let inner = Path::new("ansible_collections").join(namespace).join(collection).join("roles").join(role);
-        if let Some(path) = collections.iter().map(|folder| folder.join(&inner)).find(|path| path.is_dir()) {
+        let inner = Path::new("ansible_collections")
+            .join(namespace)
+            .join(collection)
+            .join("roles")
+            .join(role);
+        if let Some(path) =
+            collections.iter().map(|folder| folder.join(&inner)).find(|path| path.is_dir())
+        {
             return Ok(path);
         }
     }
@@ -126,7 +137,9 @@ fn collect(folder: &Path, out: &mut Vec<PathBuf>, depth: usize) {
             if depth < 20 {
                 collect(&path, out, depth + 1);
             }
-        } else if !name.contains('.') || EXTENSIONS.iter().any(|extension| name.ends_with(extension)) {
+        } else if !name.contains('.')
+            || EXTENSIONS.iter().any(|extension| name.ends_with(extension))
+        {
             out.push(path);
         }
     }
@@ -198,7 +211,9 @@ impl Loader {
                 Value::Map(map) => out.extend(&map),
                 _ => {
                     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                    let message = format!("The {what}/{file} file for role '{name}' must contain a dictionary of variables");
+                    let message = format!(
+                        "The {what}/{file} file for role '{name}' must contain a dictionary of variables"
+                    );
                     return Err(document.context(self).invalid(node, message));
                 }
             }
@@ -206,7 +221,12 @@ impl Loader {
         Ok(out)
     }
 
-    fn role_tasks(&self, role: &Folder<'_>, what: &str, from: Option<&str>) -> Result<Vec<Item>, Error> {
+    fn role_tasks(
+        &self,
+        role: &Folder<'_>,
+        what: &str,
+        from: Option<&str>,
+    ) -> Result<Vec<Item>, Error> {
         let name = role.name;
         let Some(path) = files(&role.path.join(what), from, false).pop() else {
             return from.map_or_else(|| Ok(Vec::new()), |from| Err(missing(what, from)));
@@ -274,9 +294,12 @@ fn read_meta(at: &Context<'_>, node: &Node, name: &str, meta: &mut Meta) -> Resu
         return Ok(());
     }
     if value.as_map().is_none() {
-        return Err(at.invalid(node, format!("the 'meta/main.yml' for role {name} is not a dictionary")));
+        return Err(
+            at.invalid(node, format!("the 'meta/main.yml' for role {name} is not a dictionary"))
+        );
     }
-    let known = ["allow_duplicates", "argument_specs", "collections", "dependencies", "galaxy_info"];
+    let known =
+        ["allow_duplicates", "argument_specs", "collections", "dependencies", "galaxy_info"];
     for entry in at.entries(node, "RoleMetadata")? {
         let value = at.value(entry.value)?;
         match entry.key {
@@ -288,7 +311,8 @@ fn read_meta(at: &Context<'_>, node: &Node, name: &str, meta: &mut Meta) -> Resu
                 meta.collections = list_texts(&value);
             }
             "dependencies" => meta.dependencies = dependencies(at, entry.value, node)?,
-            other if keyword(other).is_some_and(|info| info.applies_to(Owner::PlaybookInclude)) => {}
+            other if keyword(other).is_some_and(|info| info.applies_to(Owner::PlaybookInclude)) => {
+            }
             other => return Err(at.unknown_keyword(entry.key_node, other, "RoleMetadata", &known)),
         }
     }
@@ -320,7 +344,8 @@ fn dependency(at: &Context<'_>, node: &Node) -> Result<RoleUse, Error> {
         (None, None) => return Err(at.refused(node, "role definitions must contain a role name")),
     };
     if let Kind::Mapping(entries) = &mut without.kind {
-        entries.retain(|(key, _)| !matches!(key.as_text(), Some("src" | "version" | "scm" | "name")));
+        entries
+            .retain(|(key, _)| !matches!(key.as_text(), Some("src" | "version" | "scm" | "name")));
         let Some(src) = node.entry("src") else { return role_use(at, node) };
         let mut key = src.0.clone();
         let mut value = src.1.clone();

@@ -213,7 +213,11 @@ pub(crate) fn task(at: &Context<'_>, node: &Node, is_handler: bool) -> Result<Ta
 }
 
 /// Finds the action among the keys of a task.
-fn action<'n>(at: &Context<'_>, node: &'n Node, entries: &[Entry<'n>]) -> Result<Action<'n>, Error> {
+fn action<'n>(
+    at: &Context<'_>,
+    node: &'n Node,
+    entries: &[Entry<'n>],
+) -> Result<Action<'n>, Error> {
     let find = |name: &str| entries.iter().find(|entry| entry.key == name);
     let stated = match (find("action"), find("local_action")) {
         (Some(_), Some(_)) => {
@@ -235,12 +239,18 @@ fn action<'n>(at: &Context<'_>, node: &'n Node, entries: &[Entry<'n>]) -> Result
         _ => None,
     };
     if let Some((name, other)) = conflict {
-        let error = at.invalid(node, format!("conflicting action statements: {name}, {}", other.key));
-        let unknown = [first, second].into_iter().flatten().find(|it| !(at.loader.is_action)(it.key, &at.collections));
+        let error =
+            at.invalid(node, format!("conflicting action statements: {name}, {}", other.key));
+        let unknown = [first, second]
+            .into_iter()
+            .flatten()
+            .find(|it| !(at.loader.is_action)(it.key, &at.collections));
         let known = Context::known(Owner::Task);
         let near = unknown.and_then(|it| Some((it.key, nearest(it.key, known.iter().copied())?)));
         return Err(match near {
-            Some((key, near)) => error.with_help(format!("'{key}' is neither a keyword nor a module; did you mean '{near}'?")),
+            Some((key, near)) => error.with_help(format!(
+                "'{key}' is neither a keyword nor a module; did you mean '{near}'?"
+            )),
             None => error,
         });
     }
@@ -256,7 +266,11 @@ fn action<'n>(at: &Context<'_>, node: &'n Node, entries: &[Entry<'n>]) -> Result
 }
 
 /// `action: name a=b`, or the old `action: {module: name, a: b}`.
-fn stated_action<'n>(at: &Context<'_>, node: &Node, entry: &Entry<'n>) -> Result<Action<'n>, Error> {
+fn stated_action<'n>(
+    at: &Context<'_>,
+    node: &Node,
+    entry: &Entry<'n>,
+) -> Result<Action<'n>, Error> {
     match at.value(entry.value)? {
         Value::Str(text) => {
             let end = name_end(&text);
@@ -266,7 +280,8 @@ fn stated_action<'n>(at: &Context<'_>, node: &Node, entry: &Entry<'n>) -> Result
             }
             let rest = text.get(end..).unwrap_or_default().trim_start();
             let name = Str::trusted(name, at.at(entry.value));
-            let mut out = Action { name, node: entry.value, args: Map::new(), raw: None, by_key: false };
+            let mut out =
+                Action { name, node: entry.value, args: Map::new(), raw: None, by_key: false };
             if !rest.is_empty() {
                 let line = Str::trusted(rest, at.at(entry.value));
                 (out.args, out.raw) = line_arguments(at, node, &line, &out.name)?;
@@ -286,7 +301,8 @@ fn stated_action<'n>(at: &Context<'_>, node: &Node, entry: &Entry<'n>) -> Result
                     // The old form lets the arguments follow the name.
                     let end = name_end(&name);
                     let rest = name.get(end..).unwrap_or_default().trim_start().to_owned();
-                    let bare = Str::trusted(name.get(..end).unwrap_or_default(), at.at(entry.value));
+                    let bare =
+                        Str::trusted(name.get(..end).unwrap_or_default(), at.at(entry.value));
                     let mut raw = None;
                     if !rest.is_empty() {
                         let line = Str::trusted(rest, at.at(entry.value));
@@ -320,11 +336,19 @@ fn name_end(text: &str) -> usize {
 }
 
 fn unexpected(at: &Context<'_>, node: &Node, value: &Value) -> Error {
-    at.invalid(node, format!("unexpected parameter type in action: <class '{}'>", value.type_name()))
+    at.invalid(
+        node,
+        format!("unexpected parameter type in action: <class '{}'>", value.type_name()),
+    )
 }
 
 /// The arguments of the action `name` in whatever form they are written.
-fn arguments(at: &Context<'_>, task: &Node, node: &Node, name: &str) -> Result<(Map, Option<Str>), Error> {
+fn arguments(
+    at: &Context<'_>,
+    task: &Node,
+    node: &Node,
+    name: &str,
+) -> Result<(Map, Option<Str>), Error> {
     match at.value(node)? {
         Value::Null => Ok((Map::new(), None)),
         Value::Map(map) => Ok((Map::clone(&map), None)),
@@ -333,14 +357,20 @@ fn arguments(at: &Context<'_>, task: &Node, node: &Node, name: &str) -> Result<(
     }
 }
 
-fn line_arguments(at: &Context<'_>, task: &Node, line: &Str, name: &str) -> Result<(Map, Option<Str>), Error> {
+fn line_arguments(
+    at: &Context<'_>,
+    task: &Node,
+    line: &Str,
+    name: &str,
+) -> Result<(Map, Option<Str>), Error> {
     // A line that begins with a template is one as a whole: it gives all arguments.
     if line.starts_with("{{") && !crate::takes_raw_params(name) {
         let mut args = Map::new();
         args.insert("_variable_params", Value::Str(line.clone()));
         return Ok((args, None));
     }
-    let parts = free_form(name, line).map_err(|problem| at.invalid(task, format!("Error loading tasks: {problem}")))?;
+    let parts = free_form(name, line)
+        .map_err(|problem| at.invalid(task, format!("Error loading tasks: {problem}")))?;
     Ok((parts.args, parts.raw))
 }
 
@@ -365,7 +395,12 @@ fn merge_args(at: &Context<'_>, entry: &Entry<'_>, task: &mut Task) -> Result<()
     Ok(())
 }
 
-fn check_known(at: &Context<'_>, node: &Node, action: &Action<'_>, collections: &[String]) -> Result<(), Error> {
+fn check_known(
+    at: &Context<'_>,
+    node: &Node,
+    action: &Action<'_>,
+    collections: &[String],
+) -> Result<(), Error> {
     let name = action.name.as_str();
     if matches!(name, "include" | "ansible.builtin.include" | "ansible.legacy.include") {
         return Err(at.refused(
@@ -392,7 +427,13 @@ fn check_known(at: &Context<'_>, node: &Node, action: &Action<'_>, collections: 
 }
 
 /// Puts a key of a task where it belongs.
-fn field(at: &Context<'_>, node: &Node, entry: &Entry<'_>, task: &mut Task, owner: Owner) -> Result<(), Error> {
+fn field(
+    at: &Context<'_>,
+    node: &Node,
+    entry: &Entry<'_>,
+    task: &mut Task,
+    owner: Owner,
+) -> Result<(), Error> {
     match entry.key {
         "action" | "local_action" | "args" => Ok(()),
         "name" => {
@@ -453,14 +494,17 @@ fn set_loop(
     if value.is_null() {
         return match lookup {
             None => Ok(()),
-            Some(lookup) => Err(at.refused(node, format!("you must specify a value when using with_{lookup}"))),
+            Some(lookup) => {
+                Err(at.refused(node, format!("you must specify a value when using with_{lookup}")))
+            }
         };
     }
     if let Some(there) = &task.loop_ {
         let name = lookup.or(there.lookup.as_deref()).unwrap_or("loop");
         return Err(at.refused(node, format!("duplicate loop in task: {name}")));
     }
-    task.loop_ = Some(Loop { lookup: lookup.map(Arc::from), value, origin: at.origin(entry.value.place) });
+    task.loop_ =
+        Some(Loop { lookup: lookup.map(Arc::from), value, origin: at.origin(entry.value.place) });
     Ok(())
 }
 
@@ -487,7 +531,16 @@ fn loop_control(at: &Context<'_>, entry: &Entry<'_>) -> Result<Option<LoopContro
         break_when: null(),
         parallel: null(),
     };
-    let known = ["loop_var", "index_var", "label", "pause", "extended", "extended_allitems", "break_when", "parallel"];
+    let known = [
+        "loop_var",
+        "index_var",
+        "label",
+        "pause",
+        "extended",
+        "extended_allitems",
+        "break_when",
+        "parallel",
+    ];
     for entry in at.entries(entry.value, "LoopControl")? {
         let value = at.value(entry.value)?;
         let is_text = matches!(entry.key, "loop_var" | "index_var" | "label");
@@ -538,15 +591,23 @@ fn check_include(at: &Context<'_>, node: &Node, task: &Task) -> Result<(), Error
         let instead = action.replace("import", "include");
         return Err(at.invalid(
             node,
-            format!("You cannot use loops on '{action}' statements. You should use '{instead}' instead."),
+            format!(
+                "You cannot use loops on '{action}' statements. You should use '{instead}' instead."
+            ),
         ));
     }
-    let bad: Vec<&str> = task.args.keys().filter_map(Key::as_str)
-        .filter(|name| !allowed.contains(name) && *name != "_variable_params").collect();
+    let bad: Vec<&str> = task
+        .args
+        .keys()
+        .filter_map(Key::as_str)
+        .filter(|name| !allowed.contains(name) && *name != "_variable_params")
+        .collect();
     if !bad.is_empty() {
         return Err(at.invalid(node, format!("Invalid options for {action}: {}", bad.join(","))));
     }
-    if task.target().is_none_or(|it| it.as_str() == Some("")) && !task.args.contains("_variable_params") {
+    if task.target().is_none_or(|it| it.as_str() == Some(""))
+        && !task.args.contains("_variable_params")
+    {
         return Err(if is_role {
             at.invalid(node, format!("'name' is a required field for {action}."))
         } else {
@@ -557,11 +618,16 @@ fn check_include(at: &Context<'_>, node: &Node, task: &Task) -> Result<(), Error
     for name in text_options.iter().filter(|_| is_role) {
         if let Some(value @ (Value::List(_) | Value::Map(_))) = task.args.get(name) {
             let found = value.type_name();
-            return Err(at.invalid(node, format!("Expected a string for {name} but got <class '{found}'> instead")));
+            return Err(at.invalid(
+                node,
+                format!("Expected a string for {name} but got <class '{found}'> instead"),
+            ));
         }
     }
     for name in ["public", "allow_duplicates", "rolespec_validate"].iter().filter(|_| is_role) {
-        if let (Some(value), Some(flag)) = (task.args.get(name).filter(|it| !it.is_live()), keyword("become")) {
+        if let (Some(value), Some(flag)) =
+            (task.args.get(name).filter(|it| !it.is_live()), keyword("become"))
+        {
             let place = value.origin().cloned().or_else(|| at.at(node));
             coerce(flag, value.clone()).map_err(|problem| {
                 Error::invalid(format!("Error processing keyword '{name}': {problem}"), place)
@@ -572,9 +638,15 @@ fn check_include(at: &Context<'_>, node: &Node, task: &Task) -> Result<(), Error
         && !matches!(apply, Value::Map(_))
     {
         let found = apply.type_name();
-        return Err(at.invalid(node, format!("Expected a dict for apply but got <class '{found}'> instead")));
+        return Err(at.invalid(
+            node,
+            format!("Expected a dict for apply but got <class '{found}'> instead"),
+        ));
     }
-    let wrong = task.keywords.iter().find(|(name, _)| !keyword(name).is_some_and(|info| info.applies_to(owner)));
+    let wrong = task
+        .keywords
+        .iter()
+        .find(|(name, _)| !keyword(name).is_some_and(|info| info.applies_to(owner)));
     if let Some((name, _)) = wrong {
         let owner = owner.name();
         return Err(at.invalid(node, format!("'{name}' is not a valid attribute for a {owner}")));
@@ -583,16 +655,25 @@ fn check_include(at: &Context<'_>, node: &Node, task: &Task) -> Result<(), Error
 }
 
 const ROLE_OPTIONS_APPLY: [&str; 10] = [
-    "apply", "name", "role", "tasks_from", "vars_from", "defaults_from", "handlers_from", "public",
-    "allow_duplicates", "rolespec_validate",
+    "apply",
+    "name",
+    "role",
+    "tasks_from",
+    "vars_from",
+    "defaults_from",
+    "handlers_from",
+    "public",
+    "allow_duplicates",
+    "rolespec_validate",
 ];
 
 /// The texts of a text or a list of texts.
 pub(crate) fn list_texts(value: &Value) -> Vec<String> {
     match value {
         Value::Str(text) => vec![text.to_string()],
-        Value::List(items) => items.iter().filter_map(|it| it.as_str().map(str::to_owned)).collect(),
+        Value::List(items) => {
+            items.iter().filter_map(|it| it.as_str().map(str::to_owned)).collect()
+        }
         _ => Vec::new(),
     }
 }
-

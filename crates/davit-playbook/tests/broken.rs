@@ -14,8 +14,19 @@ use davit_playbook::{
 use davit_value::Map;
 
 const ACTIONS: &[&str] = &[
-    "add_host", "command", "copy", "debug", "group_by", "include_vars", "ping", "raw", "set_fact", "shell",
-    "import_playbook", "ansible.legacy.command", "ansible.builtin.shell",
+    "add_host",
+    "command",
+    "copy",
+    "debug",
+    "group_by",
+    "include_vars",
+    "ping",
+    "raw",
+    "set_fact",
+    "shell",
+    "import_playbook",
+    "ansible.legacy.command",
+    "ansible.builtin.shell",
 ];
 
 pub(crate) fn loader() -> Loader {
@@ -54,7 +65,9 @@ fn follow(playbook: &Playbook, folder: &Path) -> Result<(), Error> {
             Entry::Import(import) => {
                 let name = import.file.as_str().unwrap_or_default();
                 if !import.file.is_live() {
-                    loader().playbook(&folder.join(name)).map_err(|error| error.or_at(Some(&import.file_origin)))?;
+                    loader()
+                        .playbook(&folder.join(name))
+                        .map_err(|error| error.or_at(Some(&import.file_origin)))?;
                 }
             }
             Entry::Play(play) => {
@@ -97,24 +110,36 @@ fn role(used: &RoleUse, folder: &Path, from: &RoleFrom, depth: usize) -> Result<
         return Ok(());
     }
     if depth > 50 {
-        return Err(Error::refused("A recursion loop was detected with the roles specified.", Some(used.origin.clone())));
+        return Err(Error::refused(
+            "A recursion loop was detected with the roles specified.",
+            Some(used.origin.clone()),
+        ));
     }
     let name = used.name.to_str();
-    let path = find_role(&name, &[folder.join("roles")], &[]).map_err(|error| error.or_at(Some(&used.origin)))?;
+    let path = find_role(&name, &[folder.join("roles")], &[])
+        .map_err(|error| error.or_at(Some(&used.origin)))?;
     let role = loader().role(&path, &name, from)?;
-    role.meta.dependencies.iter().try_for_each(|it| self::role(it, folder, &RoleFrom::default(), depth + 1))
+    role.meta
+        .dependencies
+        .iter()
+        .try_for_each(|it| self::role(it, folder, &RoleFrom::default(), depth + 1))
 }
 
 #[test]
 fn broken_files_are_refused_in_the_original_words() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
     let table = fs::read_to_string(folder.join("EXPECT")).expect("readable");
-    let table: HashMap<&str, &str> = table.lines().filter_map(|line| line.split_once(' ')).collect();
+    let table: HashMap<&str, &str> =
+        table.lines().filter_map(|line| line.split_once(' ')).collect();
     let mut wrong = String::new();
-    let mut names: Vec<_> = fs::read_dir(&folder).expect("there").map(|it| it.expect("readable").path()).collect();
+    let mut names: Vec<_> =
+        fs::read_dir(&folder).expect("there").map(|it| it.expect("readable").path()).collect();
     names.retain(|path| path.extension().is_some_and(|it| it == "yml"));
     names.sort();
-    names.retain(|path| !path.ends_with("ok.yml") && !path.file_name().is_some_and(|it| it.to_string_lossy().starts_with("tasks_")));
+    names.retain(|path| {
+        !path.ends_with("ok.yml")
+            && !path.file_name().is_some_and(|it| it.to_string_lossy().starts_with("tasks_"))
+    });
     assert_eq!(names.len(), table.len(), "each file has a line and each line a file");
     for path in names {
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name");

@@ -16,7 +16,9 @@ fn write(folder: &Path, name: &str, text: &str) -> std::path::PathBuf {
 
 fn play(text: &str) -> Arc<Play> {
     let folder = tempfile::tempdir().expect("a folder");
-    let playbook = Loader::default().playbook(&write(folder.path(), "site.yml", text)).expect("a good playbook");
+    let playbook = Loader::default()
+        .playbook(&write(folder.path(), "site.yml", text))
+        .expect("a good playbook");
     match playbook.entries.into_iter().next() {
         Some(Entry::Play(play)) => play,
         other => panic!("no play: {other:?}"),
@@ -68,8 +70,18 @@ fn actions_are_found_in_every_form() {
         ("- action: '{{ m }} msg=hi'", "{{ m }}", "{'msg': 'hi'}", None),
         ("- action: {module: debug, msg: hi}", "debug", "{'msg': 'hi'}", None),
         ("- local_action: command echo hi", "command", "{}", Some("echo hi")),
-        ("- local_action: {module: command echo, chdir: /}", "command", "{'chdir': '/'}", Some("echo")),
-        ("- ansible.builtin.shell: echo a chdir=/ b", "ansible.builtin.shell", "{'chdir': '/'}", Some("echo a b")),
+        (
+            "- local_action: {module: command echo, chdir: /}",
+            "command",
+            "{'chdir': '/'}",
+            Some("echo"),
+        ),
+        (
+            "- ansible.builtin.shell: echo a chdir=/ b",
+            "ansible.builtin.shell",
+            "{'chdir': '/'}",
+            Some("echo a b"),
+        ),
         ("- command: '{{ c }}'", "command", "{}", Some("{{ c }}")),
         ("- command: {_raw_params: echo hi}", "command", "{}", Some("echo hi")),
         ("- include_tasks: a.yml", "include_tasks", "{}", Some("a.yml")),
@@ -88,7 +100,9 @@ fn actions_are_found_in_every_form() {
 
 #[test]
 fn loops_and_keywords_are_kept_unrendered() {
-    let it = task("- debug: msg={{ item }}\n  with_dict: '{{ d }}'\n  loop_control: {label: '{{ item.key }}', loop_var: it}\n  until: x\n  retries: '{{ n }}'");
+    let it = task(
+        "- debug: msg={{ item }}\n  with_dict: '{{ d }}'\n  loop_control: {label: '{{ item.key }}', loop_var: it}\n  until: x\n  retries: '{{ n }}'",
+    );
     let over = it.loop_.as_ref().expect("a loop");
     assert_eq!(over.lookup.as_deref(), Some("dict"));
     assert!(over.value.is_live());
@@ -112,12 +126,18 @@ fn variables_are_read_from_yaml_and_json() {
     let folder = tempfile::tempdir().expect("a folder");
     let read = |text: &str| {
         let path = write(folder.path(), "v.yml", text);
-        Loader::default().vars_file(&path).map(|map| Value::from(map).repr()).map_err(|error| error.to_string())
+        Loader::default()
+            .vars_file(&path)
+            .map(|map| Value::from(map).repr())
+            .map_err(|error| error.to_string())
     };
     assert_eq!(read("a: 1\n").as_deref(), Ok("{'a': 1}"));
     assert_eq!(read("- a: 1\n- b: 2\n").as_deref(), Ok("{'a': 1, 'b': 2}"));
     assert_eq!(read("").as_deref(), Ok("{}"));
-    assert_eq!(read("{\"a\": 1e3,\n\t\"t\": \"{{ x }}\"}").as_deref(), Ok("{'a': 1000.0, 't': '{{ x }}'}"));
+    assert_eq!(
+        read("{\"a\": 1e3,\n\t\"t\": \"{{ x }}\"}").as_deref(),
+        Ok("{'a': 1000.0, 't': '{{ x }}'}")
+    );
     assert_eq!(read("foo\n"), Err("Invalid variable file contents.".into()));
 }
 
@@ -141,7 +161,11 @@ fn a_role_is_everything_in_its_folder() {
     write(at, "roles/r/vars/main/a.yml", "v: 1\nw: 1\n");
     write(at, "roles/r/vars/main/b.yml", "v: 2\n");
     write(at, "roles/r/vars/main/c.txt", "v: 3\n");
-    write(at, "roles/r/meta/main.yml", "allow_duplicates: true\ndependencies:\n- {role: x, p: 1}\n- y\n- src: git+https://h/z.git\n  version: v1\n");
+    write(
+        at,
+        "roles/r/meta/main.yml",
+        "allow_duplicates: true\ndependencies:\n- {role: x, p: 1}\n- y\n- src: git+https://h/z.git\n  version: v1\n",
+    );
     write(at, "roles/r/meta/argument_specs.yml", "argument_specs: {main: {options: {}}}\n");
     let path = find_role("r", &[at.join("none"), at.join("roles")], &[]).expect("there");
     let loader = Loader::default();
