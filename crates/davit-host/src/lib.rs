@@ -8,10 +8,9 @@
 
 pub mod builtin;
 mod checksum;
-mod encoding;
 mod edit;
+mod encoding;
 pub mod facts;
 mod moment;
 mod place;
 mod sys;
-

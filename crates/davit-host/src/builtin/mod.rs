@@ -79,7 +79,9 @@ mod tests {
             match std::panic::catch_unwind(|| davit_module::testing::check_cases(entry, &dir)) {
                 Ok(0) => broken.push(format!("{} has no cases", entry.name)),
                 Ok(_) => {}
-                Err(panic) => broken.push(panic.downcast_ref::<String>().cloned().unwrap_or_default()),
+                Err(panic) => {
+                    broken.push(panic.downcast_ref::<String>().cloned().unwrap_or_default())
+                }
             }
         }
         assert!(broken.is_empty(), "{}", broken.join("\n"));
@@ -91,7 +93,12 @@ mod tests {
             let spec = entry.spec();
             assert!(!spec.about.is_empty(), "{} says nothing of itself", entry.name);
             for option in &spec.options {
-                assert!(option.hidden || !option.about.is_empty(), "{}: {}", entry.name, option.name);
+                assert!(
+                    option.hidden || !option.about.is_empty(),
+                    "{}: {}",
+                    entry.name,
+                    option.name
+                );
             }
         }
     }
@@ -101,7 +108,8 @@ mod tests {
         for entry in MODULES {
             let spec = entry.spec();
             let rules = &spec.rules;
-            let groups = [&rules.mutually_exclusive, &rules.required_together, &rules.required_one_of];
+            let groups =
+                [&rules.mutually_exclusive, &rules.required_together, &rules.required_one_of];
             let named = groups
                 .into_iter()
                 .flatten()
