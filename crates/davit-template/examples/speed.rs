@@ -30,15 +30,20 @@ fn main() {
         for item in 0..2_000 {
             let mut scope = scope.clone();
             scope.insert("item", Value::Int(item));
-            Env::new(&engine, &scope, &outside).render_text("item {{ item }} at {{ base }}/x", None).unwrap();
+            Env::new(&engine, &scope, &outside)
+                .render_text("item {{ item }} at {{ base }}/x", None)
+                .unwrap();
         }
     });
     timed("2,000 conditions", &|| {
         for _ in 0..2_000 {
-            env.condition(&trusted("port == 80 and host is defined and base.startswith('http')")).unwrap();
+            env.condition(&trusted("port == 80 and host is defined and base.startswith('http')"))
+                .unwrap();
         }
     });
-    let file: String = (0..5_000).map(|line| format!("line {line} {{{{ base }}}} {{% if port > {line} %}}x{{% endif %}}\n")).collect();
+    let file: String = (0..5_000)
+        .map(|line| format!("line {line} {{{{ base }}}} {{% if port > {line} %}}x{{% endif %}}\n"))
+        .collect();
     for round in ["first", "again"] {
         timed(&format!("a file of 5,000 lines, {round}"), &|| {
             env.render_file(&file, Path::new("t.j2"), &FileOptions::default()).unwrap();
@@ -53,7 +58,8 @@ fn main() {
         env.render_text(text, None).unwrap();
     });
     timed("a list of 20,000 templates", &|| {
-        let list = Value::list((0..20_000).map(|at| trusted(&format!("{at} {{{{ base }}}}"))).collect());
+        let list =
+            Value::list((0..20_000).map(|at| trusted(&format!("{at} {{{{ base }}}}"))).collect());
         env.resolve(&list).unwrap();
     });
 }

@@ -83,9 +83,9 @@ fn needs_finish(value: &Value) -> bool {
 fn finished(value: &Value) -> Result<Value, Error> {
     match value {
         Value::Undefined(what) => Err(Error::undefined(what)),
-        Value::List(list) | Value::Tuple(list) => {
-            Ok(Value::list(list.iter().map(|item| limits::deeper(|| finished(item))).collect::<Result<_, _>>()?))
-        }
+        Value::List(list) | Value::Tuple(list) => Ok(Value::list(
+            list.iter().map(|item| limits::deeper(|| finished(item))).collect::<Result<_, _>>()?,
+        )),
         Value::Map(map) => {
             let mut out = Map::new();
             for (key, value) in map.iter() {
@@ -99,7 +99,11 @@ fn finished(value: &Value) -> Result<Value, Error> {
         )),
         Value::Object(_) => {
             let settled = value.clone().settle()?;
-            if matches!(settled, Value::Object(_)) { Ok(settled) } else { limits::deeper(|| finished(&settled)) }
+            if matches!(settled, Value::Object(_)) {
+                Ok(settled)
+            } else {
+                limits::deeper(|| finished(&settled))
+            }
         }
         other => Ok(other.clone()),
     }
@@ -109,7 +113,9 @@ fn finished(value: &Value) -> Result<Value, Error> {
 pub(crate) fn printable(env: &Env<'_>, value: Value) -> Result<Value, Error> {
     let value = if value.is_live() { plain(env, &value)? } else { value };
     Ok(match value {
-        Value::Tuple(_) | Value::List(_) | Value::Map(_) if needs_finish(&value) => limits::deeper(|| printed(&value))?,
+        Value::Tuple(_) | Value::List(_) | Value::Map(_) if needs_finish(&value) => {
+            limits::deeper(|| printed(&value))?
+        }
         value => value,
     })
 }
@@ -117,9 +123,9 @@ pub(crate) fn printable(env: &Env<'_>, value: Value) -> Result<Value, Error> {
 fn printed(value: &Value) -> Result<Value, Error> {
     match value {
         Value::Undefined(what) => Err(Error::undefined(what)),
-        Value::List(list) | Value::Tuple(list) => {
-            Ok(Value::list(list.iter().map(|item| limits::deeper(|| printed(item))).collect::<Result<_, _>>()?))
-        }
+        Value::List(list) | Value::Tuple(list) => Ok(Value::list(
+            list.iter().map(|item| limits::deeper(|| printed(item))).collect::<Result<_, _>>()?,
+        )),
         Value::Map(map) => {
             let mut out = Map::new();
             for (key, value) in map.iter() {
@@ -164,9 +170,10 @@ pub(crate) fn attribute(env: &Env<'_>, value: &Value, name: &str) -> Result<Valu
                 return Ok(found);
             }
             if let Value::Map(map) = value
-                && let Some(found) = map.get(name) {
-                    return touch(env, found.clone());
-                }
+                && let Some(found) = map.get(name)
+            {
+                return touch(env, found.clone());
+            }
         }
     }
     missing(env, value, &Value::from(name))
@@ -176,12 +183,19 @@ fn bound(value: &Value, name: &str) -> Value {
     Value::Object(Arc::new(Bound { value: value.clone(), name: name.into() }))
 }
 
-fn object_attribute(object: &Arc<dyn davit_value::Object>, value: &Value, name: &str) -> Result<Option<Value>, Error> {
+fn object_attribute(
+    object: &Arc<dyn davit_value::Object>,
+    value: &Value,
+    name: &str,
+) -> Result<Option<Value>, Error> {
     if let Some(nothing) = as_object::<Nothing>(value) {
         return Err(Error::new(ErrorKind::Runtime, nothing.message()));
     }
     if object.as_any().is::<Loop>() && matches!(name, "cycle" | "changed") {
-        return Ok(Some(Value::Object(Arc::new(LoopMethod { of: Arc::clone(object), changed: name == "changed" }))));
+        return Ok(Some(Value::Object(Arc::new(LoopMethod {
+            of: Arc::clone(object),
+            changed: name == "changed",
+        }))));
     }
     Ok(object.get_attr(name)?)
 }
@@ -204,9 +218,9 @@ pub(crate) fn item(env: &Env<'_>, value: &Value, key: &Value) -> Result<Value, E
             Value::Str(name) => map.get(name).cloned(),
             key => davit_value::Key::from_value(key).and_then(|key| map.get_key(&key).cloned()),
         },
-        Value::List(list) | Value::Tuple(list) => {
-            index.and_then(|index| ops::place(index, list.len())).and_then(|at| list.get(at).cloned())
-        }
+        Value::List(list) | Value::Tuple(list) => index
+            .and_then(|index| ops::place(index, list.len()))
+            .and_then(|at| list.get(at).cloned()),
         Value::Str(text) => index.and_then(|index| methods::char_at(text, index)),
         Value::Object(object) => {
             if let Some(nothing) = as_object::<Nothing>(value) {
@@ -239,14 +253,24 @@ pub(crate) fn item(env: &Env<'_>, value: &Value, key: &Value) -> Result<Value, E
 
 /// The undefined value for a member that is not there.
 fn missing(env: &Env<'_>, value: &Value, key: &Value) -> Result<Value, Error> {
-    let internal = key.as_str().filter(|name| name.starts_with("__") && name.ends_with("__") && name.len() > 4);
+    let internal = key
+        .as_str()
+        .filter(|name| name.starts_with("__") && name.ends_with("__") && name.len() > 4);
     let message = match internal {
-        Some(name) => format!("access to attribute '{name}' of '{}' object is unsafe.", value.type_name()),
+        Some(name) => {
+            format!("access to attribute '{name}' of '{}' object is unsafe.", value.type_name())
+        }
         None => {
             let key = if key.is_live() { plain(env, key)? } else { key.clone() };
             match (value, &key) {
-                (Value::Null, Value::Int(_) | Value::Bool(_)) => format!("None has no element {}", key.repr()),
-                _ => format!("object of type '{}' has no attribute {}", value.type_name(), key.repr()),
+                (Value::Null, Value::Int(_) | Value::Bool(_)) => {
+                    format!("None has no element {}", key.repr())
+                }
+                _ => format!(
+                    "object of type '{}' has no attribute {}",
+                    value.type_name(),
+                    key.repr()
+                ),
             }
         }
     };

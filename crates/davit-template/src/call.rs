@@ -60,17 +60,25 @@ impl Signature {
         for (key, value) in named {
             let key = key.to_text();
             let Some(at) = self.params.iter().position(|param| *param == key) else {
-                return Err(ValueError::Type(format!("{name}() got an unexpected keyword argument '{key}'")));
+                return Err(ValueError::Type(format!(
+                    "{name}() got an unexpected keyword argument '{key}'"
+                )));
             };
             if values[at].is_some() {
-                return Err(ValueError::Type(format!("{name}() got multiple values for argument '{key}'")));
+                return Err(ValueError::Type(format!(
+                    "{name}() got multiple values for argument '{key}'"
+                )));
             }
             values[at] = Some(value.clone());
         }
         if positional.len() > self.params.len() {
             return Err(self.too_many(positional.len()));
         }
-        let missing: Vec<&str> = self.params.iter().zip(&values).take(self.required)
+        let missing: Vec<&str> = self
+            .params
+            .iter()
+            .zip(&values)
+            .take(self.required)
             .filter(|(_, value)| value.is_none())
             .map(|(param, _)| *param)
             .collect();
@@ -95,7 +103,9 @@ impl Signature {
             let plural = if most == 1 { "" } else { "s" };
             format!("{name}() takes {most} positional argument{plural} but {given} {verb} given")
         } else {
-            format!("{name}() takes from {least} to {most} positional arguments but {given} {verb} given")
+            format!(
+                "{name}() takes from {least} to {most} positional arguments but {given} {verb} given"
+            )
         })
     }
 }
@@ -106,7 +116,12 @@ impl Call<'_> {
     ///
     /// # Errors
     /// Python's `TypeError` for missing, doubled and unexpected arguments.
-    pub fn bind(&self, name: &'static str, params: &'static [&'static str], required: usize) -> Result<Bound, ValueError> {
+    pub fn bind(
+        &self,
+        name: &'static str,
+        params: &'static [&'static str],
+        required: usize,
+    ) -> Result<Bound, ValueError> {
         self.bind_as(Signature { name, params, required, hidden: 0 }, true)
     }
 
@@ -114,7 +129,12 @@ impl Call<'_> {
     ///
     /// # Errors
     /// As [`bind`](Self::bind).
-    pub fn bind_env(&self, name: &'static str, params: &'static [&'static str], required: usize) -> Result<Bound, ValueError> {
+    pub fn bind_env(
+        &self,
+        name: &'static str,
+        params: &'static [&'static str],
+        required: usize,
+    ) -> Result<Bound, ValueError> {
         self.bind_as(Signature { name, params, required, hidden: 1 }, true)
     }
 
@@ -122,7 +142,12 @@ impl Call<'_> {
     ///
     /// # Errors
     /// As [`bind`](Self::bind).
-    pub fn bind_lazy(&self, name: &'static str, params: &'static [&'static str], required: usize) -> Result<Bound, ValueError> {
+    pub fn bind_lazy(
+        &self,
+        name: &'static str,
+        params: &'static [&'static str],
+        required: usize,
+    ) -> Result<Bound, ValueError> {
         self.bind_as(Signature { name, params, required, hidden: 0 }, false)
     }
 
@@ -142,7 +167,12 @@ impl Call<'_> {
     ///
     /// # Errors
     /// As [`bind`](Self::bind), without the complaint about undefined values.
-    pub fn bind_any(&self, name: &'static str, params: &'static [&'static str], required: usize) -> Result<Bound, ValueError> {
+    pub fn bind_any(
+        &self,
+        name: &'static str,
+        params: &'static [&'static str],
+        required: usize,
+    ) -> Result<Bound, ValueError> {
         let signature = Signature { name, params, required, hidden: 0 };
         let mut bound = signature.bind(&self.args.positional, &self.args.named)?;
         for value in bound.values.iter_mut().flatten() {
@@ -195,7 +225,8 @@ impl Call<'_> {
         if !value.is_live() {
             return Ok(items);
         }
-        items.iter()
+        items
+            .iter()
             .map(|item| match item {
                 Value::Str(text) if text.is_live() => Ok(self.env.resolve(item)?),
                 other => Ok(other.clone()),
@@ -322,9 +353,14 @@ mod tests {
     use super::{Signature, name_list};
     use davit_value::{Map, Value};
 
-    const CENTER: Signature = Signature { name: "do_center", params: &["value", "width"], required: 1, hidden: 0 };
-    const REPLACE: Signature =
-        Signature { name: "do_replace", params: &["s", "old", "new", "count"], required: 3, hidden: 1 };
+    const CENTER: Signature =
+        Signature { name: "do_center", params: &["value", "width"], required: 1, hidden: 0 };
+    const REPLACE: Signature = Signature {
+        name: "do_replace",
+        params: &["s", "old", "new", "count"],
+        required: 3,
+        hidden: 1,
+    };
 
     #[test]
     fn errors_read_as_pythons() {
@@ -333,11 +369,26 @@ mod tests {
             let named: Map = named.iter().map(|name| (*name, Value::Null)).collect();
             assert_eq!(signature.bind(&positional, &named).unwrap_err().to_string(), expect);
         };
-        check(&CENTER, 3, &[], "do_center() takes from 1 to 2 positional arguments but 3 were given");
+        check(
+            &CENTER,
+            3,
+            &[],
+            "do_center() takes from 1 to 2 positional arguments but 3 were given",
+        );
         check(&CENTER, 2, &["width"], "do_center() got multiple values for argument 'width'");
         check(&CENTER, 1, &["x"], "do_center() got an unexpected keyword argument 'x'");
-        check(&REPLACE, 1, &[], "do_replace() missing 2 required positional arguments: 'old' and 'new'");
-        check(&REPLACE, 6, &[], "do_replace() takes from 4 to 5 positional arguments but 7 were given");
+        check(
+            &REPLACE,
+            1,
+            &[],
+            "do_replace() missing 2 required positional arguments: 'old' and 'new'",
+        );
+        check(
+            &REPLACE,
+            6,
+            &[],
+            "do_replace() takes from 4 to 5 positional arguments but 7 were given",
+        );
         assert_eq!(name_list(&["a", "b", "c"]), "'a', 'b', and 'c'");
     }
 }

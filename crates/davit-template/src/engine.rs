@@ -46,8 +46,14 @@ impl Kind {
 }
 
 /// Collections whose plugins go by their short names here.
-const COLLECTIONS: &[&str] =
-    &["ansible.builtin.", "ansible.legacy.", "ansible.netcommon.", "ansible.posix.", "ansible.utils.", "community.general."];
+const COLLECTIONS: &[&str] = &[
+    "ansible.builtin.",
+    "ansible.legacy.",
+    "ansible.netcommon.",
+    "ansible.posix.",
+    "ansible.utils.",
+    "community.general.",
+];
 
 /// One way of reading templates, and what has been read that way.
 type Shelf = HashMap<Arc<str>, Arc<Tree>>;
@@ -72,7 +78,12 @@ impl Engine {
     /// An engine with these settings.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let has = |name: &str| settings.extensions.iter().any(|it| it == name || it.strip_prefix("jinja2.ext.") == Some(name));
+        let has = |name: &str| {
+            settings
+                .extensions
+                .iter()
+                .any(|it| it == name || it.strip_prefix("jinja2.ext.") == Some(name))
+        };
         let extensions = Extensions { do_statement: has("do"), loop_controls: has("loopcontrols") };
         Self {
             extensions,
@@ -153,7 +164,9 @@ impl Engine {
     pub(crate) fn no_such(&self, kind: Kind, name: &str) -> Error {
         let nearest = nearest(name, self.table(kind).keys().copied());
         let error = match kind {
-            Kind::Lookup => Error::new(ErrorKind::Plugin, format!("The lookup plugin '{name}' was not found.")),
+            Kind::Lookup => {
+                Error::new(ErrorKind::Plugin, format!("The lookup plugin '{name}' was not found."))
+            }
             _ => Error::new(ErrorKind::Syntax, format!("No {} named '{name}'.", kind.word())),
         };
         error.about(name, nearest)
@@ -170,7 +183,12 @@ impl Engine {
     }
 
     /// Parses, or finds what was parsed before.
-    pub(crate) fn compile(&self, text: &str, syntax: &Arc<Syntax>, is_expression: bool) -> Result<Arc<Tree>, Error> {
+    pub(crate) fn compile(
+        &self,
+        text: &str,
+        syntax: &Arc<Syntax>,
+        is_expression: bool,
+    ) -> Result<Arc<Tree>, Error> {
         let key = (Arc::clone(syntax), is_expression);
         let known = self.compiled.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(tree) = known.get(&key).and_then(|shelf| shelf.get(text)) {
@@ -200,7 +218,11 @@ impl Engine {
         };
         let at = failure.at;
         let error = failure.into_error();
-        let error = if is_expression { error.in_expression(text.contains("{{") || text.contains("{%")) } else { error };
+        let error = if is_expression {
+            error.in_expression(text.contains("{{") || text.contains("{%"))
+        } else {
+            error
+        };
         Err(Unplaced { error, text: normal, at }.into_error())
     }
 }
@@ -215,7 +237,13 @@ struct Unplaced {
 impl Unplaced {
     fn into_error(self) -> Error {
         let (line, column) = crate::eval::place_in(&self.text, self.at);
-        let expression = self.text.lines().nth(line.saturating_sub(1) as usize).unwrap_or_default().trim().to_owned();
+        let expression = self
+            .text
+            .lines()
+            .nth(line.saturating_sub(1) as usize)
+            .unwrap_or_default()
+            .trim()
+            .to_owned();
         self.error.at(None, line, Some(column), &expression)
     }
 }
@@ -234,5 +262,6 @@ pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> O
     }
     let (_, candidate) = best?;
     // Near by letters, not only by their beginning.
-    (strsim::damerau_levenshtein(name, candidate) <= 1 + name.chars().count() / 3).then(|| candidate.to_owned())
+    (strsim::damerau_levenshtein(name, candidate) <= 1 + name.chars().count() / 3)
+        .then(|| candidate.to_owned())
 }

@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex};
 
 use davit_value::{Args, Map, Origin, Str, Undefined, Value, ValueError};
 
-use crate::engine::nearest;
 pub(crate) use crate::engine::Kind;
+use crate::engine::nearest;
 use crate::eval::{Eval, Unit};
 use crate::lexer::Syntax;
 use crate::objects::locked;
-use crate::{Call, Engine, Error, ErrorKind, FileOptions, Function, Outside, Scope, access, limits};
+use crate::{
+    Call, Engine, Error, ErrorKind, FileOptions, Function, Outside, Scope, access, limits,
+};
 
 /// What one evaluation remembers: rendered variables, and what the last missing member was missing from.
 #[derive(Debug, Default)]
@@ -76,7 +78,9 @@ impl<'a> Env<'a> {
             Value::Undefined(what) => Err(self.with_nearest(Error::undefined(what))),
             value if !value.is_live() => Ok(value.clone()),
             Value::Str(text) if !text.is_vault() => self.render(text),
-            value => self.remembering(|env| access::finish(env, value.clone()).map_err(|error| env.with_nearest(error))),
+            value => self.remembering(|env| {
+                access::finish(env, value.clone()).map_err(|error| env.with_nearest(error))
+            }),
         }
     }
 
@@ -107,7 +111,10 @@ impl<'a> Env<'a> {
     fn unit(&self, text: &str, origin: Option<&Origin>) -> Result<Unit, Error> {
         match self.engine.inline(text) {
             Ok(unit) => Ok(Unit { origin: origin.cloned(), ..unit }),
-            Err(error) => Err(error.written_at(origin, text.trim_end_matches('\n').contains('\n') || text.ends_with('\n'))),
+            Err(error) => Err(error.written_at(
+                origin,
+                text.trim_end_matches('\n').contains('\n') || text.ends_with('\n'),
+            )),
         }
     }
 
@@ -134,9 +141,15 @@ impl<'a> Env<'a> {
             Value::Str(text) => text,
             Value::Null => return Ok(true),
             other if broken => return Ok(self.resolve(other)?.truthy()?),
-            _ => return Err(Error::new(ErrorKind::Conditional, "Conditional expressions must be strings.")),
+            _ => {
+                return Err(Error::new(
+                    ErrorKind::Conditional,
+                    "Conditional expressions must be strings.",
+                ));
+            }
         };
-        let result = self.remembering(|env| env.conditional_value(text)).map_err(Error::in_conditional)?;
+        let result =
+            self.remembering(|env| env.conditional_value(text)).map_err(Error::in_conditional)?;
         if let Value::Bool(bool) = result {
             return Ok(bool);
         }
@@ -160,7 +173,9 @@ impl<'a> Env<'a> {
 
     /// The value of a conditional's text. A text that is a template altogether is rendered first.
     fn conditional_value(&self, text: &Str) -> Result<Value, Error> {
-        let refused = |message: &str| Error::new(ErrorKind::Conditional, message).written_at(text.origin(), false);
+        let refused = |message: &str| {
+            Error::new(ErrorKind::Conditional, message).written_at(text.origin(), false)
+        };
         let trimmed = text.trim();
         if trimmed.is_empty() {
             return Err(refused("Empty conditional expressions are not allowed."));
@@ -183,7 +198,12 @@ impl<'a> Env<'a> {
     ///
     /// # Errors
     /// For what cannot be read or evaluated.
-    pub fn render_file(&self, text: &str, path: &Path, options: &FileOptions) -> Result<String, Error> {
+    pub fn render_file(
+        &self,
+        text: &str,
+        path: &Path,
+        options: &FileOptions,
+    ) -> Result<String, Error> {
         let value = self.render_file_value(text, path, options)?;
         let mut out = String::new();
         access::write_text(&value, &mut out);
@@ -194,10 +214,20 @@ impl<'a> Env<'a> {
     ///
     /// # Errors
     /// For what cannot be read or evaluated.
-    pub fn render_file_value(&self, text: &str, path: &Path, options: &FileOptions) -> Result<Value, Error> {
+    pub fn render_file_value(
+        &self,
+        text: &str,
+        path: &Path,
+        options: &FileOptions,
+    ) -> Result<Value, Error> {
         let file: Arc<str> = path.to_string_lossy().into();
         let (syntax, body, skipped) = options.syntax(text).map_err(|message| {
-            Error::new(ErrorKind::Syntax, message).at(Some(&file), 1, None, text.lines().next().unwrap_or_default())
+            Error::new(ErrorKind::Syntax, message).at(
+                Some(&file),
+                1,
+                None,
+                text.lines().next().unwrap_or_default(),
+            )
         })?;
         let tree = self
             .engine
@@ -205,7 +235,11 @@ impl<'a> Env<'a> {
             .map_err(|error| error.in_file(&file, skipped))?;
         let folder = path.parent().map(|folder| Arc::new(folder.to_path_buf()));
         self.run_defined(Unit { tree, origin: None, file: Some(Arc::clone(&file)), folder })
-            .map_err(|error| if error.file() == Some(&*file) { error.further_down(skipped) } else { error })
+            .map_err(
+                |error| {
+                    if error.file() == Some(&*file) { error.further_down(skipped) } else { error }
+                },
+            )
     }
 
     /// Calls a filter by name; the value is the first argument.
@@ -228,11 +262,21 @@ impl<'a> Env<'a> {
     ///
     /// # Errors
     /// For a name that does not exist and for what the lookup refuses.
-    pub fn call_lookup(&self, name: &str, terms: Vec<Value>, options: Map) -> Result<Vec<Value>, ValueError> {
+    pub fn call_lookup(
+        &self,
+        name: &str,
+        terms: Vec<Value>,
+        options: Map,
+    ) -> Result<Vec<Value>, ValueError> {
         self.call_lookup_plainly(name, terms, options).map_err(ValueError::from)
     }
 
-    pub(crate) fn call_lookup_plainly(&self, name: &str, terms: Vec<Value>, options: Map) -> Result<Vec<Value>, Error> {
+    pub(crate) fn call_lookup_plainly(
+        &self,
+        name: &str,
+        terms: Vec<Value>,
+        options: Map,
+    ) -> Result<Vec<Value>, Error> {
         let args = Args { positional: terms, named: options };
         let Some(function) = self.engine.find(Kind::Lookup, name) else {
             return Err(self.engine.no_such(Kind::Lookup, name));
@@ -259,7 +303,8 @@ impl<'a> Env<'a> {
     /// # Errors
     /// Where it is there and cannot be worked out.
     pub fn attribute(&self, value: &Value, name: &str) -> Result<Value, ValueError> {
-        Ok(self.remembering(|env| access::attribute(env, &access::touch(env, value.clone())?, name))?)
+        Ok(self
+            .remembering(|env| access::attribute(env, &access::touch(env, value.clone())?, name))?)
     }
 
     /// `value[key]` as a template does it: the item, then the attribute; rendered where it is live; undefined where there is none.
@@ -277,7 +322,10 @@ impl<'a> Env<'a> {
     pub fn iterate(&self, value: &Value) -> Result<Vec<Value>, ValueError> {
         self.remembering(|env| {
             let value = access::touch(env, value.clone())?;
-            access::iterate(&value)?.into_iter().map(|item| Ok(access::plain(env, &item)?)).collect()
+            access::iterate(&value)?
+                .into_iter()
+                .map(|item| Ok(access::plain(env, &item)?))
+                .collect()
         })
     }
 
@@ -298,16 +346,19 @@ impl<'a> Env<'a> {
     /// Where it is not callable and for what the call runs into.
     pub fn call(&self, callable: &Value, args: Args) -> Result<Value, ValueError> {
         let unit = self.engine.inline("").map_err(ValueError::from)?;
-        self.remembering(|env| limits::deeper(|| Eval::new(env, unit).call_from_outside(callable, args)))
+        self.remembering(|env| {
+            limits::deeper(|| Eval::new(env, unit).call_from_outside(callable, args))
+        })
     }
 
     /// A live string rendered or decrypted. It may be undefined, and a container in it may still be live.
     pub(crate) fn live(&self, text: &Str) -> Result<Value, Error> {
         let address = text.as_str().as_ptr() as usize;
         if let Some(memory) = self.memory
-            && let Some((_, value)) = locked(memory).rendered.get(&address) {
-                return Ok(value.clone());
-            }
+            && let Some((_, value)) = locked(memory).rendered.get(&address)
+        {
+            return Ok(value.clone());
+        }
         let value = if text.is_vault() { self.decrypt(text)? } else { self.live_template(text)? };
         if let Some(memory) = self.memory {
             locked(memory).rendered.insert(address, (text.clone(), value.clone()));
@@ -321,7 +372,9 @@ impl<'a> Env<'a> {
     }
 
     fn decrypt(&self, text: &Str) -> Result<Value, Error> {
-        let failed = |message: String| Error::new(ErrorKind::Vault, message).written_at(text.origin(), false);
+        let failed = |message: String| {
+            Error::new(ErrorKind::Vault, message).written_at(text.origin(), false)
+        };
         let Some(vault) = &self.outside.vault else {
             return Err(failed("Attempting to decrypt but no vault secrets found.".into()));
         };
@@ -342,16 +395,23 @@ impl<'a> Env<'a> {
         if error.kind() != ErrorKind::Undefined || error.nearest().is_some() {
             return error;
         }
-        let (Some(what), Some(name)) = (error.what_is_undefined().cloned(), error.name().map(str::to_owned)) else {
+        let (Some(what), Some(name)) =
+            (error.what_is_undefined().cloned(), error.name().map(str::to_owned))
+        else {
             return error;
         };
         let missing = self.memory.and_then(|memory| locked(memory).missing.clone());
         if let Some((_, from)) = missing.filter(|(it, _)| Arc::ptr_eq(it, &what)) {
             let keys: Vec<String> = match &from {
-                Value::Map(map) => map.keys().filter_map(|key| key.as_str().map(str::to_owned)).collect(),
-                Value::Object(object) => {
-                    object.keys().unwrap_or_default().iter().filter_map(|key| key.as_str().map(str::to_owned)).collect()
+                Value::Map(map) => {
+                    map.keys().filter_map(|key| key.as_str().map(str::to_owned)).collect()
                 }
+                Value::Object(object) => object
+                    .keys()
+                    .unwrap_or_default()
+                    .iter()
+                    .filter_map(|key| key.as_str().map(str::to_owned))
+                    .collect(),
                 _ => Vec::new(),
             };
             return error.about(&name, nearest(&name, keys.iter().map(String::as_str)));
@@ -389,24 +449,33 @@ impl<'a> Env<'a> {
         let path = if Path::new(name).is_absolute() {
             Some(PathBuf::from(name)).filter(|path| path.is_file())
         } else {
-            self.template_folders(from).into_iter().map(|folder| folder.join(name)).find(|path| path.is_file())
+            self.template_folders(from)
+                .into_iter()
+                .map(|folder| folder.join(name))
+                .find(|path| path.is_file())
         };
         let Some(path) = path else { return Ok(None) };
-        let bytes = std::fs::read(&path)
-            .map_err(|error| Error::new(ErrorKind::Runtime, format!("could not read '{}': {error}", path.display())))?;
+        let bytes = std::fs::read(&path).map_err(|error| {
+            Error::new(ErrorKind::Runtime, format!("could not read '{}': {error}", path.display()))
+        })?;
         let text = String::from_utf8_lossy(&bytes);
         let base = &from.tree.syntax;
-        let syntax = Arc::new(Syntax { escapes: true, keep_trailing_newline: false, ..(**base).clone() });
+        let syntax =
+            Arc::new(Syntax { escapes: true, keep_trailing_newline: false, ..(**base).clone() });
         let file: Arc<str> = path.to_string_lossy().into();
-        let tree = self.engine.compile(&text, &syntax, false).map_err(|error| error.in_file(&file, 0))?;
+        let tree =
+            self.engine.compile(&text, &syntax, false).map_err(|error| error.in_file(&file, 0))?;
         let folder = path.parent().map(|folder| Arc::new(folder.to_path_buf()));
         Ok(Some(Unit { tree, origin: None, file: Some(file), folder }))
     }
 
     /// What to say about a template file that is not there.
     pub(crate) fn not_found(&self, name: &str, from: &Unit) -> String {
-        let folders: Vec<String> =
-            self.template_folders(from).iter().map(|folder| format!("'{}'", folder.display())).collect();
+        let folders: Vec<String> = self
+            .template_folders(from)
+            .iter()
+            .map(|folder| format!("'{}'", folder.display()))
+            .collect();
         format!("'{name}' not found in search path: {}", folders.join(", "))
     }
 }
@@ -417,12 +486,16 @@ pub(crate) fn plugin_failed(kind: Kind, name: &str, error: ValueError) -> Error 
         ValueError::Undefined(_) => return error.into(),
         // A template that is looked up fails as a template.
         ValueError::Nested(message)
-            if kind == Kind::Lookup && (message.starts_with("Syntax error in template") || message.starts_with("Error rendering template")) =>
+            if kind == Kind::Lookup
+                && (message.starts_with("Syntax error in template")
+                    || message.starts_with("Error rendering template")) =>
         {
             return error.into();
         }
         ValueError::Nested(message)
-            if message.starts_with("The filter plugin '") || message.starts_with("The test plugin '") || message.starts_with("The lookup plugin '") =>
+            if message.starts_with("The filter plugin '")
+                || message.starts_with("The test plugin '")
+                || message.starts_with("The lookup plugin '") =>
         {
             return error.into();
         }

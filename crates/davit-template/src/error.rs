@@ -147,9 +147,9 @@ impl Error {
     pub(crate) fn in_expression(mut self, has_delimiters: bool) -> Self {
         if self.0.lead_in.is_none() {
             self.0.lead_in = match self.0.kind {
-                ErrorKind::Syntax if has_delimiters => {
-                    Some("Syntax error in expression. Template delimiters are not supported in expressions: ")
-                }
+                ErrorKind::Syntax if has_delimiters => Some(
+                    "Syntax error in expression. Template delimiters are not supported in expressions: ",
+                ),
                 ErrorKind::Syntax => Some("Syntax error in expression: "),
                 ErrorKind::Runtime => Some("Error rendering expression: "),
                 _ => None,
@@ -174,7 +174,13 @@ impl Error {
 
     /// The same error at a place.
     #[must_use]
-    pub(crate) fn at(mut self, file: Option<&Arc<str>>, line: u32, column: Option<u32>, expression: &str) -> Self {
+    pub(crate) fn at(
+        mut self,
+        file: Option<&Arc<str>>,
+        line: u32,
+        column: Option<u32>,
+        expression: &str,
+    ) -> Self {
         self.0.file = file.cloned();
         self.0.line = Some(line);
         self.0.column = column;
@@ -190,7 +196,11 @@ impl Error {
             self.0.file = Some(Arc::clone(&origin.file));
             let line = self.0.line.unwrap_or(1);
             self.0.line = Some(origin.line.saturating_add(line) - u32::from(!block));
-            self.0.column = if block { None } else { Some(origin.column.saturating_add(self.0.column.unwrap_or(1)) - 1) };
+            self.0.column = if block {
+                None
+            } else {
+                Some(origin.column.saturating_add(self.0.column.unwrap_or(1)) - 1)
+            };
         }
         self
     }
@@ -216,7 +226,6 @@ impl Error {
         self.0.nearest = nearest;
         self
     }
-
 }
 
 impl fmt::Display for Error {
@@ -225,7 +234,10 @@ impl fmt::Display for Error {
             ErrorKind::Syntax => "Syntax error in template: ",
             ErrorKind::Recursion => "Recursive loop detected in template: ",
             ErrorKind::Runtime => "Error rendering template: ",
-            ErrorKind::Undefined | ErrorKind::Plugin | ErrorKind::Conditional | ErrorKind::Vault => "",
+            ErrorKind::Undefined
+            | ErrorKind::Plugin
+            | ErrorKind::Conditional
+            | ErrorKind::Vault => "",
         };
         write!(f, "{}{}", self.0.lead_in.unwrap_or(lead_in), self.0.message)
     }

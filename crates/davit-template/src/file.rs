@@ -80,7 +80,11 @@ impl FileOptions {
         if let Some((_, name)) = ends.iter().find(|(delimiter, _)| delimiter.is_empty()) {
             return Err(format!("{name} must not be empty"));
         }
-        let starts = [&options.block_start_string, &options.variable_start_string, &options.comment_start_string];
+        let starts = [
+            &options.block_start_string,
+            &options.variable_start_string,
+            &options.comment_start_string,
+        ];
         if starts[0] == starts[1] || starts[0] == starts[2] || starts[1] == starts[2] {
             return Err("block, variable and comment start strings must be different".into());
         }

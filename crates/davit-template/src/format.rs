@@ -94,12 +94,16 @@ impl State<'_> {
         let mut rest = &field[name_end..];
         let mut value = value;
         if let Some(after) = rest.strip_prefix('!') {
-            let conversion = after.chars().next().ok_or_else(|| ValueError::Value("end of string while looking for conversion specifier".into()))?;
+            let conversion = after.chars().next().ok_or_else(|| {
+                ValueError::Value("end of string while looking for conversion specifier".into())
+            })?;
             value = match conversion {
                 's' => Value::from(value.to_str()),
                 'r' | 'a' => Value::from(value.repr()),
                 other => {
-                    return Err(ValueError::Value(format!("Unknown conversion specifier '{other}'")));
+                    return Err(ValueError::Value(format!(
+                        "Unknown conversion specifier '{other}'"
+                    )));
                 }
             };
             rest = &after[conversion.len_utf8()..];
@@ -127,10 +131,16 @@ impl State<'_> {
                 first.parse().unwrap_or(usize::MAX)
             };
             self.args.positional.get(index).cloned().ok_or_else(|| {
-                ValueError::Value(format!("Replacement index {index} out of range for positional args tuple"))
+                ValueError::Value(format!(
+                    "Replacement index {index} out of range for positional args tuple"
+                ))
             })?
         } else {
-            self.args.named.get(first).cloned().ok_or_else(|| ValueError::Value(Value::from(first).repr()))?
+            self.args
+                .named
+                .get(first)
+                .cloned()
+                .ok_or_else(|| ValueError::Value(Value::from(first).repr()))?
         };
         while !path.is_empty() {
             if let Some(after) = path.strip_prefix('.') {
@@ -138,11 +148,15 @@ impl State<'_> {
                 value = (self.lookup)(&value, &after[..end], true)?;
                 path = &after[end..];
             } else if let Some(after) = path.strip_prefix('[') {
-                let end = after.find(']').ok_or_else(|| ValueError::Value("Missing ']' in format string".into()))?;
+                let end = after
+                    .find(']')
+                    .ok_or_else(|| ValueError::Value("Missing ']' in format string".into()))?;
                 value = (self.lookup)(&value, &after[..end], false)?;
                 path = &after[end + 1..];
             } else {
-                return Err(ValueError::Value("Only '.' or '[' may follow ']' in format field specifier".into()));
+                return Err(ValueError::Value(
+                    "Only '.' or '[' may follow ']' in format field specifier".into(),
+                ));
             }
         }
         match value {
@@ -157,7 +171,8 @@ impl Spec {
         let chars: Vec<char> = text.chars().collect();
         let mut at = 0;
         let mut spec = Self::default();
-        let is_align = |char: Option<&char>| char.is_some_and(|char| matches!(char, '<' | '>' | '=' | '^'));
+        let is_align =
+            |char: Option<&char>| char.is_some_and(|char| matches!(char, '<' | '>' | '=' | '^'));
         if is_align(chars.get(1)) {
             spec.fill = chars.first().copied();
             spec.align = chars.get(1).copied();
@@ -200,14 +215,18 @@ impl Spec {
         if chars.get(at) == Some(&'.') {
             at += 1;
             spec.precision =
-                Some(number(&mut at)?.ok_or_else(|| ValueError::Value("Format specifier missing precision".into()))?);
+                Some(number(&mut at)?.ok_or_else(|| {
+                    ValueError::Value("Format specifier missing precision".into())
+                })?);
         }
         if let Some(kind) = chars.get(at) {
             spec.kind = Some(*kind);
             at += 1;
         }
         if at < chars.len() {
-            return Err(ValueError::Value(format!("Invalid format specifier '{text}' for object of type '{type_name}'")));
+            return Err(ValueError::Value(format!(
+                "Invalid format specifier '{text}' for object of type '{type_name}'"
+            )));
         }
         Ok(spec)
     }
@@ -223,7 +242,9 @@ pub(crate) fn format_value(value: &Value, text: &str) -> Result<String, ValueErr
     }
     let name = value.type_name();
     let spec = Spec::parse(text, name)?;
-    let unknown = |kind: char| ValueError::Value(format!("Unknown format code '{kind}' for object of type '{name}'"));
+    let unknown = |kind: char| {
+        ValueError::Value(format!("Unknown format code '{kind}' for object of type '{name}'"))
+    };
     match value {
         Value::Int(_) | Value::Bool(_) => {
             let int = match value {
@@ -231,10 +252,17 @@ pub(crate) fn format_value(value: &Value, text: &str) -> Result<String, ValueErr
                 other => i128::from(other.as_bool() == Some(true)),
             };
             match spec.kind {
-                None if matches!(value, Value::Bool(_)) && spec.align.is_none() && spec.width == 0 => Ok(value.to_str()),
+                None if matches!(value, Value::Bool(_))
+                    && spec.align.is_none()
+                    && spec.width == 0 =>
+                {
+                    Ok(value.to_str())
+                }
                 None | Some('d' | 'b' | 'o' | 'x' | 'X' | 'n') => {
                     if spec.precision.is_some() {
-                        return Err(ValueError::Value("Precision not allowed in integer format specifier".into()));
+                        return Err(ValueError::Value(
+                            "Precision not allowed in integer format specifier".into(),
+                        ));
                     }
                     let kind = spec.kind.unwrap_or('d');
                     let prefix = match kind {
@@ -245,12 +273,24 @@ pub(crate) fn format_value(value: &Value, text: &str) -> Result<String, ValueErr
                         _ => "",
                     };
                     let digits = group_free_int(int.unsigned_abs(), kind, 0);
-                    Ok(number_field(int < 0, prefix, &digits, if matches!(kind, 'd' | 'n') { 3 } else { 4 }, &spec))
+                    Ok(number_field(
+                        int < 0,
+                        prefix,
+                        &digits,
+                        if matches!(kind, 'd' | 'n') { 3 } else { 4 },
+                        &spec,
+                    ))
                 }
                 Some('c') => {
                     let char = u32::try_from(int).ok().and_then(char::from_u32);
-                    let char = char.ok_or_else(|| ValueError::Value("%c arg not in range(0x110000)".into()))?;
-                    Ok(pad(&char.to_string(), spec.width, spec.align.unwrap_or('<'), spec.fill.unwrap_or(' ')))
+                    let char = char
+                        .ok_or_else(|| ValueError::Value("%c arg not in range(0x110000)".into()))?;
+                    Ok(pad(
+                        &char.to_string(),
+                        spec.width,
+                        spec.align.unwrap_or('<'),
+                        spec.fill.unwrap_or(' '),
+                    ))
                 }
                 #[expect(clippy::cast_precision_loss, reason = "as Python does")]
                 Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%') => Ok(float_field(int as f64, &spec)),
@@ -258,7 +298,9 @@ pub(crate) fn format_value(value: &Value, text: &str) -> Result<String, ValueErr
             }
         }
         Value::Float(float) => match spec.kind {
-            None | Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%' | 'n') => Ok(float_field(*float, &spec)),
+            None | Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%' | 'n') => {
+                Ok(float_field(*float, &spec))
+            }
             Some(kind) => Err(unknown(kind)),
         },
         Value::Str(text) => {
@@ -266,10 +308,14 @@ pub(crate) fn format_value(value: &Value, text: &str) -> Result<String, ValueErr
                 return Err(unknown(kind));
             }
             if spec.align == Some('=') {
-                return Err(ValueError::Value("'=' alignment not allowed in string format specifier".into()));
+                return Err(ValueError::Value(
+                    "'=' alignment not allowed in string format specifier".into(),
+                ));
             }
             if spec.sign.is_some() {
-                return Err(ValueError::Value("Sign not allowed in string format specifier".into()));
+                return Err(ValueError::Value(
+                    "Sign not allowed in string format specifier".into(),
+                ));
             }
             let text: String = match spec.precision {
                 Some(precision) => text.chars().take(precision).collect(),
@@ -278,7 +324,9 @@ pub(crate) fn format_value(value: &Value, text: &str) -> Result<String, ValueErr
             let fill = spec.fill.unwrap_or(if spec.zero { '0' } else { ' ' });
             Ok(pad(&text, spec.width, spec.align.unwrap_or('<'), fill))
         }
-        _ => Err(ValueError::Type(format!("unsupported format string passed to {name}.__format__"))),
+        _ => {
+            Err(ValueError::Type(format!("unsupported format string passed to {name}.__format__")))
+        }
     }
 }
 
@@ -323,7 +371,10 @@ pub(crate) fn float_text(float: f64, spec: &Spec, kind: char) -> String {
         _ => {
             let precision = precision.max(1);
             let scientific = format!("{float:.*e}", precision - 1);
-            let exponent: i64 = scientific.split_once('e').and_then(|(_, exponent)| exponent.parse().ok()).unwrap_or(0);
+            let exponent: i64 = scientific
+                .split_once('e')
+                .and_then(|(_, exponent)| exponent.parse().ok())
+                .unwrap_or(0);
             let whole = i64::try_from(precision).unwrap_or(i64::MAX);
             if exponent < -4 || exponent >= whole {
                 let (digits, tail) = scientific.split_once('e').unwrap_or((&scientific, "0"));
@@ -360,7 +411,9 @@ fn number_field(negative: bool, prefix: &str, digits: &str, group: usize, spec: 
         _ => {}
     }
     head.push_str(prefix);
-    let whole = digits.find(|c: char| !c.is_ascii_alphanumeric() || (c == 'e' && group == 3)).unwrap_or(digits.len());
+    let whole = digits
+        .find(|c: char| !c.is_ascii_alphanumeric() || (c == 'e' && group == 3))
+        .unwrap_or(digits.len());
     let (whole, tail) = digits.split_at(whole);
     let zero_filled = spec.zero && spec.align.is_none();
     let mut grouped = match spec.grouping {

@@ -104,11 +104,13 @@ pub(crate) fn call(global: Global, env: &Env<'_>, args: Args) -> Result<Value, E
         Global::Cycler if args.positional.is_empty() => {
             Err(ValueError::Value("at least one item has to be provided".into()).into())
         }
-        Global::Cycler => {
-            Ok(Value::Object(Arc::new(Cycler { items: args.positional, place: Arc::new(AtomicUsize::new(0)) })))
-        }
+        Global::Cycler => Ok(Value::Object(Arc::new(Cycler {
+            items: args.positional,
+            place: Arc::new(AtomicUsize::new(0)),
+        }))),
         Global::Joiner => {
-            let separator = args.positional.into_iter().next().or_else(|| args.named.get("sep").cloned());
+            let separator =
+                args.positional.into_iter().next().or_else(|| args.named.get("sep").cloned());
             let separator = separator.unwrap_or_else(|| Value::from(", "));
             Ok(Value::Object(Arc::new(Joiner { separator, used: AtomicUsize::new(0) })))
         }
@@ -144,13 +146,22 @@ fn range(args: &Args) -> Result<Value, ValueError> {
         [start, stop] => (*start, *stop, 1),
         [start, stop, step] => (*start, *stop, *step),
         [] => return Err(ValueError::Type("range expected at least 1 argument, got 0".into())),
-        more => return Err(ValueError::Type(format!("range expected at most 3 arguments, got {}", more.len()))),
+        more => {
+            return Err(ValueError::Type(format!(
+                "range expected at most 3 arguments, got {}",
+                more.len()
+            )));
+        }
     };
     if step == 0 {
         return Err(ValueError::Value("range() arg 3 must not be zero".into()));
     }
     let bound = i128::from(i64::MAX);
-    let range = Range { start: start.clamp(-bound, bound), stop: stop.clamp(-bound, bound), step: step.clamp(-bound, bound) };
+    let range = Range {
+        start: start.clamp(-bound, bound),
+        stop: stop.clamp(-bound, bound),
+        step: step.clamp(-bound, bound),
+    };
     if range.length() > MAX_RANGE {
         return Err(ValueError::Value(format!("the range is longer than {MAX_RANGE}")));
     }
@@ -189,7 +200,8 @@ fn lookup(env: &Env<'_>, args: Args, as_list: bool) -> Result<Value, Error> {
         Some(value) => value.truthy()?,
         None => as_list,
     };
-    let errors = options.remove("errors").map_or_else(|| "strict".to_owned(), |value| value.to_str());
+    let errors =
+        options.remove("errors").map_or_else(|| "strict".to_owned(), |value| value.to_str());
     let name = name.to_str();
     let items = match env.call_lookup_plainly(&name, terms.collect(), options) {
         Ok(items) => items,
@@ -223,10 +235,17 @@ fn now(args: &Args) -> Result<Value, ValueError> {
     }
     for name in args.named.keys() {
         if !matches!(name.as_str(), Some("utc" | "fmt")) {
-            return Err(ValueError::Type(format!("_now() got an unexpected keyword argument '{}'", name.to_text())));
+            return Err(ValueError::Type(format!(
+                "_now() got an unexpected keyword argument '{}'",
+                name.to_text()
+            )));
         }
     }
-    let utc = args.positional.first().or_else(|| args.named.get("utc")).map_or(Ok(false), Value::truthy)?;
+    let utc = args
+        .positional
+        .first()
+        .or_else(|| args.named.get("utc"))
+        .map_or(Ok(false), Value::truthy)?;
     let zone = if utc { jiff::tz::TimeZone::UTC } else { jiff::tz::TimeZone::system() };
     let at = jiff::Timestamp::now().to_zoned(zone).datetime();
     // Python counts microseconds.
@@ -245,11 +264,17 @@ fermentum feugiat fringilla fusce gravida habitant hac hendrerit hymenaeos iacul
 
 /// `lipsum(n=5, html=True, min=20, max=100)`: filler text.
 fn lipsum(args: &Args) -> String {
-    let get = |place: usize, name: &str| args.positional.get(place).or_else(|| args.named.get(name));
+    let get =
+        |place: usize, name: &str| args.positional.get(place).or_else(|| args.named.get(name));
     let number = |place: usize, name: &str, default: usize| {
-        get(place, name).and_then(Value::as_int).and_then(|int| usize::try_from(int).ok()).unwrap_or(default).min(10_000)
+        get(place, name)
+            .and_then(Value::as_int)
+            .and_then(|int| usize::try_from(int).ok())
+            .unwrap_or(default)
+            .min(10_000)
     };
-    let (paragraphs, least, most) = (number(0, "n", 5), number(2, "min", 20), number(3, "max", 100));
+    let (paragraphs, least, most) =
+        (number(0, "n", 5), number(2, "min", 20), number(3, "max", 100));
     let html = get(1, "html").is_none_or(|value| value.truthy().unwrap_or(true));
     let words: Vec<&str> = WORDS.split_whitespace().collect();
     let mut made = Vec::new();

@@ -48,9 +48,12 @@ impl Engine {
     /// # Errors
     /// For a template that cannot be read, placed in its text.
     pub fn parse_file(&self, text: &str, options: &crate::FileOptions) -> Result<Template, Error> {
-        let (syntax, body, skipped) =
-            options.syntax(text).map_err(|message| Error::new(crate::ErrorKind::Syntax, message))?;
-        let tree = self.compile(body, &Arc::new(syntax), false).map_err(|error| error.further_down(skipped))?;
+        let (syntax, body, skipped) = options
+            .syntax(text)
+            .map_err(|message| Error::new(crate::ErrorKind::Syntax, message))?;
+        let tree = self
+            .compile(body, &Arc::new(syntax), false)
+            .map_err(|error| error.further_down(skipped))?;
         Ok(Template { unit: Unit::bare(tree) })
     }
 }
@@ -266,7 +269,10 @@ impl Walk<'_> {
 
     /// Notes a lookup with a constant name.
     fn lookup(&mut self, callee: &Expr, arguments: &Arguments) {
-        let (ExprKind::Name(name), Some(first)) = (&callee.kind, arguments.positional.first()) else { return };
+        let (ExprKind::Name(name), Some(first)) = (&callee.kind, arguments.positional.first())
+        else {
+            return;
+        };
         if let (ExprKind::Const(value), "lookup" | "query" | "q") = (&first.kind, &**name)
             && let Some(lookup) = value.as_str()
         {
@@ -295,7 +301,9 @@ impl Walk<'_> {
                 self.expr(value);
             }),
             ExprKind::Attribute(inner, _) => self.expr(inner),
-            ExprKind::Not(inner) | ExprKind::Negative(inner) | ExprKind::Positive(inner) => self.expr(inner),
+            ExprKind::Not(inner) | ExprKind::Negative(inner) | ExprKind::Positive(inner) => {
+                self.expr(inner)
+            }
             ExprKind::Item(inner, key) => {
                 self.expr(inner);
                 self.expr(key);
@@ -351,18 +359,23 @@ fn names_tested(expr: &Expr, names: &mut Vec<String>) {
                 root_of(inner, names);
             }
         }
-        ExprKind::Filter(inner, filter) if matches!(&*filter.name, "default" | "d") => root_of(inner, names),
+        ExprKind::Filter(inner, filter) if matches!(&*filter.name, "default" | "d") => {
+            root_of(inner, names)
+        }
         ExprKind::Filter(inner, _) | ExprKind::Not(inner) => names_tested(inner, names),
-        ExprKind::And(items) | ExprKind::Or(items) => items.iter().for_each(|item| names_tested(item, names)),
+        ExprKind::And(items) | ExprKind::Or(items) => {
+            items.iter().for_each(|item| names_tested(item, names))
+        }
         ExprKind::Compare(left, rest) => {
             names_tested(left, names);
             rest.iter().for_each(|(_, right)| names_tested(right, names));
             // `'name' in vars` and the like.
             if let (ExprKind::Const(value), Some(name)) = (&left.kind, rest.first())
                 && let (Some(text), ExprKind::Name(container)) = (value.as_str(), &name.1.kind)
-                    && matches!(&**container, "vars" | "hostvars") {
-                        names.push(text.to_owned());
-                    }
+                && matches!(&**container, "vars" | "hostvars")
+            {
+                names.push(text.to_owned());
+            }
         }
         _ => {}
     }
@@ -371,7 +384,9 @@ fn names_tested(expr: &Expr, names: &mut Vec<String>) {
 fn root_of(expr: &Expr, names: &mut Vec<String>) {
     match &expr.kind {
         ExprKind::Name(name) => names.push(name.to_string()),
-        ExprKind::Attribute(inner, _) | ExprKind::Item(inner, _) | ExprKind::Filter(inner, _) => root_of(inner, names),
+        ExprKind::Attribute(inner, _) | ExprKind::Item(inner, _) | ExprKind::Filter(inner, _) => {
+            root_of(inner, names)
+        }
         _ => {}
     }
 }

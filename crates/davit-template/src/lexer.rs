@@ -85,7 +85,8 @@ pub(crate) struct Token {
 }
 
 const OPERATORS: &[&str] = &[
-    "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=", ".", ":", "|", ",", ";",
+    "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}",
+    ">", "<", "=", ".", ":", "|", ",", ";",
 ];
 
 /// Where the text of a template has got to.
@@ -151,7 +152,8 @@ pub(crate) fn template_tokens(text: &str, syntax: &Syntax) -> Result<Vec<Token>,
     if u32::try_from(text.len()).is_err() {
         return Err(Failure::new("the template is too long", 0));
     }
-    let mut lexer = Lexer { text, at: 0, syntax, tokens: Vec::new(), strip_next: false, line_starting: true };
+    let mut lexer =
+        Lexer { text, at: 0, syntax, tokens: Vec::new(), strip_next: false, line_starting: true };
     lexer.template()?;
     Ok(lexer.tokens)
 }
@@ -161,7 +163,8 @@ pub(crate) fn expression_tokens(text: &str, syntax: &Syntax) -> Result<Vec<Token
     if u32::try_from(text.len()).is_err() {
         return Err(Failure::new("the expression is too long", 0));
     }
-    let mut lexer = Lexer { text, at: 0, syntax, tokens: Vec::new(), strip_next: false, line_starting: true };
+    let mut lexer =
+        Lexer { text, at: 0, syntax, tokens: Vec::new(), strip_next: false, line_starting: true };
     // The end of a variable tag is one here too, with nothing behind it.
     lexer.inside(Opening::Variable)?;
     lexer.push(Kind::End, lexer.at);
@@ -222,13 +225,15 @@ impl<'a> Lexer<'a> {
                 }
                 Opening::LineStatement => {
                     let prefix = self.syntax.line_statement.as_deref().unwrap_or_default();
-                    let blank = self.rest().len() - self.rest().trim_start_matches([' ', '\t', '\x0b']).len();
+                    let blank = self.rest().len()
+                        - self.rest().trim_start_matches([' ', '\t', '\x0b']).len();
                     self.at += blank + prefix.len();
                     self.push(Kind::BlockBegin, start);
                     self.inside(Opening::LineStatement)?;
                 }
                 Opening::LineComment => {
-                    self.at = self.text[start..].find('\n').map_or(self.text.len(), |at| start + at);
+                    self.at =
+                        self.text[start..].find('\n').map_or(self.text.len(), |at| start + at);
                 }
             }
         }
@@ -246,25 +251,34 @@ impl<'a> Lexer<'a> {
         ];
         let mut best: Option<(usize, usize, Opening)> = None;
         for (delimiter, opening) in plain {
-            let limit = best.map_or(self.text.len(), |(at, ..)| (at + delimiter.len()).min(self.text.len()));
+            let limit = best
+                .map_or(self.text.len(), |(at, ..)| (at + delimiter.len()).min(self.text.len()));
             let Some(range) = self.text.get(self.at..limit) else { continue };
             if let Some(found) = range.find(delimiter) {
                 let at = self.at + found;
-                if best.is_none_or(|(best_at, length, _)| at < best_at || (at == best_at && delimiter.len() > length)) {
+                if best.is_none_or(|(best_at, length, _)| {
+                    at < best_at || (at == best_at && delimiter.len() > length)
+                }) {
                     best = Some((at, delimiter.len(), opening));
                 }
             }
         }
         if (syntax.line_statement.is_some() || syntax.line_comment.is_some())
-            && let Some((at, opening)) = self.next_line_opening(best.map_or(self.text.len(), |(at, ..)| at)) {
-                return Some((at, opening));
-            }
+            && let Some((at, opening)) =
+                self.next_line_opening(best.map_or(self.text.len(), |(at, ..)| at))
+        {
+            return Some((at, opening));
+        }
         let (at, length, opening) = best?;
         if opening == Opening::Block {
-            let inside = self.text[at + length..].strip_prefix(['-', '+']).unwrap_or(&self.text[at + length..]);
+            let inside = self.text[at + length..]
+                .strip_prefix(['-', '+'])
+                .unwrap_or(&self.text[at + length..]);
             if let Some(rest) = Self::word_ahead(inside, "raw") {
                 let rest = rest.trim_start();
-                if rest.starts_with(&syntax.block.1) || rest.strip_prefix('-').is_some_and(|it| it.starts_with(&syntax.block.1)) {
+                if rest.starts_with(&syntax.block.1)
+                    || rest.strip_prefix('-').is_some_and(|it| it.starts_with(&syntax.block.1))
+                {
                     return Some((at, Opening::Raw));
                 }
             }
@@ -282,21 +296,24 @@ impl<'a> Lexer<'a> {
             let blank = content.len() - content.trim_start_matches([' ', '\t', '\x0b']).len();
             if at_start {
                 if let Some(prefix) = &self.syntax.line_comment
-                    && content[blank..].starts_with(prefix.as_str()) {
-                        return Some((line, Opening::LineComment));
-                    }
+                    && content[blank..].starts_with(prefix.as_str())
+                {
+                    return Some((line, Opening::LineComment));
+                }
                 if let Some(prefix) = &self.syntax.line_statement
-                    && content[blank..].starts_with(prefix.as_str()) {
-                        return Some((line, Opening::LineStatement));
-                    }
+                    && content[blank..].starts_with(prefix.as_str())
+                {
+                    return Some((line, Opening::LineStatement));
+                }
             }
             if let Some(prefix) = &self.syntax.line_comment
-                && let Some(found) = content.find(prefix.as_str()) {
-                    let bare = content[..found].trim_end().len();
-                    if bare > 0 && line + found < limit {
-                        return Some((line + bare, Opening::LineComment));
-                    }
+                && let Some(found) = content.find(prefix.as_str())
+            {
+                let bare = content[..found].trim_end().len();
+                if bare > 0 && line + found < limit {
+                    return Some((line + bare, Opening::LineComment));
                 }
+            }
             line = end + 1;
             at_start = true;
             if line > self.text.len() {
@@ -330,7 +347,11 @@ impl<'a> Lexer<'a> {
         }
         self.line_starting = false;
         if !text.is_empty() {
-            let text = if self.syntax.newline == "\n" { Arc::from(text) } else { Arc::from(text.replace('\n', &self.syntax.newline)) };
+            let text = if self.syntax.newline == "\n" {
+                Arc::from(text)
+            } else {
+                Arc::from(text.replace('\n', &self.syntax.newline))
+            };
             self.push(Kind::Data(text), start);
         }
     }
@@ -375,7 +396,10 @@ impl<'a> Lexer<'a> {
             let inside = &inside[usize::from(sign.is_some())..];
             if let Some(rest) = Self::word_ahead(inside, "endraw") {
                 let rest = rest.trim_start();
-                let last = rest.chars().next().filter(|c| matches!(c, '-' | '+') && !rest.starts_with(&self.syntax.block.1));
+                let last = rest
+                    .chars()
+                    .next()
+                    .filter(|c| matches!(c, '-' | '+') && !rest.starts_with(&self.syntax.block.1));
                 if rest[usize::from(last.is_some())..].starts_with(&self.syntax.block.1) {
                     self.line_starting = false;
                     self.data(self.at, at, Some(Opening::Raw), sign);
@@ -405,7 +429,10 @@ impl<'a> Lexer<'a> {
         if rest.starts_with(delimiter.as_str()) {
             return Some((None, delimiter.len()));
         }
-        let sign = rest.chars().next().filter(|c| *c == '-' || (*c == '+' && opening == Opening::Block))?;
+        let sign = rest
+            .chars()
+            .next()
+            .filter(|c| *c == '-' || (*c == '+' && opening == Opening::Block))?;
         rest[1..].starts_with(delimiter.as_str()).then_some((Some(sign), 1 + delimiter.len()))
     }
 
@@ -414,13 +441,15 @@ impl<'a> Lexer<'a> {
         let mut open: Vec<char> = Vec::new();
         while self.at < self.text.len() {
             if open.is_empty()
-                && let Some((sign, length)) = self.tag_end(opening) {
-                    let kind = if opening == Opening::Variable { Kind::VariableEnd } else { Kind::BlockEnd };
-                    self.push(kind, self.at);
-                    self.at += length;
-                    self.after_tag(sign, opening == Opening::Block);
-                    return Ok(());
-                }
+                && let Some((sign, length)) = self.tag_end(opening)
+            {
+                let kind =
+                    if opening == Opening::Variable { Kind::VariableEnd } else { Kind::BlockEnd };
+                self.push(kind, self.at);
+                self.at += length;
+                self.after_tag(sign, opening == Opening::Block);
+                return Ok(());
+            }
             let rest = self.rest();
             let Some(first) = rest.chars().next() else { break };
             if first.is_whitespace() {
@@ -428,7 +457,8 @@ impl<'a> Lexer<'a> {
             } else if first.is_ascii_digit() {
                 self.number();
             } else if first.is_alphabetic() || first == '_' {
-                let length = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+                let length =
+                    rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
                 self.push(Kind::Name(rest[..length].into()), self.at);
                 self.at += length;
             } else if first == '"' || first == '\'' {
@@ -521,7 +551,10 @@ impl<'a> Lexer<'a> {
                 is_float = true;
             }
         }
-        if !is_float && rest.starts_with('0') && rest[..whole].bytes().any(|byte| byte != b'0' && byte != b'_') {
+        if !is_float
+            && rest.starts_with('0')
+            && rest[..whole].bytes().any(|byte| byte != b'0' && byte != b'_')
+        {
             length = rest[..whole].bytes().take_while(|byte| matches!(byte, b'0' | b'_')).count();
             length = rest[..length].trim_end_matches('_').len();
         }
@@ -530,7 +563,8 @@ impl<'a> Lexer<'a> {
         let kind = if is_float {
             Kind::Float(text.parse().unwrap_or(f64::NAN))
         } else {
-            text.parse().map_or_else(|_| Kind::Float(text.parse().unwrap_or(f64::INFINITY)), Kind::Int)
+            text.parse()
+                .map_or_else(|_| Kind::Float(text.parse().unwrap_or(f64::INFINITY)), Kind::Int)
         };
         self.push(kind, start);
     }
@@ -605,12 +639,18 @@ fn unescape(raw: &str) -> Result<String, String> {
                     'u' => (4, "\\uXXXX"),
                     _ => (8, "\\UXXXXXXXX"),
                 };
-                let Some(char) = hex(length) else { return Err(format!("truncated {form} escape")) };
+                let Some(char) = hex(length) else {
+                    return Err(format!("truncated {form} escape"));
+                };
                 out.push(char);
                 take(&mut chars, length);
             }
             '0'..='7' => {
-                let length = raw[at + 1..].bytes().take(3).take_while(|byte| (b'0'..=b'7').contains(byte)).count();
+                let length = raw[at + 1..]
+                    .bytes()
+                    .take(3)
+                    .take_while(|byte| (b'0'..=b'7').contains(byte))
+                    .count();
                 let code = u32::from_str_radix(&raw[at + 1..at + 1 + length], 8).unwrap_or(0);
                 out.push(char::from_u32(code).unwrap_or('\u{fffd}'));
                 take(&mut chars, length - 1);

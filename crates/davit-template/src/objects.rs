@@ -37,7 +37,11 @@ pub(crate) struct Range {
 
 impl Range {
     pub(crate) fn length(&self) -> usize {
-        let span = if self.step > 0 { self.stop.saturating_sub(self.start) } else { self.start.saturating_sub(self.stop) };
+        let span = if self.step > 0 {
+            self.stop.saturating_sub(self.start)
+        } else {
+            self.start.saturating_sub(self.stop)
+        };
         if span <= 0 {
             return 0;
         }
@@ -65,7 +69,10 @@ impl Object for Range {
     }
 
     fn get_item(&self, key: &Value) -> Result<Option<Value>, ValueError> {
-        Ok(key.as_int().and_then(|index| ops::place(index, self.length())).map(|place| self.at(place)))
+        Ok(key
+            .as_int()
+            .and_then(|index| ops::place(index, self.length()))
+            .map(|place| self.at(place)))
     }
 
     fn items(&self) -> Result<Option<Vec<Value>>, ValueError> {
@@ -92,7 +99,10 @@ pub(crate) struct Nothing {
 
 impl Nothing {
     pub(crate) fn message(&self) -> String {
-        format!("the inline if-expression on line {} evaluated to false and no else section was defined.", self.line)
+        format!(
+            "the inline if-expression on line {} evaluated to false and no else section was defined.",
+            self.line
+        )
     }
 }
 
@@ -288,7 +298,9 @@ impl Object for MacroObject {
         let body = &self.body;
         Ok(match name {
             "name" => Some(Value::from(&*body.name)),
-            "arguments" => Some(Value::tuple(body.parameters.iter().map(|(name, _)| Value::from(&**name)).collect())),
+            "arguments" => Some(Value::tuple(
+                body.parameters.iter().map(|(name, _)| Value::from(&**name)).collect(),
+            )),
             "catch_kwargs" => Some(Value::Bool(body.takes_kwargs)),
             "catch_varargs" => Some(Value::Bool(body.takes_varargs)),
             "caller" => Some(Value::Bool(body.takes_caller)),
@@ -322,8 +334,9 @@ impl Object for BlockReference {
     }
 
     fn get_attr(&self, name: &str) -> Result<Option<Value>, ValueError> {
-        Ok((name == "super")
-            .then(|| Value::Object(Arc::new(Self { name: Arc::clone(&self.name), level: self.level + 1 }))))
+        Ok((name == "super").then(|| {
+            Value::Object(Arc::new(Self { name: Arc::clone(&self.name), level: self.level + 1 }))
+        }))
     }
 
     fn is_callable(&self) -> bool {
@@ -348,7 +361,9 @@ impl Object for SelfReference {
 
     fn get_attr(&self, name: &str) -> Result<Option<Value>, ValueError> {
         let found = self.blocks.iter().find(|block| &***block == name);
-        Ok(found.map(|name| Value::Object(Arc::new(BlockReference { name: Arc::clone(name), level: 0 }))))
+        Ok(found.map(|name| {
+            Value::Object(Arc::new(BlockReference { name: Arc::clone(name), level: 0 }))
+        }))
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -403,7 +418,10 @@ impl Object for Cycler {
 
     fn get_attr(&self, name: &str) -> Result<Option<Value>, ValueError> {
         Ok(match name {
-            "current" => self.items.get(self.place.load(Ordering::Relaxed) % self.items.len().max(1)).cloned(),
+            "current" => self
+                .items
+                .get(self.place.load(Ordering::Relaxed) % self.items.len().max(1))
+                .cloned(),
             "next" | "reset" => Some(Value::Object(Arc::new(CyclerMethod {
                 items: self.items.clone(),
                 place: Arc::clone(&self.place),

@@ -112,7 +112,10 @@ fn full_type_name(value: &Value) -> &'static str {
 
 fn add(left: &Value, right: &Value) -> Outcome {
     let cannot = |kind: &str| {
-        ValueError::Type(format!("can only concatenate {kind} (not \"{}\") to {kind}", right.type_name()))
+        ValueError::Type(format!(
+            "can only concatenate {kind} (not \"{}\") to {kind}",
+            right.type_name()
+        ))
     };
     match (left, right) {
         (Value::Str(a), Value::Str(b)) => {
@@ -122,9 +125,13 @@ fn add(left: &Value, right: &Value) -> Outcome {
             Ok(Value::from(text))
         }
         (Value::Str(_), _) => Err(cannot("str")),
-        (Value::List(a), Value::List(b)) => Ok(Value::list(a.iter().chain(b.iter()).cloned().collect())),
+        (Value::List(a), Value::List(b)) => {
+            Ok(Value::list(a.iter().chain(b.iter()).cloned().collect()))
+        }
         (Value::List(_), _) => Err(cannot("list")),
-        (Value::Tuple(a), Value::Tuple(b)) => Ok(Value::tuple(a.iter().chain(b.iter()).cloned().collect())),
+        (Value::Tuple(a), Value::Tuple(b)) => {
+            Ok(Value::tuple(a.iter().chain(b.iter()).cloned().collect()))
+        }
         (Value::Tuple(_), _) => Err(cannot("tuple")),
         _ => Err(unsupported(Operator::Add, left, right)),
     }
@@ -186,16 +193,22 @@ fn integers(operator: Operator, a: i128, b: i128) -> Outcome {
             if b < 0 && a.rem_euclid(b) != 0 { quotient - 1 } else { quotient }
         })),
         Operator::Modulo if b == 0 => Err(division("integer modulo by zero")),
-        Operator::Modulo => checked(a.checked_rem(b).map(|rest| if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest })),
-        Operator::Power if b < 0 => {
+        Operator::Modulo => checked(
+            a.checked_rem(b)
+                .map(|rest| if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest }),
+        ),
+        Operator::Power if b < 0 =>
+        {
             #[expect(clippy::cast_precision_loss, reason = "as Python does")]
             floats(operator, a as f64, b as f64).map(Value::Float)
         }
-        Operator::Power => checked(u32::try_from(b).ok().and_then(|b| a.checked_pow(b)).or(match a {
-            0 | 1 => Some(a),
-            -1 => Some(if b % 2 == 0 { 1 } else { -1 }),
-            _ => None,
-        })),
+        Operator::Power => {
+            checked(u32::try_from(b).ok().and_then(|b| a.checked_pow(b)).or(match a {
+                0 | 1 => Some(a),
+                -1 => Some(if b % 2 == 0 { 1 } else { -1 }),
+                _ => None,
+            }))
+        }
     }
 }
 
@@ -230,7 +243,10 @@ fn floats(operator: Operator, a: f64, b: f64) -> Result<f64, ValueError> {
 fn dates(operator: Operator, left: &Value, right: &Value) -> Option<Outcome> {
     let added = |at: &Value, delta: Delta, sign: i128| -> Option<Outcome> {
         let micros = delta.micros.checked_mul(sign)?;
-        Some(delta_added(at, micros).ok_or_else(|| ValueError::Value("date value out of range".into())))
+        Some(
+            delta_added(at, micros)
+                .ok_or_else(|| ValueError::Value("date value out of range".into())),
+        )
     };
     match (operator, left, right) {
         (Operator::Subtract, Value::DateTime(a, x), Value::DateTime(b, y)) => {
@@ -254,7 +270,9 @@ fn dates(operator: Operator, left: &Value, right: &Value) -> Option<Outcome> {
                     Operator::Divide | Operator::FloorDivide | Operator::Modulo => {
                         let result = integers(operator, a.micros, b.micros);
                         return Some(match result {
-                            Ok(Value::Int(micros)) if operator == Operator::Modulo => Ok(Delta { micros }.into_value()),
+                            Ok(Value::Int(micros)) if operator == Operator::Modulo => {
+                                Ok(Delta { micros }.into_value())
+                            }
                             other => other,
                         });
                     }
@@ -269,18 +287,31 @@ fn dates(operator: Operator, left: &Value, right: &Value) -> Option<Outcome> {
             (None, Some(delta)) if operator == Operator::Multiply => scaled(operator, delta, left),
             _ => None,
         }
-        .or_else(|| (Delta::of(left).is_some() || Delta::of(right).is_some()).then(|| Err(unsupported(operator, left, right)))),
+        .or_else(|| {
+            (Delta::of(left).is_some() || Delta::of(right).is_some())
+                .then(|| Err(unsupported(operator, left, right)))
+        }),
     }
 }
 
 fn scaled(operator: Operator, delta: Delta, by: &Value) -> Option<Outcome> {
     let micros = match (operator, Number::of(by)?) {
         (Operator::Multiply, Number::Int(by)) => delta.micros.checked_mul(by)?,
-        (Operator::Divide | Operator::FloorDivide, Number::Int(0)) => return Some(Err(division("division by zero"))),
+        (Operator::Divide | Operator::FloorDivide, Number::Int(0)) => {
+            return Some(Err(division("division by zero")));
+        }
         (Operator::FloorDivide, Number::Int(by)) => delta.micros.checked_div_euclid(by)?,
-        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "as Python does")]
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            reason = "as Python does"
+        )]
         (Operator::Multiply, Number::Float(by)) => (delta.micros as f64 * by).round() as i128,
-        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "as Python does")]
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            reason = "as Python does"
+        )]
         (Operator::Divide, by) => (delta.micros as f64 / by.float()).round() as i128,
         _ => return None,
     };
@@ -292,8 +323,13 @@ fn delta_added(at: &Value, micros: i128) -> Option<Value> {
     let nanos = i32::try_from(micros.rem_euclid(1_000_000) * 1000).ok()?;
     let duration = jiff::SignedDuration::new(seconds, nanos);
     match at {
-        Value::DateTime(at, offset) => Some(Value::DateTime(at.checked_add(duration).ok()?, *offset)),
-        Value::Date(at) => Some(Value::Date(at.checked_add(jiff::SignedDuration::from_hours(seconds.div_euclid(86_400) * 24)).ok()?)),
+        Value::DateTime(at, offset) => {
+            Some(Value::DateTime(at.checked_add(duration).ok()?, *offset))
+        }
+        Value::Date(at) => Some(Value::Date(
+            at.checked_add(jiff::SignedDuration::from_hours(seconds.div_euclid(86_400) * 24))
+                .ok()?,
+        )),
         _ => None,
     }
 }
@@ -306,7 +342,10 @@ pub(crate) fn negative(value: &Value) -> Outcome {
             (Some(Number::Int(int)), _) => int.checked_neg().map(Value::Int).ok_or_else(too_large),
             (Some(Number::Float(float)), _) => Ok(Value::Float(-float)),
             (None, Some(delta)) => Ok(Delta { micros: -delta.micros }.into_value()),
-            (None, None) => Err(ValueError::Type(format!("bad operand type for unary -: '{}'", value.type_name()))),
+            (None, None) => Err(ValueError::Type(format!(
+                "bad operand type for unary -: '{}'",
+                value.type_name()
+            ))),
         },
     }
 }
@@ -318,7 +357,10 @@ pub(crate) fn positive(value: &Value) -> Outcome {
         _ => match Number::of(value) {
             Some(Number::Int(int)) => Ok(Value::Int(int)),
             Some(Number::Float(float)) => Ok(Value::Float(float)),
-            None => Err(ValueError::Type(format!("bad operand type for unary +: '{}'", value.type_name()))),
+            None => Err(ValueError::Type(format!(
+                "bad operand type for unary +: '{}'",
+                value.type_name()
+            ))),
         },
     }
 }
@@ -371,7 +413,8 @@ pub(crate) fn hashed(value: &Value) -> Result<Key, ValueError> {
     if let Value::Undefined(what) = value {
         return Err(ValueError::Undefined(Arc::clone(what)));
     }
-    Key::from_value(value).ok_or_else(|| ValueError::Type(format!("unhashable type: '{}'", value.type_name())))
+    Key::from_value(value)
+        .ok_or_else(|| ValueError::Type(format!("unhashable type: '{}'", value.type_name())))
 }
 
 /// Python's index into something `length` long, where it is inside.
@@ -405,14 +448,20 @@ pub(crate) fn slice(value: &Value, parts: &[Option<Value>; 3]) -> Outcome {
     match value {
         Value::Str(text) if text.is_ascii() => {
             let bytes = text.as_bytes();
-            Ok(Value::from(places(numbers, bytes.len()).map(|at| char::from(bytes[at])).collect::<String>()))
+            Ok(Value::from(
+                places(numbers, bytes.len()).map(|at| char::from(bytes[at])).collect::<String>(),
+            ))
         }
         Value::Str(text) => {
             let chars: Vec<char> = text.chars().collect();
             Ok(Value::from(places(numbers, chars.len()).map(|at| chars[at]).collect::<String>()))
         }
-        Value::List(list) => Ok(Value::list(places(numbers, list.len()).map(|at| list[at].clone()).collect())),
-        Value::Tuple(list) => Ok(Value::tuple(places(numbers, list.len()).map(|at| list[at].clone()).collect())),
+        Value::List(list) => {
+            Ok(Value::list(places(numbers, list.len()).map(|at| list[at].clone()).collect()))
+        }
+        Value::Tuple(list) => {
+            Ok(Value::tuple(places(numbers, list.len()).map(|at| list[at].clone()).collect()))
+        }
         Value::Object(object) => match object.items()? {
             Some(items) if object.keys().is_none() => {
                 Ok(Value::list(places(numbers, items.len()).map(|at| items[at].clone()).collect()))

@@ -68,6 +68,9 @@ impl Outside {
 
 impl fmt::Debug for Outside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outside").field("search_path", &self.search_path).field("folder", &self.folder).finish_non_exhaustive()
+        f.debug_struct("Outside")
+            .field("search_path", &self.search_path)
+            .field("folder", &self.folder)
+            .finish_non_exhaustive()
     }
 }

@@ -37,7 +37,9 @@ pub(crate) fn format(format: &str, arguments: &Value) -> Result<String, ValueErr
         let value = match &conversion.name {
             Some(name) => {
                 used_names = true;
-                let Value::Map(map) = arguments else { return Err(ValueError::Type("format requires a mapping".into())) };
+                let Value::Map(map) = arguments else {
+                    return Err(ValueError::Type("format requires a mapping".into()));
+                };
                 map.get(name).ok_or_else(|| ValueError::Value(Value::from(name.as_str()).repr()))?
             }
             None => by_place
@@ -52,12 +54,17 @@ pub(crate) fn format(format: &str, arguments: &Value) -> Result<String, ValueErr
     out.push_str(rest);
     let excused = used_names || matches!(arguments, Value::Map(_));
     if by_place.next().is_some() && !excused {
-        return Err(ValueError::Type("not all arguments converted during string formatting".into()));
+        return Err(ValueError::Type(
+            "not all arguments converted during string formatting".into(),
+        ));
     }
     Ok(out)
 }
 
-fn parse<'a>(text: &'a str, values: &mut std::slice::Iter<'_, Value>) -> Result<(Conversion, &'a str), ValueError> {
+fn parse<'a>(
+    text: &'a str,
+    values: &mut std::slice::Iter<'_, Value>,
+) -> Result<(Conversion, &'a str), ValueError> {
     let incomplete = || ValueError::Value("incomplete format".into());
     let mut rest = text;
     let mut it = Conversion {
@@ -72,7 +79,8 @@ fn parse<'a>(text: &'a str, values: &mut std::slice::Iter<'_, Value>) -> Result<
         kind: 's',
     };
     if let Some(after) = rest.strip_prefix('(') {
-        let end = after.find(')').ok_or_else(|| ValueError::Value("incomplete format key".into()))?;
+        let end =
+            after.find(')').ok_or_else(|| ValueError::Value("incomplete format key".into()))?;
         it.name = Some(after[..end].to_owned());
         rest = &after[end + 1..];
     }
@@ -102,7 +110,10 @@ fn parse<'a>(text: &'a str, values: &mut std::slice::Iter<'_, Value>) -> Result<
         Ok(if digits.is_empty() { None } else { Some(digits.parse().unwrap_or(i128::MAX)) })
     };
     let bounded = |size: i128| {
-        usize::try_from(size).ok().filter(|size| *size <= 1_000_000).ok_or_else(|| ValueError::Value("width too big".into()))
+        usize::try_from(size)
+            .ok()
+            .filter(|size| *size <= 1_000_000)
+            .ok_or_else(|| ValueError::Value("width too big".into()))
     };
     if let Some(width) = number(&mut rest)? {
         it.left |= width < 0;
@@ -127,9 +138,19 @@ fn parse<'a>(text: &'a str, values: &mut std::slice::Iter<'_, Value>) -> Result<
 }
 
 fn convert(it: &Conversion, value: &Value) -> Result<String, ValueError> {
-    let sign = if it.plus { Some('+') } else if it.space { Some(' ') } else { None };
+    let sign = if it.plus {
+        Some('+')
+    } else if it.space {
+        Some(' ')
+    } else {
+        None
+    };
     let number_needed = |what: &str| {
-        ValueError::Type(format!("%{} format: {what} is required, not {}", it.kind, value.type_name()))
+        ValueError::Type(format!(
+            "%{} format: {what} is required, not {}",
+            it.kind,
+            value.type_name()
+        ))
     };
     let text = match it.kind {
         's' | 'r' | 'a' => {
@@ -153,8 +174,12 @@ fn convert(it: &Conversion, value: &Value) -> Result<String, ValueError> {
                 Value::Int(int) => *int,
                 Value::Bool(bool) => i128::from(*bool),
                 #[expect(clippy::cast_possible_truncation, reason = "as Python truncates")]
-                Value::Float(float) if matches!(it.kind, 'd' | 'i' | 'u') && float.is_finite() => *float as i128,
-                _ if matches!(it.kind, 'd' | 'i' | 'u') => return Err(number_needed("a real number")),
+                Value::Float(float) if matches!(it.kind, 'd' | 'i' | 'u') && float.is_finite() => {
+                    *float as i128
+                }
+                _ if matches!(it.kind, 'd' | 'i' | 'u') => {
+                    return Err(number_needed("a real number"));
+                }
                 _ => return Err(number_needed("an integer")),
             };
             let digits = group_free_int(int.unsigned_abs(), it.kind, it.precision.unwrap_or(0));
@@ -171,8 +196,15 @@ fn convert(it: &Conversion, value: &Value) -> Result<String, ValueError> {
                 Value::Str(_) => None,
                 other => other.as_number(),
             }
-            .ok_or_else(|| ValueError::Type(format!("must be real number, not {}", value.type_name())))?;
-            let spec = Spec { precision: it.precision, kind: Some(it.kind), alternate: it.alternate, ..Spec::default() };
+            .ok_or_else(|| {
+                ValueError::Type(format!("must be real number, not {}", value.type_name()))
+            })?;
+            let spec = Spec {
+                precision: it.precision,
+                kind: Some(it.kind),
+                alternate: it.alternate,
+                ..Spec::default()
+            };
             let digits = float_text(float.abs(), &spec, it.kind);
             return Ok(signed(it, float.is_sign_negative() && !float.is_nan(), sign, "", &digits));
         }
@@ -180,7 +212,13 @@ fn convert(it: &Conversion, value: &Value) -> Result<String, ValueError> {
     Ok(pad(&text, it.width, if it.left { '<' } else { '>' }, ' '))
 }
 
-fn signed(it: &Conversion, negative: bool, sign: Option<char>, prefix: &str, digits: &str) -> String {
+fn signed(
+    it: &Conversion,
+    negative: bool,
+    sign: Option<char>,
+    prefix: &str,
+    digits: &str,
+) -> String {
     let mut head = String::new();
     match (negative, sign) {
         (true, _) => head.push('-'),
@@ -219,7 +257,8 @@ mod tests {
 
     #[test]
     fn refuses_in_pythons_words() {
-        let message = |text: &str, arguments: Value| format(text, &arguments).expect_err(text).to_string();
+        let message =
+            |text: &str, arguments: Value| format(text, &arguments).expect_err(text).to_string();
         assert_eq!(message("%d", "a".into()), "%d format: a real number is required, not str");
         assert_eq!(message("%s %s", "a".into()), "not enough arguments for format string");
         assert_eq!(message("%q", "a".into()), "unsupported format character 'q' (0x71) at index 1");

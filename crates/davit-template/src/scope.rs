@@ -33,7 +33,8 @@ impl Scope for Layers {
     }
 
     fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.0.iter().flat_map(|layer| Scope::names(&**layer)).collect();
+        let mut names: Vec<String> =
+            self.0.iter().flat_map(|layer| Scope::names(&**layer)).collect();
         names.sort_unstable();
         names.dedup();
         names

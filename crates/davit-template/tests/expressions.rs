@@ -25,7 +25,8 @@ fn folder() -> PathBuf {
 
 fn outside() -> Outside {
     let environment = BTreeMap::from(
-        [("HOME", "/root"), ("PATH", "/usr/bin:/bin"), ("TZ", "UTC")].map(|(name, value)| (name.to_owned(), value.to_owned())),
+        [("HOME", "/root"), ("PATH", "/usr/bin:/bin"), ("TZ", "UTC")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
     );
     Outside {
         environment: Arc::new(environment),
@@ -54,9 +55,15 @@ fn outside() -> Outside {
 /// Numbers by value, as JSON does not tell `1` from `1.0` in every writer.
 fn same(got: &Json, wanted: &Json) -> bool {
     match (got, wanted) {
-        (Json::Number(a), Json::Number(b)) => a.to_string() == b.to_string() || a.as_f64() == b.as_f64(),
-        (Json::Array(a), Json::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        (Json::Object(a), Json::Object(b)) => a.len() == b.len() && a.iter().zip(b).all(|((x, a), (y, b))| x == y && same(a, b)),
+        (Json::Number(a), Json::Number(b)) => {
+            a.to_string() == b.to_string() || a.as_f64() == b.as_f64()
+        }
+        (Json::Array(a), Json::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (Json::Object(a), Json::Object(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|((x, a), (y, b))| x == y && same(a, b))
+        }
         (a, b) => a == b,
     }
 }
@@ -65,12 +72,18 @@ fn same(got: &Json, wanted: &Json) -> bool {
 fn check(name: &str, exceptions: &[&str]) -> (usize, Vec<String>) {
     let file: Arc<str> = Arc::from("vars.yml");
     let vars = fs::read_to_string(folder().join("vars.yml")).unwrap();
-    let mut scope: Map = davit_yaml::load(&vars, &file, &davit_yaml::Convert::trusted()).unwrap().as_map().unwrap().clone();
+    let mut scope: Map = davit_yaml::load(&vars, &file, &davit_yaml::Convert::trusted())
+        .unwrap()
+        .as_map()
+        .unwrap()
+        .clone();
     scope.insert("inventory_hostname", "localhost".into());
     let engine = Engine::new(Settings::default());
     let outside = outside();
     let env = Env::new(&engine, &scope, &outside);
-    let text = fs::read_to_string(folder().join(name)).unwrap().replace("{folder}", &folder().to_string_lossy());
+    let text = fs::read_to_string(folder().join(name))
+        .unwrap()
+        .replace("{folder}", &folder().to_string_lossy());
     let mut differing = Vec::new();
     let mut count = 0;
     for line in text.lines() {
@@ -92,7 +105,9 @@ fn check(name: &str, exceptions: &[&str]) -> (usize, Vec<String>) {
             _ => false,
         };
         if !good {
-            let wanted = case.get("value").map_or_else(|| case["error"].to_string(), |value| format!("= {value}"));
+            let wanted = case
+                .get("value")
+                .map_or_else(|| case["error"].to_string(), |value| format!("= {value}"));
             differing.push(format!("{expression}\n    wanted {wanted}\n    got    {got}"));
         }
     }
@@ -134,7 +149,12 @@ const MEANT: &[&str] = &[
 fn builtin_expressions_give_what_the_original_gives() {
     let (count, differing) = check("builtin.jsonl", MEANT);
     assert!(count >= 400, "{count} expressions");
-    assert!(differing.is_empty(), "{} of {count} differ:\n{}", differing.len(), differing.join("\n"));
+    assert!(
+        differing.is_empty(),
+        "{} of {count} differ:\n{}",
+        differing.len(),
+        differing.join("\n")
+    );
 }
 
 /// Differences of the collections that are meant, each for its reason.

@@ -8,11 +8,101 @@ use rand::{RngExt as _, SeedableRng as _};
 
 /// Pieces that templates are made of, so that random rows of them get somewhere.
 const PIECES: &[&str] = &[
-    "{{", "}}", "{%", "%}", "{#", "#}", "-", "+", "if", "else", "elif", "endif", "for", "in", "endfor", "set", "endset", "macro", "endmacro", "call",
-    "endcall", "filter", "endfilter", "block", "endblock", "extends", "include", "import", "from", "as", "with", "endwith", "raw", "endraw", "is",
-    "not", "and", "or", "recursive", "loop", "loop.index", "x", "y", "a", "(", ")", "[", "]", "{", "}", ",", ":", ".", "|", "~", "*", "**", "/", "//",
-    "%", "=", "==", "!=", "<", ">=", "1", "0", "-1", "2.5", "'s'", "\"q\"", "'", "\"", "\\", "\n", " ", "  ", "é", "default", "length", "upper", "join",
-    "map", "defined", "none", "true", "range(3)", "namespace()", "x.append(1)", "d.update(a=1)", "'%s'", "'{}'.format", "d", "l", "99999999999999999999",
+    "{{",
+    "}}",
+    "{%",
+    "%}",
+    "{#",
+    "#}",
+    "-",
+    "+",
+    "if",
+    "else",
+    "elif",
+    "endif",
+    "for",
+    "in",
+    "endfor",
+    "set",
+    "endset",
+    "macro",
+    "endmacro",
+    "call",
+    "endcall",
+    "filter",
+    "endfilter",
+    "block",
+    "endblock",
+    "extends",
+    "include",
+    "import",
+    "from",
+    "as",
+    "with",
+    "endwith",
+    "raw",
+    "endraw",
+    "is",
+    "not",
+    "and",
+    "or",
+    "recursive",
+    "loop",
+    "loop.index",
+    "x",
+    "y",
+    "a",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    ":",
+    ".",
+    "|",
+    "~",
+    "*",
+    "**",
+    "/",
+    "//",
+    "%",
+    "=",
+    "==",
+    "!=",
+    "<",
+    ">=",
+    "1",
+    "0",
+    "-1",
+    "2.5",
+    "'s'",
+    "\"q\"",
+    "'",
+    "\"",
+    "\\",
+    "\n",
+    " ",
+    "  ",
+    "é",
+    "default",
+    "length",
+    "upper",
+    "join",
+    "map",
+    "defined",
+    "none",
+    "true",
+    "range(3)",
+    "namespace()",
+    "x.append(1)",
+    "d.update(a=1)",
+    "'%s'",
+    "'{}'.format",
+    "d",
+    "l",
+    "99999999999999999999",
 ];
 
 #[test]
@@ -83,9 +173,16 @@ fn deep_and_long_input_is_an_error_or_an_answer() {
 #[test]
 fn loops_of_variables_end() {
     let engine = Engine::new(Settings::default());
-    let scope = super::oracle::trusted(&serde_json::json!({"a": "{{ b }}", "b": ["{{ c.x }}"], "c": {"x": "{{ a }}"}}));
+    let scope = super::oracle::trusted(
+        &serde_json::json!({"a": "{{ b }}", "b": ["{{ c.x }}"], "c": {"x": "{{ a }}"}}),
+    );
     let scope = scope.as_map().expect("a dictionary").clone();
     let outside = Outside::none();
-    let error = Env::new(&engine, &scope, &outside).render_text("{{ a }}", None).expect_err("it never ends");
-    assert_eq!(error.to_string(), "Recursive loop detected in template: maximum recursion depth exceeded");
+    let error = Env::new(&engine, &scope, &outside)
+        .render_text("{{ a }}", None)
+        .expect_err("it never ends");
+    assert_eq!(
+        error.to_string(),
+        "Recursive loop detected in template: maximum recursion depth exceeded"
+    );
 }

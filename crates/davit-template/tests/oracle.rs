@@ -19,9 +19,11 @@ pub(crate) fn trusted(json: &serde_json::Value) -> Value {
     match json {
         serde_json::Value::String(text) => Value::Str(Str::trusted(text.as_str(), None)),
         serde_json::Value::Array(items) => Value::list(items.iter().map(trusted).collect()),
-        serde_json::Value::Object(entries) => {
-            entries.iter().map(|(key, value)| (key.as_str(), trusted(value))).collect::<Map>().into()
-        }
+        serde_json::Value::Object(entries) => entries
+            .iter()
+            .map(|(key, value)| (key.as_str(), trusted(value)))
+            .collect::<Map>()
+            .into(),
         other => Value::from_json(other),
     }
 }
@@ -45,11 +47,20 @@ fn templates_give_what_they_give_in_the_original() {
             let got = env.resolve(&Value::Str(Str::trusted(template, None)));
             match (got, case.get("error").and_then(serde_json::Value::as_str)) {
                 (Ok(value), None) if value.to_json() == case["expect"] => {}
-                (Err(error), Some(expected)) if error.to_string() == expected.replace("DATA", &data().to_string_lossy()) => {}
-                (Err(error), Some(expected)) if expected.contains("DATA") && error.to_string().contains("not found in search path") => {}
+                (Err(error), Some(expected))
+                    if error.to_string() == expected.replace("DATA", &data().to_string_lossy()) => {
+                }
+                (Err(error), Some(expected))
+                    if expected.contains("DATA")
+                        && error.to_string().contains("not found in search path") => {}
                 (got, expected) => {
-                    let got = got.map(|value| value.to_json().to_string()).unwrap_or_else(|error| format!("error: {error}"));
-                    let expected = expected.map_or_else(|| case["expect"].to_string(), |error| format!("error: {error}"));
+                    let got = got
+                        .map(|value| value.to_json().to_string())
+                        .unwrap_or_else(|error| format!("error: {error}"));
+                    let expected = expected.map_or_else(
+                        || case["expect"].to_string(),
+                        |error| format!("error: {error}"),
+                    );
                     wrong.push(format!("{template:?}\n     got: {got}\n  wanted: {expected}"));
                 }
             }
@@ -65,16 +76,22 @@ fn conditionals_give_what_they_give_in_the_original() {
     let scope = scope(&file["vars"]);
     let mut wrong = Vec::new();
     for (setting, broken) in [("strict", false), ("lenient", true)] {
-        let engine = Engine::new(Settings { allow_broken_conditionals: broken, ..Settings::default() });
+        let engine =
+            Engine::new(Settings { allow_broken_conditionals: broken, ..Settings::default() });
         let outside = Outside::none();
         let env = Env::new(&engine, &scope, &outside);
         for case in file["cases"].as_array().expect("cases") {
             let got = match env.condition(&trusted(&case["condition"])) {
                 Ok(bool) => bool.into(),
-                Err(error) => serde_json::Value::from(error.to_string().replace("at '<unknown>'", "at '?'")),
+                Err(error) => {
+                    serde_json::Value::from(error.to_string().replace("at '<unknown>'", "at '?'"))
+                }
             };
             if got != case[setting] {
-                wrong.push(format!("{} ({setting})\n     got: {got}\n  wanted: {}", case["condition"], case[setting]));
+                wrong.push(format!(
+                    "{} ({setting})\n     got: {got}\n  wanted: {}",
+                    case["condition"], case[setting]
+                ));
             }
         }
     }
@@ -91,13 +108,22 @@ fn files_render_with_their_headers() {
         let got = env.render_file(text, Path::new("t.j2"), &FileOptions::default());
         assert_eq!(got.expect(text), expected, "{text:?}");
     };
-    check("#jinja2: trim_blocks: False, lstrip_blocks: True\n  {% if true %}\nx\n  {% endif %}\nlast", "\nx\n\nlast");
+    check(
+        "#jinja2: trim_blocks: False, lstrip_blocks: True\n  {% if true %}\nx\n  {% endif %}\nlast",
+        "\nx\n\nlast",
+    );
     // A file that is one expression has its value, and a list has no newline.
     check("{{ l }}\n", "[1, 2]");
     check("{{ l[0] }}\n{{ l }}\n", "1\n[1, 2]\n");
-    check("#jinja2: variable_start_string: '[%', variable_end_string: '%]'\n[% l[0] %]{{ x }}", "1{{ x }}");
+    check(
+        "#jinja2: variable_start_string: '[%', variable_end_string: '%]'\n[% l[0] %]{{ x }}",
+        "1{{ x }}",
+    );
     check("#jinja2: newline_sequence: '\\r\\n'\na\nb\n", "a\r\nb\r\n");
-    check("#jinja2: line_statement_prefix: '%%'\n%% for i in l\n{{ i }}\n%% endfor\nend", "1\n2\nend");
+    check(
+        "#jinja2: line_statement_prefix: '%%'\n%% for i in l\n{{ i }}\n%% endfor\nend",
+        "1\n2\nend",
+    );
     check("{{ \"a\\tb\" }}", "a\tb");
 }
 
@@ -108,7 +134,11 @@ fn errors_know_their_place_and_the_nearest_name() {
     let outside = Outside::none();
     let env = Env::new(&engine, &scope, &outside);
     let error = env
-        .render_file("first\n  {{ pakage_name }}\n", Path::new("/etc/t.j2"), &FileOptions::default())
+        .render_file(
+            "first\n  {{ pakage_name }}\n",
+            Path::new("/etc/t.j2"),
+            &FileOptions::default(),
+        )
         .expect_err("it is undefined");
     assert_eq!((error.file(), error.line(), error.column()), (Some("/etc/t.j2"), Some(2), Some(6)));
     assert_eq!((error.name(), error.nearest()), (Some("pakage_name"), Some("package_name")));
@@ -118,7 +148,11 @@ fn errors_know_their_place_and_the_nearest_name() {
     let error = env.render_text("{{ 1 | upcase }}", None).expect_err("there is no such filter");
     assert_eq!(error.column(), Some(8));
     let error = env
-        .render_file("#jinja2: trim_blocks: True\na\n{% if %}", Path::new("t.j2"), &FileOptions::default())
+        .render_file(
+            "#jinja2: trim_blocks: True\na\n{% if %}",
+            Path::new("t.j2"),
+            &FileOptions::default(),
+        )
         .expect_err("it cannot be read");
     assert_eq!(error.line(), Some(3));
 }
@@ -129,7 +163,8 @@ fn the_check_sees_names_filters_and_guards() {
     let template = engine
         .parse_template("{% for h in hosts %}{{ h }}{{ x | default(y) }}{% if z is defined %}{{ z }}{% endif %}{% endfor %}{{ lookup('env', 'HOME') }}")
         .expect("it is well formed");
-    let names: Vec<(String, bool)> = template.free_variables().into_iter().map(|it| (it.name, it.guarded)).collect();
+    let names: Vec<(String, bool)> =
+        template.free_variables().into_iter().map(|it| (it.name, it.guarded)).collect();
     let expected = [("hosts", false), ("x", true), ("y", false), ("z", true), ("z", true)];
     assert_eq!(names, expected.map(|(name, guarded)| (name.to_owned(), guarded)));
     assert_eq!(template.filters_used()[0].name, "default");
@@ -147,7 +182,10 @@ fn conditionals_are_trusted_and_not_empty() {
     let untrusted = "Encountered untrusted template or expression.";
     assert_eq!(message(Value::from("1 == 1")), untrusted);
     assert_eq!(message(Value::Str(Str::trusted("{{ result }}", None))), untrusted);
-    assert_eq!(message(Value::Str(Str::trusted(" ", None))), "Empty conditional expressions are not allowed.");
+    assert_eq!(
+        message(Value::Str(Str::trusted(" ", None))),
+        "Empty conditional expressions are not allowed."
+    );
 }
 
 #[test]
@@ -158,7 +196,9 @@ fn what_is_not_trusted_is_never_a_template() {
     scope.insert("again", Value::Str(Str::trusted("{{ data }}", None)));
     let outside = Outside::none();
     let env = Env::new(&engine, &scope, &outside);
-    for template in ["{{ data }}", "{{ again }}", "{{ [again] | first }}", "{{ '{' ~ '{ 1 }' ~ '}' }}"] {
+    for template in
+        ["{{ data }}", "{{ again }}", "{{ [again] | first }}", "{{ '{' ~ '{ 1 }' ~ '}' }}"]
+    {
         let value = env.render_text(template, None).expect(template);
         assert!(!value.is_live() && value.to_str().contains("{{ 1"), "{template}: {value:?}");
     }

@@ -6,18 +6,24 @@ use davit_value::{Args, Map, Str, Value, ValueError};
 
 use super::{Eval, Frame};
 use crate::ast::{Arguments, Expr, ExprKind, Macro};
-use crate::objects::{BlockReference, Loop, MacroObject, as_object};
 use crate::globals::{self, Global};
 use crate::methods::{self, Bound};
+use crate::objects::{BlockReference, Loop, MacroObject, as_object};
 use crate::{Error, access};
 
 impl Eval<'_> {
-    pub(super) fn call(&mut self, callee: &Expr, arguments: &Arguments, at: u32) -> Result<Value, Error> {
+    pub(super) fn call(
+        &mut self,
+        callee: &Expr,
+        arguments: &Arguments,
+        at: u32,
+    ) -> Result<Value, Error> {
         if let ExprKind::Attribute(object, method) = &callee.kind
             && methods::changes_its_object(method)
-                && let Some(result) = self.change_in_place(object, method, arguments, at)? {
-                    return Ok(result);
-                }
+            && let Some(result) = self.change_in_place(object, method, arguments, at)?
+        {
+            return Ok(result);
+        }
         let callee = self.eval(callee)?;
         let mut args = self.arguments(arguments, None, at)?;
         if as_object::<Global>(&callee).is_some_and(Global::renders_constants) {
@@ -45,7 +51,12 @@ impl Eval<'_> {
     }
 
     /// Calls `callee`. What is undefined stays undefined when called.
-    pub(super) fn call_value(&mut self, callee: &Value, args: Args, at: u32) -> Result<Value, Error> {
+    pub(super) fn call_value(
+        &mut self,
+        callee: &Value,
+        args: Args,
+        at: u32,
+    ) -> Result<Value, Error> {
         let Value::Object(object) = callee else {
             return match callee {
                 Value::Undefined(_) => Ok(callee.clone()),
@@ -69,7 +80,9 @@ impl Eval<'_> {
             let depth = of.depth + 1;
             let items = args.positional.first().cloned().unwrap_or_default();
             let items = access::iterate(&items).map_err(|error| self.fail(error, at))?;
-            return crate::limits::deeper(|| self.capture(|eval| eval.run_loop(&statement, items, depth).map(drop)));
+            return crate::limits::deeper(|| {
+                self.capture(|eval| eval.run_loop(&statement, items, depth).map(drop))
+            });
         }
         if let Some(bound) = as_object::<Bound>(callee) {
             let args = match self.plain_args(args, at)? {
@@ -79,7 +92,8 @@ impl Eval<'_> {
             return self.call_method(&bound.value.clone(), &bound.name, &args, at);
         }
         if let Some(global) = as_object::<Global>(callee) {
-            let args = match if global.takes_live() { Ok(args) } else { self.plain_args(args, at)? } {
+            let args = match if global.takes_live() { Ok(args) } else { self.plain_args(args, at)? }
+            {
                 Ok(args) => args,
                 Err(undefined) => return Ok(undefined),
             };
@@ -94,23 +108,38 @@ impl Eval<'_> {
         access::touch(self.env, value).map_err(|error| self.fail(error, at))
     }
 
-    fn call_method(&mut self, value: &Value, name: &str, args: &Args, at: u32) -> Result<Value, Error> {
+    fn call_method(
+        &mut self,
+        value: &Value,
+        name: &str,
+        args: &Args,
+        at: u32,
+    ) -> Result<Value, Error> {
         let env = self.env;
         let lookup = |value: &Value, name: &str, is_attribute: bool| {
             let key = match name.parse::<i128>() {
                 Ok(index) if !is_attribute => Value::Int(index),
                 _ => Value::from(name),
             };
-            let found = if is_attribute { access::attribute(env, value, name) } else { access::item(env, value, &key) };
+            let found = if is_attribute {
+                access::attribute(env, value, name)
+            } else {
+                access::item(env, value, &key)
+            };
             found.and_then(|found| access::plain(env, &found)).map_err(ValueError::from)
         };
         let result = match name {
             // What these give of a container is rendered when it is touched.
-            "format" | "format_map" | "get" | "keys" | "copy" => methods::call(value, name, args, &lookup),
+            "format" | "format_map" | "get" | "keys" | "copy" => {
+                methods::call(value, name, args, &lookup)
+            }
             // These render every value of a dictionary, so one that is undefined shows.
             "items" | "values" => {
                 let value = self.plain(value, at)?;
-                if let Some(what) = value.as_map().and_then(|map| map.values().find_map(super::expression::undefined_inside)) {
+                if let Some(what) = value
+                    .as_map()
+                    .and_then(|map| map.values().find_map(super::expression::undefined_inside))
+                {
                     return Err(self.fail(ValueError::Undefined(what), at));
                 }
                 methods::call(&value, name, args, &lookup)
@@ -136,7 +165,12 @@ impl Eval<'_> {
             }
             args.named = named;
         }
-        let undefined = args.positional.iter().chain(args.named.values()).find(|value| value.is_undefined()).cloned();
+        let undefined = args
+            .positional
+            .iter()
+            .chain(args.named.values())
+            .find(|value| value.is_undefined())
+            .cloned();
         Ok(undefined.map_or(Ok(args), Err))
     }
 
@@ -145,12 +179,15 @@ impl Eval<'_> {
         let frame = self.macro_arguments(&body, args, at)?;
         let mut captured = callee.captured.clone();
         if self.bound_in(&captured, callee, &body.name) {
-            captured.push((Arc::clone(&body.name), Value::Object(Arc::new(MacroObject {
-                body: Arc::clone(&body),
-                unit: callee.unit.clone(),
-                root: Arc::clone(&callee.root),
-                captured: callee.captured.clone(),
-            }))));
+            captured.push((
+                Arc::clone(&body.name),
+                Value::Object(Arc::new(MacroObject {
+                    body: Arc::clone(&body),
+                    unit: callee.unit.clone(),
+                    root: Arc::clone(&callee.root),
+                    captured: callee.captured.clone(),
+                })),
+            ));
         }
         let frames = vec![captured, Vec::new()];
         self.elsewhere(callee.unit.clone(), Arc::clone(&callee.root), frames, |eval| {
@@ -159,7 +196,9 @@ impl Eval<'_> {
                     (Some(value), _) => value,
                     (None, Some(place)) => match body.parameters.get(place) {
                         Some((_, Some(default))) => eval.eval(default)?,
-                        _ => Value::undefined_because(format!("parameter '{name}' was not provided")),
+                        _ => {
+                            Value::undefined_because(format!("parameter '{name}' was not provided"))
+                        }
                     },
                     (None, None) => Value::undefined_because("No caller defined"),
                 };
@@ -211,7 +250,10 @@ impl Eval<'_> {
                     body.name
                 )));
             }
-            return Err(refuse(format!("macro '{}' takes no keyword argument '{name}'", body.name)));
+            return Err(refuse(format!(
+                "macro '{}' takes no keyword argument '{name}'",
+                body.name
+            )));
         }
         if body.takes_varargs {
             out.push(("varargs".into(), Some(Value::tuple(rest)), None));
@@ -226,8 +268,15 @@ impl Eval<'_> {
     }
 
     /// Renders one version of a block.
-    pub(super) fn call_block(&mut self, name: &Arc<str>, level: usize, at: u32) -> Result<Value, Error> {
-        let Some((unit, block)) = self.blocks.get(name).and_then(|versions| versions.get(level)).cloned() else {
+    pub(super) fn call_block(
+        &mut self,
+        name: &Arc<str>,
+        level: usize,
+        at: u32,
+    ) -> Result<Value, Error> {
+        let Some((unit, block)) =
+            self.blocks.get(name).and_then(|versions| versions.get(level)).cloned()
+        else {
             return Err(self.fail(
                 Error::undefined(&Arc::new(davit_value::Undefined {
                     message: format!("there is no parent block called '{name}'."),
@@ -239,8 +288,9 @@ impl Eval<'_> {
         let frames = if block.scoped { vec![self.locals(), Vec::new()] } else { vec![Vec::new()] };
         let outer = self.block.replace((Arc::clone(name), level));
         let root = Arc::clone(&self.root);
-        let result =
-            self.elsewhere(unit, root, frames, |eval| eval.capture(|eval| eval.exec(&block.body).map(drop)));
+        let result = self.elsewhere(unit, root, frames, |eval| {
+            eval.capture(|eval| eval.exec(&block.body).map(drop))
+        });
         self.block = outer;
         result
     }

@@ -12,21 +12,46 @@ use crate::objects::{Nothing, SelfReference, as_object};
 use crate::{Error, access, limits, ops};
 
 /// Filters that look at their value themselves: they get it undefined or with members that have not been rendered.
-const LAZY_FILTERS: &[&str] = &["count", "d", "default", "first", "last", "length", "mandatory", "type_debug"];
+const LAZY_FILTERS: &[&str] =
+    &["count", "d", "default", "first", "last", "length", "mandatory", "type_debug"];
 
 /// Tests that do.
 const LAZY_TESTS: &[&str] = &[
-    "boolean", "defined", "false", "float", "integer", "iterable", "mapping", "none", "number", "sequence", "string", "true", "undefined",
+    "boolean",
+    "defined",
+    "false",
+    "float",
+    "integer",
+    "iterable",
+    "mapping",
+    "none",
+    "number",
+    "sequence",
+    "string",
+    "true",
+    "undefined",
 ];
 
 /// Filters that take every member of their value, so that one that is undefined shows.
 const TAKE_EVERY_MEMBER: &[&str] = &[
-    "dict2items", "dictsort", "flatten", "items", "string", "to_json", "to_nice_json", "to_nice_yaml", "to_yaml", "urlencode", "xmlattr",
+    "dict2items",
+    "dictsort",
+    "flatten",
+    "items",
+    "string",
+    "to_json",
+    "to_nice_json",
+    "to_nice_yaml",
+    "to_yaml",
+    "urlencode",
+    "xmlattr",
 ];
 
 /// The short name of a plugin of ansible.builtin.
 fn short(name: &str) -> &str {
-    name.strip_prefix("ansible.builtin.").or_else(|| name.strip_prefix("ansible.legacy.")).unwrap_or(name)
+    name.strip_prefix("ansible.builtin.")
+        .or_else(|| name.strip_prefix("ansible.legacy."))
+        .unwrap_or(name)
 }
 
 impl Eval<'_> {
@@ -43,7 +68,10 @@ impl Eval<'_> {
     fn constant(&self, value: &Value) -> Result<Value, Error> {
         match value {
             Value::Str(text) if self.unit.tree.is_expression && text.contains("{{") => {
-                access::touch(self.env, Value::Str(Str::trusted(text.shared(), self.unit.origin.clone())))
+                access::touch(
+                    self.env,
+                    Value::Str(Str::trusted(text.shared(), self.unit.origin.clone())),
+                )
             }
             value => Ok(value.clone()),
         }
@@ -59,13 +87,15 @@ impl Eval<'_> {
             ExprKind::Dict(entries) => self.dict(entries, at),
             ExprKind::Attribute(inner, name) => {
                 let value = self.eval(inner)?;
-                let found = access::attribute(self.env, &value, name).map_err(|error| self.fail(error, at))?;
+                let found = access::attribute(self.env, &value, name)
+                    .map_err(|error| self.fail(error, at))?;
                 Ok(self.noted(found, at))
             }
             ExprKind::Item(inner, key) => {
                 let value = self.eval(inner)?;
                 let key = self.eval(key)?;
-                let found = access::item(self.env, &value, &key).map_err(|error| self.fail(error, at))?;
+                let found =
+                    access::item(self.env, &value, &key).map_err(|error| self.fail(error, at))?;
                 Ok(self.noted(found, at))
             }
             ExprKind::Slice(inner, parts) => {
@@ -118,15 +148,17 @@ impl Eval<'_> {
             return access::touch(self.env, value).map_err(|error| self.fail(error, at));
         }
         if self.root.sees_scope
-            && let Some(value) = self.env.scope.get(name) {
-                return access::touch(self.env, value).map_err(|error| self.fail(error, at));
-            }
+            && let Some(value) = self.env.scope.get(name)
+        {
+            return access::touch(self.env, value).map_err(|error| self.fail(error, at));
+        }
         if &**name == "self" {
             let blocks = self.blocks.keys().cloned().collect();
             return Ok(Value::Object(Arc::new(SelfReference { blocks })));
         }
         if let ("super", Some((block, level))) = (&**name, &self.block) {
-            let reference = crate::objects::BlockReference { name: Arc::clone(block), level: level + 1 };
+            let reference =
+                crate::objects::BlockReference { name: Arc::clone(block), level: level + 1 };
             return Ok(Value::Object(Arc::new(reference)));
         }
         if let Some(global) = crate::globals::get(name) {
@@ -160,7 +192,11 @@ impl Eval<'_> {
 
     /// The value with everything inside rendered, undefined members kept.
     pub(super) fn plain(&self, value: &Value, at: u32) -> Result<Value, Error> {
-        if value.is_live() { access::plain(self.env, value).map_err(|error| self.fail(error, at)) } else { Ok(value.clone()) }
+        if value.is_live() {
+            access::plain(self.env, value).map_err(|error| self.fail(error, at))
+        } else {
+            Ok(value.clone())
+        }
     }
 
     pub(super) fn truthy(&self, value: &Value, at: u32) -> Result<bool, Error> {
@@ -179,10 +215,19 @@ impl Eval<'_> {
         Ok(last)
     }
 
-    fn binary(&mut self, operator: Operator, left: &Expr, right: &Expr, at: u32) -> Result<Value, Error> {
+    fn binary(
+        &mut self,
+        operator: Operator,
+        left: &Expr,
+        right: &Expr,
+        at: u32,
+    ) -> Result<Value, Error> {
         let a = self.eval(left)?;
         let b = self.eval(right)?;
-        let both_lists = matches!((&a, &b), (Value::List(_), Value::List(_)) | (Value::Tuple(_), Value::Tuple(_)));
+        let both_lists = matches!(
+            (&a, &b),
+            (Value::List(_), Value::List(_)) | (Value::Tuple(_), Value::Tuple(_))
+        );
         if operator == Operator::Add && both_lists {
             return ops::binary(operator, &a, &b).map_err(|error| self.fail(error, at));
         }
@@ -215,9 +260,17 @@ impl Eval<'_> {
         Ok(Value::Bool(true))
     }
 
-    fn compares(&self, comparison: Comparison, a: &Value, b: &Value, at: u32) -> Result<bool, Error> {
+    fn compares(
+        &self,
+        comparison: Comparison,
+        a: &Value,
+        b: &Value,
+        at: u32,
+    ) -> Result<bool, Error> {
         let lengths_differ = match (a, b) {
-            (Value::List(a), Value::List(b)) | (Value::Tuple(a), Value::Tuple(b)) => a.len() != b.len(),
+            (Value::List(a), Value::List(b)) | (Value::Tuple(a), Value::Tuple(b)) => {
+                a.len() != b.len()
+            }
             (Value::Map(a), Value::Map(b)) => a.len() != b.len(),
             _ => false,
         };
@@ -232,8 +285,11 @@ impl Eval<'_> {
         }
         let (a, b) = (self.plain(a, at)?, self.plain(b, at)?);
         let ordered = |operator: &str, accepts: fn(Ordering) -> bool| {
-            let nan = [&a, &b].iter().any(|value| matches!(value, Value::Float(float) if float.is_nan()));
-            a.compare(&b, operator).map(|ordering| !nan && accepts(ordering)).map_err(|error| self.fail(error, at))
+            let nan =
+                [&a, &b].iter().any(|value| matches!(value, Value::Float(float) if float.is_nan()));
+            a.compare(&b, operator)
+                .map(|ordering| !nan && accepts(ordering))
+                .map_err(|error| self.fail(error, at))
         };
         match comparison {
             Comparison::Equal | Comparison::NotEqual => {
@@ -305,7 +361,11 @@ impl Eval<'_> {
     }
 
     /// Applies filters one after another.
-    pub(super) fn apply_filters(&mut self, mut value: Value, filters: &[Named]) -> Result<Value, Error> {
+    pub(super) fn apply_filters(
+        &mut self,
+        mut value: Value,
+        filters: &[Named],
+    ) -> Result<Value, Error> {
         for filter in filters {
             value = self.apply_filter(value, filter)?;
         }
@@ -316,19 +376,22 @@ impl Eval<'_> {
         // The two that every playbook uses, without the way round by the table.
         if let ("default" | "d", [fallback], true) =
             (&*filter.name, filter.arguments.positional.as_slice(), is_plain(&filter.arguments))
-            && as_object::<Nothing>(&value).is_none() {
-                return if value.is_undefined() { self.eval(fallback) } else { Ok(value) };
-            }
+            && as_object::<Nothing>(&value).is_none()
+        {
+            return if value.is_undefined() { self.eval(fallback) } else { Ok(value) };
+        }
         self.apply_named(value, filter, Kind::Filter)
     }
 
     fn apply_named(&mut self, value: Value, named: &Named, kind: Kind) -> Result<Value, Error> {
         let at = named.at;
         let name = short(&named.name);
-        if named.arguments.positional.is_empty() && is_plain(&named.arguments)
-            && let Some(result) = self.at_once(&value, name, kind) {
-                return result.map_err(|error| self.fail(error, at));
-            }
+        if named.arguments.positional.is_empty()
+            && is_plain(&named.arguments)
+            && let Some(result) = self.at_once(&value, name, kind)
+        {
+            return result.map_err(|error| self.fail(error, at));
+        }
         let Some(function) = self.env.engine.find(kind, &named.name) else {
             return Err(self.fail(self.env.engine.no_such(kind, &named.name), at));
         };
@@ -347,7 +410,11 @@ impl Eval<'_> {
             *value = self.plain(value, at)?;
             let what = match value {
                 Value::Undefined(what) => Some(Arc::clone(what)),
-                Value::Map(_) | Value::List(_) if place == 0 && TAKE_EVERY_MEMBER.contains(&name) => undefined_inside(value),
+                Value::Map(_) | Value::List(_)
+                    if place == 0 && TAKE_EVERY_MEMBER.contains(&name) =>
+                {
+                    undefined_inside(value)
+                }
                 _ => None,
             };
             // Who is given what is undefined answers with it, so that `default` can still come after.
@@ -356,9 +423,10 @@ impl Eval<'_> {
             }
         }
         if args.named.is_live()
-            && let Value::Map(map) = self.plain(&args.named.clone().into(), at)? {
-                args.named = (*map).clone();
-            }
+            && let Value::Map(map) = self.plain(&args.named.clone().into(), at)?
+        {
+            args.named = (*map).clone();
+        }
         if let Some(undefined) = args.named.values().find(|value| value.is_undefined()) {
             return Ok(undefined.clone());
         }
@@ -380,9 +448,13 @@ impl Eval<'_> {
         match (kind, name) {
             (Kind::Test, "defined") => Some(Ok(Value::Bool(!is_undefined()))),
             (Kind::Test, "undefined") => Some(Ok(Value::Bool(is_undefined()))),
-            (Kind::Filter, "first") => list.first().map(|item| access::touch(self.env, item.clone())),
+            (Kind::Filter, "first") => {
+                list.first().map(|item| access::touch(self.env, item.clone()))
+            }
             (Kind::Filter, "last") => list.last().map(|item| access::touch(self.env, item.clone())),
-            (Kind::Filter, "length" | "count") if !list.is_empty() => Some(Ok(Value::from(list.len()))),
+            (Kind::Filter, "length" | "count") if !list.is_empty() => {
+                Some(Ok(Value::from(list.len())))
+            }
             _ => None,
         }
     }
@@ -415,7 +487,10 @@ impl Eval<'_> {
                 other => match other.clone().settle().map_err(|error| self.fail(error, at))? {
                     Value::Map(map) => out.named.extend(&map),
                     other => {
-                        let message = format!("argument after ** must be a mapping, not {}", other.type_name());
+                        let message = format!(
+                            "argument after ** must be a mapping, not {}",
+                            other.type_name()
+                        );
                         return Err(self.fail(ValueError::Type(message), at));
                     }
                 },

@@ -44,7 +44,8 @@ impl Unit {
         let error = if self.tree.is_expression { error.in_expression(false) } else { error };
         let place = place_in(&self.tree.text, at);
         let text = &self.tree.text;
-        let expression = text.lines().nth(place.0.saturating_sub(1) as usize).unwrap_or_default().trim();
+        let expression =
+            text.lines().nth(place.0.saturating_sub(1) as usize).unwrap_or_default().trim();
         let (file, line, column) = match (&self.file, &self.origin) {
             (Some(file), _) => (Some(file), place.0, Some(place.1)),
             (None, Some(origin)) => {
@@ -146,7 +147,8 @@ impl<'e> Eval<'e> {
             _ => at,
         };
         let (unit, at) = self.undefined_at.clone().unwrap_or_else(|| (self.unit.clone(), at));
-        access::finish(self.env, value).map_err(|error| unit.placed(self.env.with_nearest(error), at))
+        access::finish(self.env, value)
+            .map_err(|error| unit.placed(self.env.with_nearest(error), at))
     }
 
     /// The whole template with what it extends.
@@ -154,7 +156,10 @@ impl<'e> Eval<'e> {
         loop {
             let tree = Arc::clone(&self.unit.tree);
             for block in &tree.blocks {
-                self.blocks.entry(Arc::clone(&block.name)).or_default().push((self.unit.clone(), Arc::clone(block)));
+                self.blocks
+                    .entry(Arc::clone(&block.name))
+                    .or_default()
+                    .push((self.unit.clone(), Arc::clone(block)));
             }
             self.exec(&tree.body)?;
             let Some(parent) = self.parent.take() else { break };
@@ -166,7 +171,10 @@ impl<'e> Eval<'e> {
     }
 
     /// What `body` prints, as its native value.
-    fn capture(&mut self, run: impl FnOnce(&mut Self) -> Result<(), Error>) -> Result<Value, Error> {
+    fn capture(
+        &mut self,
+        run: impl FnOnce(&mut Self) -> Result<(), Error>,
+    ) -> Result<Value, Error> {
         let outer = std::mem::take(&mut self.out);
         let result = run(self);
         let inner = std::mem::replace(&mut self.out, outer);
@@ -246,7 +254,11 @@ impl<'e> Eval<'e> {
     }
 
     /// Calls a callable value from outside a template.
-    pub(crate) fn call_from_outside(&mut self, callee: &Value, args: Args) -> Result<Value, ValueError> {
+    pub(crate) fn call_from_outside(
+        &mut self,
+        callee: &Value,
+        args: Args,
+    ) -> Result<Value, ValueError> {
         self.call_value(callee, args, 0).map_err(ValueError::from)
     }
 }
@@ -254,7 +266,9 @@ impl<'e> Eval<'e> {
 /// The newline at the end that was taken off before parsing comes back where the result is a text.
 fn with_newline(value: Value, tree: &Tree) -> Value {
     match value {
-        Value::Str(text) if tree.newline_dropped => Value::from(format!("{text}{}", tree.syntax.newline)),
+        Value::Str(text) if tree.newline_dropped => {
+            Value::from(format!("{text}{}", tree.syntax.newline))
+        }
         value => value,
     }
 }

@@ -46,9 +46,16 @@ impl Eval<'_> {
             Ok(args) => args,
             Err(undefined) => return Ok(Some(undefined)),
         };
-        let result = self.change(&place, &mut |value| methods::change(value, method, &args), Wanted::Method(method), at)?;
+        let result = self.change(
+            &place,
+            &mut |value| methods::change(value, method, &args),
+            Wanted::Method(method),
+            at,
+        )?;
         match result {
-            Some(value) => access::touch(self.env, value).map(Some).map_err(|error| self.fail(error, at)),
+            Some(value) => {
+                access::touch(self.env, value).map(Some).map_err(|error| self.fail(error, at))
+            }
             None => Ok(None),
         }
     }
@@ -56,7 +63,9 @@ impl Eval<'_> {
     /// The place an expression stands for, where it is a chain of members that starts at a name.
     fn place(&mut self, expr: &Expr) -> Result<Option<Place>, Error> {
         Ok(match &expr.kind {
-            ExprKind::Name(name) => Some(Place { name: std::sync::Arc::clone(name), steps: Vec::new() }),
+            ExprKind::Name(name) => {
+                Some(Place { name: std::sync::Arc::clone(name), steps: Vec::new() })
+            }
             ExprKind::Attribute(inner, name) => match self.place(inner)? {
                 Some(mut place) => {
                     place.steps.push(access::text(name));
@@ -107,7 +116,8 @@ impl Eval<'_> {
             None => {
                 let mut names = locked(&self.root.names);
                 if !names.contains_key(&place.name) {
-                    let found = if self.root.sees_scope { self.env.scope.get(&place.name) } else { None };
+                    let found =
+                        if self.root.sees_scope { self.env.scope.get(&place.name) } else { None };
                     let Some(value) = found else { return Ok(None) };
                     names.insert(std::sync::Arc::clone(&place.name), value);
                 }
@@ -180,7 +190,9 @@ fn edit(
     }
     let Some((step, rest)) = steps.split_first() else {
         let fits = match wanted {
-            Wanted::Method(method) => matches!(value, Value::List(_) | Value::Map(_)) && methods::has(value, method),
+            Wanted::Method(method) => {
+                matches!(value, Value::List(_) | Value::Map(_)) && methods::has(value, method)
+            }
             Wanted::Sharing => matches!(value, Value::List(_) | Value::Map(_)),
             Wanted::Members => matches!(value, Value::List(_)),
         };
@@ -189,16 +201,24 @@ fn edit(
     if let (Some(namespace), Value::Str(name)) = (as_object::<Namespace>(value), step) {
         let key = Key::from(&**name);
         let Ok(mut names) = namespace.0.try_lock() else { return Ok(None) };
-        return names.modify(&key, |value| edit(env, value, rest, change, wanted)).unwrap_or(Ok(None));
+        return names
+            .modify(&key, |value| edit(env, value, rest, change, wanted))
+            .unwrap_or(Ok(None));
     }
     match value {
         Value::List(list) => {
-            let Some(at) = step.as_int().and_then(|index| ops::place(index, list.len())) else { return Ok(None) };
-            std::sync::Arc::make_mut(list).modify(at, |value| edit(env, value, rest, change, wanted)).unwrap_or(Ok(None))
+            let Some(at) = step.as_int().and_then(|index| ops::place(index, list.len())) else {
+                return Ok(None);
+            };
+            std::sync::Arc::make_mut(list)
+                .modify(at, |value| edit(env, value, rest, change, wanted))
+                .unwrap_or(Ok(None))
         }
         Value::Map(map) => {
             let Some(key) = Key::from_value(step) else { return Ok(None) };
-            std::sync::Arc::make_mut(map).modify(&key, |value| edit(env, value, rest, change, wanted)).unwrap_or(Ok(None))
+            std::sync::Arc::make_mut(map)
+                .modify(&key, |value| edit(env, value, rest, change, wanted))
+                .unwrap_or(Ok(None))
         }
         _ => Ok(None),
     }

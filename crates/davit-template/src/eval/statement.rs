@@ -60,7 +60,9 @@ impl Eval<'_> {
             Node::FromImport(import) => self.import_names(import)?,
             Node::Block(block, at) => {
                 if self.parent.is_none() {
-                    if block.required && self.blocks.get(&block.name).is_none_or(|versions| versions.len() < 2) {
+                    if block.required
+                        && self.blocks.get(&block.name).is_none_or(|versions| versions.len() < 2)
+                    {
                         let message = format!("Required block '{}' not found", block.name);
                         return Err(self.fail(Error::new(ErrorKind::Runtime, message), *at));
                     }
@@ -71,7 +73,8 @@ impl Eval<'_> {
             Node::Extends(name) => {
                 let value = self.eval(name)?;
                 if self.parent.is_some() {
-                    return Err(self.fail(Error::new(ErrorKind::Runtime, "extended multiple times"), name.at));
+                    return Err(self
+                        .fail(Error::new(ErrorKind::Runtime, "extended multiple times"), name.at));
                 }
                 self.parent = Some(self.load(&value, name.at)?);
             }
@@ -104,7 +107,8 @@ impl Eval<'_> {
             self.out.push(value);
             return Ok(());
         }
-        let value = access::printable(self.env, value).map_err(|error| self.fail(error, expr.at))?;
+        let value =
+            access::printable(self.env, value).map_err(|error| self.fail(error, expr.at))?;
         self.out.push(value);
         Ok(())
     }
@@ -119,9 +123,10 @@ impl Eval<'_> {
     fn set_value(&mut self, target: &Target, expr: &Expr) -> Result<Value, Error> {
         if let Target::Name(name) = target
             && self.unit.tree.mutated.contains(name)
-                && let Some(shared) = self.share(expr)? {
-                    return Ok(shared);
-                }
+            && let Some(shared) = self.share(expr)?
+        {
+            return Ok(shared);
+        }
         self.eval(expr)
     }
 
@@ -130,7 +135,8 @@ impl Eval<'_> {
             Target::Name(name) => self.bind(name, value),
             Target::Tuple(targets) => {
                 let value = access::touch(self.env, value).map_err(|error| self.fail(error, at))?;
-                let items = self.unpack(&value, targets.len()).map_err(|error| self.fail(error, at))?;
+                let items =
+                    self.unpack(&value, targets.len()).map_err(|error| self.fail(error, at))?;
                 for (target, item) in targets.iter().zip(items) {
                     self.assign(target, item, at)?;
                 }
@@ -139,7 +145,8 @@ impl Eval<'_> {
                 let object = self.name(name, *at)?;
                 match as_object::<Namespace>(&object) {
                     Some(namespace) => {
-                        let value = access::touch(self.env, value).map_err(|error| self.fail(error, *at))?;
+                        let value = access::touch(self.env, value)
+                            .map_err(|error| self.fail(error, *at))?;
                         locked(&namespace.0).insert(Arc::clone(member), value);
                     }
                     None => {
@@ -155,13 +162,15 @@ impl Eval<'_> {
     fn unpack(&self, value: &Value, wanted: usize) -> Result<Vec<Value>, ValueError> {
         let items = access::iterate(value).map_err(|error| match (error, value) {
             (undefined @ ValueError::Undefined(_), _) => undefined,
-            (_, value) => ValueError::Type(format!("cannot unpack non-iterable {} object", value.type_name())),
+            (_, value) => {
+                ValueError::Type(format!("cannot unpack non-iterable {} object", value.type_name()))
+            }
         })?;
         match items.len() {
             length if length == wanted => Ok(items),
-            length if length < wanted => {
-                Err(ValueError::Value(format!("not enough values to unpack (expected {wanted}, got {length})")))
-            }
+            length if length < wanted => Err(ValueError::Value(format!(
+                "not enough values to unpack (expected {wanted}, got {length})"
+            ))),
             _ => Err(ValueError::Value(format!("too many values to unpack (expected {wanted})"))),
         }
     }
@@ -191,13 +200,19 @@ impl Eval<'_> {
             self.share_members(&statement.source)?;
         }
         let source = self.eval(&statement.source)?;
-        let items = access::iterate(&source).map_err(|error| self.fail(error, statement.source.at))?;
+        let items =
+            access::iterate(&source).map_err(|error| self.fail(error, statement.source.at))?;
         self.run_loop(statement, items, 0)?;
         Ok(Flow::On)
     }
 
     /// Runs the body of a loop once for each item; says whether there was any.
-    pub(super) fn run_loop(&mut self, statement: &Arc<For>, items: Vec<Value>, depth: usize) -> Result<bool, Error> {
+    pub(super) fn run_loop(
+        &mut self,
+        statement: &Arc<For>,
+        items: Vec<Value>,
+        depth: usize,
+    ) -> Result<bool, Error> {
         let items = self.filtered(statement, items)?;
         if items.is_empty() {
             self.frames.push(Vec::new());
@@ -220,7 +235,10 @@ impl Eval<'_> {
             state.place.store(place, Ordering::Relaxed);
             if let Some(frame) = self.frames.last_mut() {
                 frame.clear();
-                frame.push((Arc::clone(&name), Value::Object(Arc::clone(&state) as Arc<dyn davit_value::Object>)));
+                frame.push((
+                    Arc::clone(&name),
+                    Value::Object(Arc::clone(&state) as Arc<dyn davit_value::Object>),
+                ));
             }
             let flow = self
                 .assign(&statement.target, item.clone(), statement.source.at)
@@ -297,7 +315,10 @@ impl Eval<'_> {
                 return Err(match name {
                     Value::Undefined(what) => self.fail(Error::undefined(&what), at),
                     other => self.fail(
-                        ValueError::Type(format!("expected a template name, got {}", other.type_name())),
+                        ValueError::Type(format!(
+                            "expected a template name, got {}",
+                            other.type_name()
+                        )),
                         at,
                     ),
                 });
@@ -385,7 +406,8 @@ impl Eval<'_> {
         let module = self.module(&import.name, import.with_context)?;
         let (line, _) = super::place_in(&self.unit.tree.text, import.name.at);
         for (name, alias) in &import.names {
-            let found = as_object::<Module>(&module).and_then(|module| module.names.get(name).cloned());
+            let found =
+                as_object::<Module>(&module).and_then(|module| module.names.get(name).cloned());
             let value = match found {
                 Some(value) => value,
                 None => {

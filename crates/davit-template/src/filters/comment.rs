@@ -32,15 +32,22 @@ pub(super) fn comment(call: &Call<'_>) -> Result<Value, ValueError> {
         let value = call.deep(&value)?;
         if key == "style" { name_given = Some(value) } else { drop(options.insert(key, value)) }
     }
-    let bound = plain.bind_as(Signature { name: "comment", params: &["text", "style"], required: 1, hidden: 0 }, true)?;
-    let name = name_given.or_else(|| bound.get(1).cloned()).map_or_else(|| "plain".to_owned(), |name| name.to_str());
+    let bound = plain.bind_as(
+        Signature { name: "comment", params: &["text", "style"], required: 1, hidden: 0 },
+        true,
+    )?;
+    let name = name_given
+        .or_else(|| bound.get(1).cloned())
+        .map_or_else(|| "plain".to_owned(), |name| name.to_str());
     let Some((decoration, beginning, end)) = style(&name) else {
         return Err(ValueError::Value(format!("Invalid style '{name}'.")));
     };
     let input = bound.value(0);
     let Some(text) = input.as_str() else { return Err(no_attribute(&input, "replace")) };
 
-    let option = |name: &str, default: &str| options.get(name).map_or_else(|| default.to_owned(), Value::to_str);
+    let option = |name: &str, default: &str| {
+        options.get(name).map_or_else(|| default.to_owned(), Value::to_str)
+    };
     let count = |name: &str| -> Result<usize, ValueError> {
         let number = options.get(name).map_or(Ok(1), index_of)?;
         Ok(usize::try_from(number).unwrap_or(0).min(10_000))
@@ -63,9 +70,15 @@ pub(super) fn comment(call: &Call<'_>) -> Result<Value, ValueError> {
             out.push_str(&newline);
         }
     }
-    let body = format!("{decoration}{}", text.replace(newline.as_str(), &format!("{newline}{decoration}")));
+    let body = format!(
+        "{decoration}{}",
+        text.replace(newline.as_str(), &format!("{newline}{decoration}"))
+    );
     // An empty line keeps no space behind its decoration.
-    out.push_str(&body.replace(&format!("{decoration}{newline}"), &format!("{}{newline}", decoration.trim_end())));
+    out.push_str(&body.replace(
+        &format!("{decoration}{newline}"),
+        &format!("{}{newline}", decoration.trim_end()),
+    ));
     if !postfix.is_empty() {
         for _ in 0..count("postfix_count")? {
             out.push_str(&newline);

@@ -25,7 +25,10 @@ pub(super) fn dict(call: &Call<'_>) -> Answer {
     for (at, pair) in items_of(&bound.value(0))?.iter().enumerate() {
         let pair = items_of(pair)?;
         let [key, value] = pair.as_slice() else {
-            return Err(refuse(format!("dictionary update sequence element #{at} has length {}; 2 is required", pair.len())));
+            return Err(refuse(format!(
+                "dictionary update sequence element #{at} has length {}; 2 is required",
+                pair.len()
+            )));
         };
         out.insert(key_of(key)?, value.clone());
     }
@@ -42,20 +45,32 @@ pub(super) fn dict_kv(call: &Call<'_>) -> Answer {
 pub(super) fn counter(call: &Call<'_>) -> Answer {
     let bound = call.bind("counter", &["sequence"], 1)?;
     let input = bound.value(0);
-    if !matches!(input, Value::List(_) | Value::Tuple(_) | Value::Str(_) | Value::Map(_) | Value::Object(_)) {
-        return Err(refuse(format!("Argument for community.general.counter must be a sequence (string or list). {} is {}", input.to_str(), input.type_name())));
+    if !matches!(
+        input,
+        Value::List(_) | Value::Tuple(_) | Value::Str(_) | Value::Map(_) | Value::Object(_)
+    ) {
+        return Err(refuse(format!(
+            "Argument for community.general.counter must be a sequence (string or list). {} is {}",
+            input.to_str(),
+            input.type_name()
+        )));
     }
     let mut counts: Vec<(Key, i128)> = Vec::new();
     for item in items_of(&input)? {
         let Some(key) = Key::from_value(&item) else {
-            return Err(refuse(format!("community.general.counter needs a sequence with hashable elements (int, float or str) - unhashable type: '{}'", item.type_name())));
+            return Err(refuse(format!(
+                "community.general.counter needs a sequence with hashable elements (int, float or str) - unhashable type: '{}'",
+                item.type_name()
+            )));
         };
         match counts.iter_mut().find(|(held, _)| *held == key) {
             Some((_, count)) => *count += 1,
             None => counts.push((key, 1)),
         }
     }
-    Ok(Value::from(counts.into_iter().map(|(key, count)| (key, Value::Int(count))).collect::<Map>()))
+    Ok(Value::from(
+        counts.into_iter().map(|(key, count)| (key, Value::Int(count))).collect::<Map>(),
+    ))
 }
 
 pub(super) fn groupby_as_dict(call: &Call<'_>) -> Answer {
@@ -65,13 +80,18 @@ pub(super) fn groupby_as_dict(call: &Call<'_>) -> Answer {
     let input = bound.value(0);
     let Some(list) = input.as_list() else { return Err(refuse("Input is not a sequence")) };
     for (at, item) in list.iter().enumerate() {
-        let Some(map) = item.as_map() else { return Err(refuse(format!("Sequence element #{at} is not a mapping"))) };
+        let Some(map) = item.as_map() else {
+            return Err(refuse(format!("Sequence element #{at} is not a mapping")));
+        };
         let Some(value) = map.get_key(&name) else {
             return Err(refuse(format!("Attribute not contained in element #{at} of sequence")));
         };
         let key = key_of(value)?;
         if out.get_key(&key).is_some() {
-            return Err(refuse(format!("Multiple sequence entries have attribute value {}", value.repr())));
+            return Err(refuse(format!(
+                "Multiple sequence entries have attribute value {}",
+                value.repr()
+            )));
         }
         out.insert(key, item.clone());
     }
@@ -79,22 +99,33 @@ pub(super) fn groupby_as_dict(call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn lists_mergeby(call: &Call<'_>) -> Answer {
-    let mut terms: Vec<Value> = call.args.positional.iter().map(|value| call.deep(value)).collect::<Result<_, _>>()?;
+    let mut terms: Vec<Value> =
+        call.args.positional.iter().map(|value| call.deep(value)).collect::<Result<_, _>>()?;
     if terms.len() < 2 {
         return Err(refuse("At least one list is required."));
     }
     let index = terms.pop().unwrap_or_default();
     let Some(index) = index.as_str() else {
-        return Err(refuse(format!("The last argument must be a string. {} is {}", index.to_str(), index.type_name())));
+        return Err(refuse(format!(
+            "The last argument must be a string. {} is {}",
+            index.to_str(),
+            index.type_name()
+        )));
     };
     let named = |name: &str| call.args.named.get(name).map(|value| call.deep(value)).transpose();
     let recursive = named("recursive")?.map_or(Ok(false), |value| value.truthy())?;
-    let lists = ListMerge::named(&named("list_merge")?.map_or_else(|| "replace".to_owned(), |value| value.to_str()))?;
+    let lists = ListMerge::named(
+        &named("list_merge")?.map_or_else(|| "replace".to_owned(), |value| value.to_str()),
+    )?;
     let mut merged: Vec<(Value, Map)> = Vec::new();
     let mut all = Vec::new();
     for term in &terms {
         let Some(list) = term.as_list() else {
-            return Err(refuse(format!("All arguments before the argument index for community.general.lists_mergeby must be lists. {} is {}", term.to_str(), term.type_name())));
+            return Err(refuse(format!(
+                "All arguments before the argument index for community.general.lists_mergeby must be lists. {} is {}",
+                term.to_str(),
+                term.type_name()
+            )));
         };
         // A list of lists stands for its lists.
         for item in list {
@@ -106,7 +137,11 @@ pub(super) fn lists_mergeby(call: &Call<'_>) -> Answer {
     }
     for item in &all {
         let Some(map) = item.as_map() else {
-            return Err(refuse(format!("Elements of list arguments for lists_mergeby must be dictionaries. {} is {}", item.repr(), item.type_name())));
+            return Err(refuse(format!(
+                "Elements of list arguments for lists_mergeby must be dictionaries. {} is {}",
+                item.repr(),
+                item.type_name()
+            )));
         };
         let Some(key) = map.get(index) else { continue };
         match merged.iter_mut().find(|(held, _)| held == key) {
@@ -122,14 +157,24 @@ pub(super) fn random_mac(call: &Call<'_>) -> Answer {
     let bound = call.bind("random_mac", &["value", "seed"], 1)?;
     let input = bound.value(0);
     let Some(text) = input.as_str() else {
-        return Err(refuse(format!("Invalid value type ({}) for random_mac ({})", input.type_name(), input.to_str())));
+        return Err(refuse(format!(
+            "Invalid value type ({}) for random_mac ({})",
+            input.type_name(),
+            input.to_str()
+        )));
     };
     let text = text.to_lowercase();
     let parts: Vec<&str> = text.split(':').filter(|part| !part.is_empty()).collect();
     if parts.len() > 5 {
-        return Err(refuse(format!("Invalid value ({text}) for random_mac: 5 colon(:) separated items max")));
+        return Err(refuse(format!(
+            "Invalid value ({text}) for random_mac: 5 colon(:) separated items max"
+        )));
     }
-    let mut wrong: Vec<&str> = parts.iter().copied().filter(|part| part.len() != 2 || !part.bytes().all(|byte| byte.is_ascii_hexdigit())).collect();
+    let mut wrong: Vec<&str> = parts
+        .iter()
+        .copied()
+        .filter(|part| part.len() != 2 || !part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .collect();
     wrong.dedup();
     if let Some(part) = wrong.first() {
         return Err(refuse(format!("Invalid value ({text}) for random_mac: {part} not hexa byte")));
@@ -160,7 +205,8 @@ const UNITS: [(&str, f64, &[&str]); 9] = [
 /// Seconds in a unit; years and months may have other lengths in days.
 fn unit_seconds(name: &str, year: f64, month: f64) -> Option<f64> {
     let name = name.trim_end_matches('.').to_lowercase();
-    let (short, seconds, _) = UNITS.iter().find(|(short, _, names)| *short == name || names.contains(&name.as_str()))?;
+    let (short, seconds, _) =
+        UNITS.iter().find(|(short, _, names)| *short == name || names.contains(&name.as_str()))?;
     Some(match *short {
         "y" => year * 86_400.0,
         "mo" => month * 86_400.0,
@@ -178,7 +224,12 @@ fn duration(call: &Call<'_>, unit: &str) -> Answer {
             Some("year") => year = number,
             Some("month") => month = number,
             Some("unit") => {}
-            _ => return Err(refuse(format!("to_time_unit() got unknown keyword arguments: {}", key.to_text()))),
+            _ => {
+                return Err(refuse(format!(
+                    "to_time_unit() got unknown keyword arguments: {}",
+                    key.to_text()
+                )));
+            }
         }
     }
     let value = call.deep(&call.input()?)?;
@@ -186,15 +237,28 @@ fn duration(call: &Call<'_>, unit: &str) -> Answer {
     for word in value.to_str().split_whitespace() {
         let at = word.find(|char: char| char.is_ascii_alphabetic()).unwrap_or(word.len());
         let (number, name) = word.split_at(at);
-        let number: f64 = number.parse().map_err(|_| refuse(format!("to_time_unit() can not interpret following string: {}", value.to_str())))?;
+        let number: f64 = number.parse().map_err(|_| {
+            refuse(format!("to_time_unit() can not interpret following string: {}", value.to_str()))
+        })?;
         if name.is_empty() && number != 0.0 {
-            return Err(refuse(format!("to_time_unit() can not convert the following string to unit: {}", value.to_str())));
+            return Err(refuse(format!(
+                "to_time_unit() can not convert the following string to unit: {}",
+                value.to_str()
+            )));
         }
         let seconds = if name.is_empty() { Some(1.0) } else { unit_seconds(name, year, month) };
-        total += number * seconds.ok_or_else(|| refuse(format!("to_time_unit() can not interpret following string: {}", value.to_str())))?;
+        total += number
+            * seconds.ok_or_else(|| {
+                refuse(format!(
+                    "to_time_unit() can not interpret following string: {}",
+                    value.to_str()
+                ))
+            })?;
     }
     let Some(seconds) = unit_seconds(unit, year, month) else {
-        return Err(refuse(format!("to_time_unit() can not convert to the following unit: {unit}. Available units (singular or plural): year, month, week, day, hour, minute, second, millisecond")));
+        return Err(refuse(format!(
+            "to_time_unit() can not convert to the following unit: {unit}. Available units (singular or plural): year, month, week, day, hour, minute, second, millisecond"
+        )));
     };
     Ok(Value::Float(super::math::round_to(total / seconds, 12)))
 }
@@ -252,7 +316,9 @@ pub(super) fn version_sort(call: &Call<'_>) -> Answer {
 pub(super) fn unicode_normalize(call: &Call<'_>) -> Answer {
     let bound = call.bind("unicode_normalize", &["data", "form"], 1)?;
     let input = bound.value(0);
-    let Some(text) = input.as_str() else { return Err(refuse(format!("{} is not a valid input type", input.type_name()))) };
+    let Some(text) = input.as_str() else {
+        return Err(refuse(format!("{} is not a valid input type", input.type_name())));
+    };
     Ok(match bound.text_or(1, "NFC").as_str() {
         "NFC" => text.nfc().collect::<String>(),
         "NFD" => text.nfd().collect(),
@@ -271,16 +337,28 @@ pub(super) fn from_csv(call: &Call<'_>) -> Answer {
         (Some(_), _) => return Err(refuse("\"delimiter\" must be a 1-character string")),
         (None, "excel" | "unix") => b',',
         (None, "excel-tab") => b'\t',
-        (None, other) => return Err(refuse(format!("Dialect '{other}' is not supported by your version of python."))),
+        (None, other) => {
+            return Err(refuse(format!(
+                "Dialect '{other}' is not supported by your version of python."
+            )));
+        }
     };
     let names = bound.some(2).map(items_of).transpose()?;
     let skip = bound.truth(4, false)?;
     let text = bound.text(0);
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(text.as_bytes());
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        .from_reader(text.as_bytes());
     let mut rows = Vec::new();
     for row in reader.records() {
         let row = row.map_err(|error| refuse(format!("Unable to process file: {error}")))?;
-        rows.push(row.iter().map(|cell| Value::from(if skip { cell.trim_start() } else { cell })).collect::<Vec<_>>());
+        rows.push(
+            row.iter()
+                .map(|cell| Value::from(if skip { cell.trim_start() } else { cell }))
+                .collect::<Vec<_>>(),
+        );
     }
     let mut rows = rows.into_iter();
     let Some(header) = names.or_else(|| rows.next()) else { return Ok(Value::list(Vec::new())) };
@@ -299,12 +377,19 @@ pub(super) fn from_ini(call: &Call<'_>) -> Answer {
     let bound = call.bind("from_ini", &["obj"], 1)?;
     let input = bound.value(0);
     let Some(text) = input.as_str() else {
-        return Err(refuse(format!("from_ini requires a str, got <class '{}'>", input.type_name())));
+        return Err(refuse(format!(
+            "from_ini requires a str, got <class '{}'>",
+            input.type_name()
+        )));
     };
-    let sections = crate::lookups::ini_sections(text).map_err(|error| refuse(format!("from_ini failed to parse given string: {error}")))?;
+    let sections = crate::lookups::ini_sections(text)
+        .map_err(|error| refuse(format!("from_ini failed to parse given string: {error}")))?;
     let mut out = Map::new();
     for (name, entries) in sections {
-        let entries: Map = entries.into_iter().map(|(key, value)| (key, Value::from(value.unwrap_or_default()))).collect();
+        let entries: Map = entries
+            .into_iter()
+            .map(|(key, value)| (key, Value::from(value.unwrap_or_default())))
+            .collect();
         out.insert(name, entries.into());
     }
     Ok(out.into())
@@ -313,16 +398,24 @@ pub(super) fn from_ini(call: &Call<'_>) -> Answer {
 pub(super) fn to_ini(call: &Call<'_>) -> Answer {
     let bound = call.bind("to_ini", &["obj"], 1)?;
     let input = bound.value(0);
-    let Some(map) = input.as_map() else { return Err(refuse(format!("to_ini requires a dict, got <class '{}'>", input.type_name()))) };
+    let Some(map) = input.as_map() else {
+        return Err(refuse(format!("to_ini requires a dict, got <class '{}'>", input.type_name())));
+    };
     if map.is_empty() {
         return Err(refuse("to_ini received an empty dict. An empty dict cannot be converted."));
     }
     let mut out = String::new();
     for (name, section) in map {
-        let Some(entries) = section.as_map() else { return Err(refuse("to_ini failed to parse given dict:")) };
+        let Some(entries) = section.as_map() else {
+            return Err(refuse("to_ini failed to parse given dict:"));
+        };
         out.push_str(&format!("[{}]\n", name.to_text()));
         for (key, value) in entries {
-            out.push_str(&format!("{} = {}\n", key.to_text(), value.to_str().replace('\n', "\n\t")));
+            out.push_str(&format!(
+                "{} = {}\n",
+                key.to_text(),
+                value.to_str().replace('\n', "\n\t")
+            ));
         }
         out.push('\n');
     }
@@ -339,16 +432,32 @@ fn matches(key: &str, target: &str, how: &str) -> Result<bool, ValueError> {
         "regex" => super::pattern::Pattern::new(target, super::pattern::Flags::default())?
             .find_from(key, 0)?
             .is_some_and(|found| found.get(0).is_some_and(|it| it.start() == 0)),
-        other => return Err(refuse(format!("The matching_parameter must be one of equal, starts_with, ends_with, regex. matching_parameter={other}"))),
+        other => {
+            return Err(refuse(format!(
+                "The matching_parameter must be one of equal, starts_with, ends_with, regex. matching_parameter={other}"
+            )));
+        }
     })
 }
 
 fn each_dict(call: &Call<'_>, keep: impl Fn(&Key) -> Result<Option<Key>, ValueError>) -> Answer {
     let input = call.deep(&call.input()?)?;
-    let Some(list) = input.as_list() else { return Err(refuse(format!("The data must be a list. {} is {}", input.to_str(), input.type_name()))) };
+    let Some(list) = input.as_list() else {
+        return Err(refuse(format!(
+            "The data must be a list. {} is {}",
+            input.to_str(),
+            input.type_name()
+        )));
+    };
     let mut out = Vec::new();
     for item in list {
-        let Some(map) = item.as_map() else { return Err(refuse(format!("The elements of the data list must be dictionaries. {} is {}", item.to_str(), item.type_name()))) };
+        let Some(map) = item.as_map() else {
+            return Err(refuse(format!(
+                "The elements of the data list must be dictionaries. {} is {}",
+                item.to_str(),
+                item.type_name()
+            )));
+        };
         let mut kept = Map::new();
         for (key, value) in map {
             if let Some(key) = keep(key)? {
@@ -366,13 +475,24 @@ struct Targets {
 }
 
 fn targets(call: &Call<'_>) -> Result<Targets, ValueError> {
-    let named = |name: &str, at: usize| call.args.named.get(name).or_else(|| call.args.positional.get(at)).map(|value| call.deep(value)).transpose();
+    let named = |name: &str, at: usize| {
+        call.args
+            .named
+            .get(name)
+            .or_else(|| call.args.positional.get(at))
+            .map(|value| call.deep(value))
+            .transpose()
+    };
     let names = match named("target", 1)? {
         None => return Err(refuse("missing 1 required positional argument: 'target'")),
         Some(Value::Str(text)) => vec![Value::Str(text)],
         Some(other) => items_of(&other)?,
     };
-    Ok(Targets { names, how: named("matching_parameter", 2)?.map_or_else(|| "equal".to_owned(), |value| value.to_str()) })
+    Ok(Targets {
+        names,
+        how: named("matching_parameter", 2)?
+            .map_or_else(|| "equal".to_owned(), |value| value.to_str()),
+    })
 }
 
 impl Targets {
@@ -402,7 +522,11 @@ pub(super) fn replace_keys(call: &Call<'_>) -> Answer {
     for name in &names {
         match (name.get("before"), name.get("after")) {
             (Some(before), Some(after)) => pairs.push((before.to_str(), key_of(after)?)),
-            _ => return Err(refuse("The target must be a list of dictionaries with the attributes after and before.")),
+            _ => {
+                return Err(refuse(
+                    "The target must be a list of dictionaries with the attributes after and before.",
+                ));
+            }
         }
     }
     each_dict(call, |key| {
@@ -431,8 +555,12 @@ fn reveal(value: &Value, alias: &Map) -> String {
             let values = joined(map.values().map(inner).collect());
             format!("{}[{keys}, {values}]", name("dict"))
         }
-        Value::List(list) => format!("{}[{}]", name("list"), joined(list.iter().map(inner).collect())),
-        Value::Tuple(list) => format!("{}[{}]", name("tuple"), joined(list.iter().map(inner).collect())),
+        Value::List(list) => {
+            format!("{}[{}]", name("list"), joined(list.iter().map(inner).collect()))
+        }
+        Value::Tuple(list) => {
+            format!("{}[{}]", name("tuple"), joined(list.iter().map(inner).collect()))
+        }
         other => name(other.type_name()),
     }
 }

@@ -13,16 +13,30 @@ use crate::Call;
 
 type Answer = Result<Value, ValueError>;
 
-const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+const DAYS: [&str; 7] =
+    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 
 /// The zone that `TZ` names, or the system's.
 #[must_use]
 pub fn local_zone(name: Option<&str>) -> TimeZone {
     match name.map(|name| name.trim_start_matches(':')).filter(|name| !name.is_empty()) {
-        Some(name) => TimeZone::get(name).or_else(|_| TimeZone::posix(name)).unwrap_or(TimeZone::UTC),
+        Some(name) => {
+            TimeZone::get(name).or_else(|_| TimeZone::posix(name)).unwrap_or(TimeZone::UTC)
+        }
         None => TimeZone::system(),
     }
 }
@@ -114,7 +128,13 @@ fn directive_text(directive: char, at: &Zoned, zone: Option<&str>, out: &mut Str
         'V' => write!(out, "{:02}", date.iso_week_date().week()),
         'G' => write!(out, "{}", date.iso_week_date().year()),
         'g' => write!(out, "{:02}", date.iso_week_date().year().rem_euclid(100)),
-        'z' => write!(out, "{}{:02}{:02}", if seconds < 0 { '-' } else { '+' }, seconds.abs() / 3600, seconds.abs() / 60 % 60),
+        'z' => write!(
+            out,
+            "{}{:02}{:02}",
+            if seconds < 0 { '-' } else { '+' },
+            seconds.abs() / 3600,
+            seconds.abs() / 60 % 60
+        ),
         'Z' => match zone {
             Some(zone) => write!(out, "{zone}"),
             None => write!(out, "{}", at.strftime("%Z")),
@@ -157,15 +177,21 @@ pub(super) fn strftime(call: &Call<'_>) -> Answer {
     let seconds = match bound.some(1) {
         None => Timestamp::now().as_second(),
         Some(value) => {
-            let number = value.as_number().or_else(|| value.as_str().and_then(super::math::parse_float));
-            let number = number.filter(|number| number.abs() < 2e11)
-                .ok_or_else(|| ValueError::Value(format!("Invalid value for epoch value ({})", value.to_str())))?;
+            let number =
+                value.as_number().or_else(|| value.as_str().and_then(super::math::parse_float));
+            let number = number.filter(|number| number.abs() < 2e11).ok_or_else(|| {
+                ValueError::Value(format!("Invalid value for epoch value ({})", value.to_str()))
+            })?;
             #[expect(clippy::cast_possible_truncation, reason = "its size was checked")]
             let whole = number.floor() as i64;
             whole
         }
     };
-    let zone = if utc { TimeZone::UTC } else { local_zone(call.env.outside.environment.get("TZ").map(String::as_str)) };
+    let zone = if utc {
+        TimeZone::UTC
+    } else {
+        local_zone(call.env.outside.environment.get("TZ").map(String::as_str))
+    };
     let at = Timestamp::from_second(seconds)
         .map_err(|_| ValueError::Value(format!("Invalid value for epoch value ({seconds})")))?
         .to_zoned(zone);
@@ -193,9 +219,25 @@ struct Read {
 /// For text that is not of the format.
 pub fn parse_time(text: &str, format: &str) -> Result<Value, ValueError> {
     let quoted = |text: &str| Value::from(text).repr();
-    let mismatch = || ValueError::Value(format!("time data {} does not match format {}", quoted(text), quoted(format)));
+    let mismatch = || {
+        ValueError::Value(format!(
+            "time data {} does not match format {}",
+            quoted(text),
+            quoted(format)
+        ))
+    };
     let mut read = Read {
-        year: 1900, month: 1, day: 1, hour: 0, twelve: false, afternoon: false, minute: 0, second: 0, micros: 0, year_day: None, offset: None,
+        year: 1900,
+        month: 1,
+        day: 1,
+        hour: 0,
+        twelve: false,
+        afternoon: false,
+        minute: 0,
+        second: 0,
+        micros: 0,
+        year_day: None,
+        offset: None,
     };
     let full = expand(format);
     let mut rest = text;
@@ -211,10 +253,16 @@ pub fn parse_time(text: &str, format: &str) -> Result<Value, ValueError> {
             }
             rest = trimmed;
         } else if char == '%' {
-            let Some(directive) = chars.next() else { return Err(ValueError::Value(format!("stray % in format '{format}'"))) };
+            let Some(directive) = chars.next() else {
+                return Err(ValueError::Value(format!("stray % in format '{format}'")));
+            };
             rest = read_directive(directive, rest, &mut read, format)?.ok_or_else(mismatch)?;
         } else {
-            let next = rest.chars().next().filter(|it| it.to_lowercase().eq(char.to_lowercase())).ok_or_else(mismatch)?;
+            let next = rest
+                .chars()
+                .next()
+                .filter(|it| it.to_lowercase().eq(char.to_lowercase()))
+                .ok_or_else(mismatch)?;
             rest = &rest[next.len_utf8()..];
         }
     }
@@ -243,11 +291,19 @@ fn finish(read: &Read) -> Option<Value> {
     let small = |number: i64| i8::try_from(number).ok();
     let year = i16::try_from(read.year).ok()?;
     let date = match read.year_day {
-        Some(day) => Date::new(year, 1, 1).ok()?.checked_add(jiff::Span::new().days(day - 1)).ok()?,
+        Some(day) => {
+            Date::new(year, 1, 1).ok()?.checked_add(jiff::Span::new().days(day - 1)).ok()?
+        }
         None => Date::new(year, small(read.month)?, small(read.day)?).ok()?,
     };
     let second = read.second.min(59);
-    let time = Time::new(small(hour)?, small(read.minute)?, small(second)?, i32::try_from(read.micros * 1000).ok()?).ok()?;
+    let time = Time::new(
+        small(hour)?,
+        small(read.minute)?,
+        small(second)?,
+        i32::try_from(read.micros * 1000).ok()?,
+    )
+    .ok()?;
     Some(Value::DateTime(DateTime::from_parts(date, time), read.offset))
 }
 
@@ -268,7 +324,12 @@ fn name<'t>(text: &'t str, names: &[&str], short: bool) -> Option<(usize, &'t st
     })
 }
 
-fn read_directive<'t>(directive: char, text: &'t str, read: &mut Read, format: &str) -> Result<Option<&'t str>, ValueError> {
+fn read_directive<'t>(
+    directive: char,
+    text: &'t str,
+    read: &mut Read,
+    format: &str,
+) -> Result<Option<&'t str>, ValueError> {
     let put = |slot: &mut i64, found: Option<(i64, &'t str)>| {
         found.map(|(number, rest)| {
             *slot = number;
@@ -276,14 +337,22 @@ fn read_directive<'t>(directive: char, text: &'t str, read: &mut Read, format: &
         })
     };
     Ok(match directive {
-        'Y' => text.get(..4).filter(|it| it.bytes().all(|byte| byte.is_ascii_digit())).and_then(|it| it.parse().ok()).map(|year| {
-            read.year = year;
-            &text[4..]
-        }),
-        'y' => text.get(..2).filter(|it| it.bytes().all(|byte| byte.is_ascii_digit())).and_then(|it| it.parse::<i64>().ok()).map(|year| {
-            read.year = year + if year < 69 { 2000 } else { 1900 };
-            &text[2..]
-        }),
+        'Y' => text
+            .get(..4)
+            .filter(|it| it.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|it| it.parse().ok())
+            .map(|year| {
+                read.year = year;
+                &text[4..]
+            }),
+        'y' => text
+            .get(..2)
+            .filter(|it| it.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|it| it.parse::<i64>().ok())
+            .map(|year| {
+                read.year = year + if year < 69 { 2000 } else { 1900 };
+                &text[2..]
+            }),
         'm' => put(&mut read.month, number(text, 2, 1, 12)),
         'd' => put(&mut read.day, number(text.strip_prefix(' ').unwrap_or(text), 2, 1, 31)),
         'H' => put(&mut read.hour, number(text, 2, 0, 23)),
@@ -328,7 +397,11 @@ fn read_directive<'t>(directive: char, text: &'t str, read: &mut Read, format: &
             text.get(..3).filter(|head| head.eq_ignore_ascii_case(zone)).map(|_| &text[3..])
         }),
         '%' => text.strip_prefix('%'),
-        other => return Err(ValueError::Value(format!("'{other}' is a bad directive in format '{format}'"))),
+        other => {
+            return Err(ValueError::Value(format!(
+                "'{other}' is a bad directive in format '{format}'"
+            )));
+        }
     })
 }
 
@@ -341,7 +414,11 @@ fn read_offset(text: &str) -> Option<(i32, &str)> {
         b'-' => -1,
         _ => return None,
     };
-    let two = |text: &str| text.get(..2).filter(|it| it.bytes().all(|byte| byte.is_ascii_digit())).and_then(|it| it.parse::<i32>().ok());
+    let two = |text: &str| {
+        text.get(..2)
+            .filter(|it| it.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|it| it.parse::<i32>().ok())
+    };
     let hours = two(&text[1..])?;
     let rest = text[3..].strip_prefix(':').unwrap_or(&text[3..]);
     let minutes = two(rest)?;
@@ -359,7 +436,10 @@ pub(super) fn to_datetime(call: &Call<'_>) -> Answer {
     let bound = call.bind("to_datetime", &["string", "format"], 1)?;
     let value = bound.value(0);
     let Some(text) = value.as_str() else {
-        return Err(ValueError::Type(format!("strptime() argument 1 must be str, not {}", value.type_name())));
+        return Err(ValueError::Type(format!(
+            "strptime() argument 1 must be str, not {}",
+            value.type_name()
+        )));
     };
     parse_time(text, &bound.text_or(1, "%Y-%m-%d %H:%M:%S"))
 }
@@ -381,10 +461,17 @@ mod tests {
     #[test]
     fn reads_as_python() {
         let check = |text: &str, format: &str, expect: &str| {
-            assert_eq!(parse_time(text, format).map_or_else(|error| format!("!{error}"), |it| it.to_str()), expect);
+            assert_eq!(
+                parse_time(text, format).map_or_else(|error| format!("!{error}"), |it| it.to_str()),
+                expect
+            );
         };
         check("2020-01-31T10:20:30Z", "%Y-%m-%dT%H:%M:%SZ", "2020-01-31 10:20:30");
-        check("2020-01-31 10:20:30.123456 +0200", "%Y-%m-%d %H:%M:%S.%f %z", "2020-01-31 10:20:30.123456+02:00");
+        check(
+            "2020-01-31 10:20:30.123456 +0200",
+            "%Y-%m-%d %H:%M:%S.%f %z",
+            "2020-01-31 10:20:30.123456+02:00",
+        );
         check("1:05 PM", "%I:%M %p", "1900-01-01 13:05:00");
         check("20", "%y", "2020-01-01 00:00:00");
         check("foo", "%Y", "!time data 'foo' does not match format '%Y'");

@@ -75,7 +75,9 @@ pub fn merge(old: &Map, new: &Map, recursive: bool, lists: ListMerge) -> Map {
     }
     for (key, value) in new {
         let merged = match (old.get_key(key), value) {
-            (Some(Value::Map(a)), Value::Map(b)) if recursive => merge(a, b, recursive, lists).into(),
+            (Some(Value::Map(a)), Value::Map(b)) if recursive => {
+                merge(a, b, recursive, lists).into()
+            }
             (Some(Value::List(a)), Value::List(b)) => lists.merge(a, b),
             _ => value.clone(),
         };
@@ -100,7 +102,11 @@ pub(super) fn combine(call: &Call<'_>) -> Answer {
         match key.as_str() {
             Some("recursive") => recursive = call.deep(value)?.truthy()?,
             Some("list_merge") => lists = ListMerge::named(&call.deep(value)?.to_str())?,
-            _ => return Err(ValueError::Value("'recursive' and 'list_merge' are the only valid keyword arguments".into())),
+            _ => {
+                return Err(ValueError::Value(
+                    "'recursive' and 'list_merge' are the only valid keyword arguments".into(),
+                ));
+            }
         }
     }
     // One level of lists is opened, and what is None is passed over.
@@ -131,7 +137,11 @@ fn merge_terms(call: &Call<'_>, terms: &[Value], recursive: bool, lists: ListMer
     let mut after = last;
     for (at, term) in terms.iter().enumerate().rev() {
         let Some(found) = dictionary(term)? else {
-            let (a, b) = if at + 1 == terms.len() { (rest.last().unwrap_or(term), term) } else { (term, after) };
+            let (a, b) = if at + 1 == terms.len() {
+                (rest.last().unwrap_or(term), term)
+            } else {
+                (term, after)
+            };
             return Err(ValueError::Value(format!(
                 "failed to combine variables, expected dicts but got a '{}' and a '{}'.",
                 whole_name(a),
@@ -139,12 +149,17 @@ fn merge_terms(call: &Call<'_>, terms: &[Value], recursive: bool, lists: ListMer
             )));
         };
         // Lists and inner dictionaries are looked into, so what stands for them is rendered first.
-        maps.push(if recursive || lists != ListMerge::Replace { call.deep(&found)? } else { found });
+        maps.push(if recursive || lists != ListMerge::Replace {
+            call.deep(&found)?
+        } else {
+            found
+        });
         after = term;
     }
     let mut merged = Map::new();
     for map in maps.iter().rev().filter_map(Value::as_map) {
-        merged = if merged.is_empty() { map.clone() } else { merge(&merged, map, recursive, lists) };
+        merged =
+            if merged.is_empty() { map.clone() } else { merge(&merged, map, recursive, lists) };
     }
     Ok(merged.into())
 }
@@ -159,16 +174,27 @@ fn class_of(value: &Value) -> String {
 }
 
 pub(super) fn dict2items(call: &Call<'_>) -> Answer {
-    let bound = call.bind_lazy("dict_to_list_of_dict_key_value_elements", &["mydict", "key_name", "value_name"], 1)?;
+    let bound = call.bind_lazy(
+        "dict_to_list_of_dict_key_value_elements",
+        &["mydict", "key_name", "value_name"],
+        1,
+    )?;
     let input = bound.value(0);
     let Some(found) = dictionary(&input)? else {
-        return Err(ValueError::Type(format!("dict2items requires a dictionary, got {} instead.", class_of(&input))));
+        return Err(ValueError::Type(format!(
+            "dict2items requires a dictionary, got {} instead.",
+            class_of(&input)
+        )));
     };
     let (key_name, value_name) = (bound.text_or(1, "key"), bound.text_or(2, "value"));
     let entries = found.as_map().map(|map| {
         map.iter()
             .map(|(key, value)| {
-                Value::from([(key_name.as_str(), key.to_value()), (value_name.as_str(), value.clone())].into_iter().collect::<Map>())
+                Value::from(
+                    [(key_name.as_str(), key.to_value()), (value_name.as_str(), value.clone())]
+                        .into_iter()
+                        .collect::<Map>(),
+                )
             })
             .collect::<Vec<_>>()
     });
@@ -177,21 +203,32 @@ pub(super) fn dict2items(call: &Call<'_>) -> Answer {
 
 /// The key for a value, or Python's complaint.
 pub(crate) fn key_of(value: &Value) -> Result<Key, ValueError> {
-    Key::from_value(value).ok_or_else(|| ValueError::Type(format!("unhashable type: '{}'", value.type_name())))
+    Key::from_value(value)
+        .ok_or_else(|| ValueError::Type(format!("unhashable type: '{}'", value.type_name())))
 }
 
 pub(super) fn items2dict(call: &Call<'_>) -> Answer {
-    let bound = call.bind("list_of_dict_key_value_elements_to_dict", &["mylist", "key_name", "value_name"], 1)?;
+    let bound = call.bind(
+        "list_of_dict_key_value_elements_to_dict",
+        &["mylist", "key_name", "value_name"],
+        1,
+    )?;
     let input = bound.value(0);
     let settled = input.clone().settle()?;
     let Some(list) = settled.as_list() else {
-        return Err(ValueError::Type(format!("items2dict requires a list, got {} instead.", class_of(&input))));
+        return Err(ValueError::Type(format!(
+            "items2dict requires a list, got {} instead.",
+            class_of(&input)
+        )));
     };
     let (key_name, value_name) = (bound.text_or(1, "key"), bound.text_or(2, "value"));
     let mut out = Map::new();
     for item in list {
         let Some(map) = item.as_map() else {
-            return Err(ValueError::Type(format!("items2dict requires a list of dictionaries, got {} instead.", settled.repr())));
+            return Err(ValueError::Type(format!(
+                "items2dict requires a list of dictionaries, got {} instead.",
+                settled.repr()
+            )));
         };
         let (Some(key), Some(value)) = (map.get(&key_name), map.get(&value_name)) else {
             return Err(ValueError::Value(format!(
@@ -211,7 +248,10 @@ fn pairs(map: &Map) -> Vec<Value> {
 pub(super) fn items(call: &Call<'_>) -> Answer {
     let bound = call.bind_lazy("do_items", &["value"], 1)?;
     let found = dictionary(&bound.value(0))?;
-    found.as_ref().and_then(Value::as_map).map(|map| Value::list(pairs(map)))
+    found
+        .as_ref()
+        .and_then(Value::as_map)
+        .map(|map| Value::list(pairs(map)))
         .ok_or_else(|| ValueError::Type("Can only get item pairs from a mapping.".into()))
 }
 
@@ -220,13 +260,20 @@ pub(super) fn dictsort(call: &Call<'_>) -> Answer {
     let at = match bound.text_or(2, "key").as_str() {
         "key" => 0,
         "value" => 1,
-        _ => return Err(ValueError::Value("You can only sort by either \"key\" or \"value\"".into())),
+        _ => {
+            return Err(ValueError::Value(
+                "You can only sort by either \"key\" or \"value\"".into(),
+            ));
+        }
     };
     let lower = !bound.truth(1, false)?;
     let input = bound.value(0);
     let found = dictionary(&input)?;
     let Some(map) = found.as_ref().and_then(Value::as_map) else {
-        return Err(ValueError::Type(format!("'{}' object has no attribute 'items'", whole_name(&input))));
+        return Err(ValueError::Type(format!(
+            "'{}' object has no attribute 'items'",
+            whole_name(&input)
+        )));
     };
     let mut keyed: Vec<(Value, Value)> = pairs(map)
         .into_iter()
@@ -244,7 +291,12 @@ pub(super) fn dictsort(call: &Call<'_>) -> Answer {
 
 pub(super) fn extract(call: &Call<'_>) -> Answer {
     let bound = call.bind_as(
-        Signature { name: "extract", params: &["item", "container", "morekeys"], required: 2, hidden: 1 },
+        Signature {
+            name: "extract",
+            params: &["item", "container", "morekeys"],
+            required: 2,
+            hidden: 1,
+        },
         false,
     )?;
     let mut keys = vec![bound.value(0)];
@@ -264,25 +316,36 @@ pub(super) fn rekey_on_member(call: &Call<'_>) -> Answer {
     let bound = call.bind("rekey_on_member", &["data", "key", "duplicates"], 2)?;
     let duplicates = bound.text_or(2, "error");
     if duplicates != "error" && duplicates != "overwrite" {
-        return Err(ValueError::Value(format!("duplicates parameter to rekey_on_member has unknown value '{duplicates}'")));
+        return Err(ValueError::Value(format!(
+            "duplicates parameter to rekey_on_member has unknown value '{duplicates}'"
+        )));
     }
     let input = bound.value(0);
     let found = dictionary(&input)?;
     let items = match found.as_ref().and_then(Value::as_map) {
         Some(map) => map.values().cloned().collect(),
-        None if matches!(input, Value::List(_) | Value::Tuple(_) | Value::Object(_)) => items_of(&input)?,
+        None if matches!(input, Value::List(_) | Value::Tuple(_) | Value::Object(_)) => {
+            items_of(&input)?
+        }
         None => return Err(ValueError::Type("Type is not a valid list, set, or dict".into())),
     };
     let name = bound.value(1);
     let mut out = Map::new();
     for item in items {
-        let Some(map) = item.as_map() else { return Err(ValueError::Type("List item is not a valid dict".into())) };
+        let Some(map) = item.as_map() else {
+            return Err(ValueError::Type("List item is not a valid dict".into()));
+        };
         let Some(member) = map.get_key(&key_of(&name)?) else {
             return Err(ValueError::Value(format!("Key {} was not found.", name.repr())));
         };
         let key = key_of(member)?;
-        if out.get_key(&key).is_some_and(|held| held.truthy().unwrap_or(true)) && duplicates == "error" {
-            return Err(ValueError::Value(format!("Key {} is not unique, cannot convert to dict.", member.repr())));
+        if out.get_key(&key).is_some_and(|held| held.truthy().unwrap_or(true))
+            && duplicates == "error"
+        {
+            return Err(ValueError::Value(format!(
+                "Key {} is not unique, cannot convert to dict.",
+                member.repr()
+            )));
         }
         out.insert(key, item);
     }
@@ -320,15 +383,25 @@ pub(super) fn subelements(call: &Call<'_>) -> Answer {
             values = match found {
                 Some(found) => found,
                 None if skip => Value::list(Vec::new()),
-                None => return Err(ValueError::Value(format!("could not find {} key in iterated item {}", Value::from(name.as_str()).repr(), values.repr()))),
+                None => {
+                    return Err(ValueError::Value(format!(
+                        "could not find {} key in iterated item {}",
+                        Value::from(name.as_str()).repr(),
+                        values.repr()
+                    )));
+                }
             };
             if at + 1 < path.len() && matches!(values.as_list(), Some([])) {
                 break;
             }
         }
         let Some(list) = values.as_list() else {
-            let name = path.last().map(|name| Value::from(name.as_str()).repr()).unwrap_or_default();
-            return Err(ValueError::Type(format!("the key {name} should point to a list, got {}", values.repr())));
+            let name =
+                path.last().map(|name| Value::from(name.as_str()).repr()).unwrap_or_default();
+            return Err(ValueError::Type(format!(
+                "the key {name} should point to a list, got {}",
+                values.repr()
+            )));
         };
         out.extend(list.iter().map(|item| Value::tuple(vec![element.clone(), item.clone()])));
     }

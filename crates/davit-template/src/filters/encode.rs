@@ -89,23 +89,33 @@ pub fn encode(text: &str, name: &str) -> Result<Vec<u8>, ValueError> {
 pub fn decode(bytes: &[u8], name: &str) -> Result<String, ValueError> {
     Ok(match encoding(name)? {
         Encoding::Utf8 => String::from_utf8_lossy(bytes).into_owned(),
-        Encoding::Utf8Marked => String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).into_owned(),
+        Encoding::Utf8Marked => {
+            String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
+                .into_owned()
+        }
         Encoding::Wide(size, big, marked) => {
             let unit = |chunk: &[u8], big: bool| {
                 let fold = |word: u32, byte: &u8| word << 8 | u32::from(*byte);
                 if big { chunk.iter().fold(0, fold) } else { chunk.iter().rev().fold(0, fold) }
             };
-            let swapped = marked && bytes.get(..size).is_some_and(|first| unit(first, true) == 0xfeff);
-            let units: Vec<u32> = bytes.chunks(size).map(|chunk| unit(chunk, big || swapped)).collect();
-            let units = if marked && units.first() == Some(&0xfeff) { &units[1..] } else { &units[..] };
+            let swapped =
+                marked && bytes.get(..size).is_some_and(|first| unit(first, true) == 0xfeff);
+            let units: Vec<u32> =
+                bytes.chunks(size).map(|chunk| unit(chunk, big || swapped)).collect();
+            let units =
+                if marked && units.first() == Some(&0xfeff) { &units[1..] } else { &units[..] };
             if size == 2 {
-                let units: Vec<u16> = units.iter().map(|unit| u16::try_from(*unit).unwrap_or(0xfffd)).collect();
+                let units: Vec<u16> =
+                    units.iter().map(|unit| u16::try_from(*unit).unwrap_or(0xfffd)).collect();
                 String::from_utf16_lossy(&units)
             } else {
                 units.iter().map(|unit| char::from_u32(*unit).unwrap_or('\u{fffd}')).collect()
             }
         }
-        Encoding::Narrow(limit) => bytes.iter().map(|byte| if u32::from(*byte) < limit { char::from(*byte) } else { '\u{fffd}' }).collect(),
+        Encoding::Narrow(limit) => bytes
+            .iter()
+            .map(|byte| if u32::from(*byte) < limit { char::from(*byte) } else { '\u{fffd}' })
+            .collect(),
     })
 }
 
@@ -147,7 +157,9 @@ fn lenient_decode(text: &str, urlsafe: bool) -> Result<Vec<u8>, ValueError> {
                 letters.len()
             )));
         }
-        left @ 2..=3 if left + padding < 4 => return Err(ValueError::Value("Incorrect padding".into())),
+        left @ 2..=3 if left + padding < 4 => {
+            return Err(ValueError::Value("Incorrect padding".into()));
+        }
         _ => {}
     }
     let value = |byte: u8| match byte {
@@ -159,7 +171,8 @@ fn lenient_decode(text: &str, urlsafe: bool) -> Result<Vec<u8>, ValueError> {
     };
     let mut out = Vec::with_capacity(letters.len() * 3 / 4);
     for chunk in letters.chunks(4) {
-        let word = chunk.iter().fold(0_u32, |word, byte| word << 6 | u32::from(value(*byte))) << (6 * (4 - chunk.len()));
+        let word = chunk.iter().fold(0_u32, |word, byte| word << 6 | u32::from(value(*byte)))
+            << (6 * (4 - chunk.len()));
         out.extend_from_slice(&word.to_be_bytes()[1..chunk.len()]);
     }
     Ok(out)
@@ -174,7 +187,10 @@ pub(super) fn b64decode(call: &Call<'_>) -> Answer {
 /// Quotes text for a POSIX shell where it needs it.
 #[must_use]
 pub fn shell_quote(text: &str) -> String {
-    let safe = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '@' | '%' | '+' | '=' | ':' | ',' | '.' | '/' | '-');
+    let safe = |char: char| {
+        char.is_ascii_alphanumeric()
+            || matches!(char, '_' | '@' | '%' | '+' | '=' | ':' | ',' | '.' | '/' | '-')
+    };
     if text.is_empty() {
         "''".into()
     } else if text.chars().all(safe) {
@@ -199,7 +215,10 @@ fn query_part(value: &Value) -> String {
 pub(super) fn urlencode(call: &Call<'_>) -> Answer {
     let value = call.bind("do_urlencode", &["value"], 1)?.value(0);
     let pairs: Vec<Value> = match &value {
-        Value::Map(map) => map.iter().map(|(key, value)| Value::tuple(vec![key.to_value(), value.clone()])).collect(),
+        Value::Map(map) => map
+            .iter()
+            .map(|(key, value)| Value::tuple(vec![key.to_value(), value.clone()]))
+            .collect(),
         Value::List(_) | Value::Tuple(_) | Value::Object(_) => items_of(&value)?,
         other => return Ok(utf8_percent_encode(&other.to_str(), PATH).to_string().into()),
     };
@@ -238,9 +257,16 @@ fn port_of(netloc: &str) -> Result<Value, ValueError> {
         None => Ok(Value::Null),
         Some(text) => match text.parse::<i128>() {
             Ok(port) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
-                if port > 65535 { Err(ValueError::Value("Port out of range 0-65535".into())) } else { Ok(Value::Int(port)) }
+                if port > 65535 {
+                    Err(ValueError::Value("Port out of range 0-65535".into()))
+                } else {
+                    Ok(Value::Int(port))
+                }
             }
-            _ => Err(ValueError::Value(format!("Port could not be cast to integer value as {}", Value::from(text).repr()))),
+            _ => Err(ValueError::Value(format!(
+                "Port could not be cast to integer value as {}",
+                Value::from(text).repr()
+            ))),
         },
     }
 }
@@ -275,7 +301,9 @@ fn split_url(url: &str) -> Result<Map, ValueError> {
         Some(inner) => inner.split(']').next().unwrap_or(""),
         None => host.split(':').next().unwrap_or(""),
     };
-    let (name, password) = match user.map(|user| user.split_once(':').map_or((user, None), |(name, password)| (name, Some(password)))) {
+    let (name, password) = match user.map(|user| {
+        user.split_once(':').map_or((user, None), |(name, password)| (name, Some(password)))
+    }) {
         Some((name, password)) => (Some(name), password),
         None => (None, None),
     };
@@ -302,5 +330,8 @@ pub(super) fn urlsplit(call: &Call<'_>) -> Answer {
         return Ok(parts.into());
     }
     let alias = bound.text_or(2, "urlsplit");
-    parts.get(&query).cloned().ok_or_else(|| ValueError::Value(format!("{alias}: unknown URL component: {query}")))
+    parts
+        .get(&query)
+        .cloned()
+        .ok_or_else(|| ValueError::Value(format!("{alias}: unknown URL component: {query}")))
 }

@@ -70,7 +70,10 @@ pub(super) fn crc32(call: &Call<'_>) -> Answer {
     let bound = call.bind("crc32s", &["value"], 1)?;
     let value = bound.value(0);
     let Some(text) = value.as_str() else {
-        return Err(ValueError::Value(format!("You must pass a string value to crc32, not {}", value.type_name())));
+        return Err(ValueError::Value(format!(
+            "You must pass a string value to crc32, not {}",
+            value.type_name()
+        )));
     };
     let mut sum = u32::MAX;
     for byte in text.bytes() {
@@ -90,7 +93,9 @@ pub(super) fn to_uuid(call: &Call<'_>) -> Answer {
     let name = bound.text_or(1, NAMESPACE);
     let bare = name.replace("urn:", "").replace("uuid:", "").replace(['{', '}', '-'], "");
     let namespace = uuid::Uuid::try_parse(&bare).map_err(|_| {
-        ValueError::Value(format!("Invalid value '{name}' for 'namespace': badly formed hexadecimal UUID string"))
+        ValueError::Value(format!(
+            "Invalid value '{name}' for 'namespace': badly formed hexadecimal UUID string"
+        ))
     })?;
     Ok(uuid::Uuid::new_v5(&namespace, bound.text(0).as_bytes()).to_string().into())
 }
@@ -120,7 +125,8 @@ fn crypt64(digest: &[u8], groups: &[[usize; 3]], tail: &[usize]) -> String {
 }
 
 fn md5_crypt(password: &[u8], salt: &[u8]) -> String {
-    let inner = Md5::new().chain_update(password).chain_update(salt).chain_update(password).finalize();
+    let inner =
+        Md5::new().chain_update(password).chain_update(salt).chain_update(password).finalize();
     let mut hasher = Md5::new().chain_update(password).chain_update(b"$1$").chain_update(salt);
     for at in 0..password.len() {
         hasher.update([inner[at % 16]]);
@@ -133,14 +139,22 @@ fn md5_crypt(password: &[u8], salt: &[u8]) -> String {
     let mut digest = hasher.finalize();
     for round in 0..1000 {
         let mut hasher = Md5::new();
-        if round & 1 == 1 { hasher.update(password) } else { hasher.update(digest) }
+        if round & 1 == 1 {
+            hasher.update(password)
+        } else {
+            hasher.update(digest)
+        }
         if round % 3 != 0 {
             hasher.update(salt);
         }
         if round % 7 != 0 {
             hasher.update(password);
         }
-        if round & 1 == 1 { hasher.update(digest) } else { hasher.update(password) }
+        if round & 1 == 1 {
+            hasher.update(digest)
+        } else {
+            hasher.update(password)
+        }
         digest = hasher.finalize();
     }
     crypt64(&digest, &[[0, 6, 12], [1, 7, 13], [2, 8, 14], [3, 9, 15], [4, 10, 5]], &[11])
@@ -159,8 +173,18 @@ struct Scheme {
 const SCHEMES: [Scheme; 4] = [
     Scheme { name: "md5_crypt", ident: "1", salt: (0, 8), rounds: (0, 0, 0) },
     Scheme { name: "bcrypt", ident: "2b", salt: (22, 22), rounds: (4, 12, 31) },
-    Scheme { name: "sha256_crypt", ident: "5", salt: (0, 16), rounds: (1000, 535_000, 999_999_999) },
-    Scheme { name: "sha512_crypt", ident: "6", salt: (0, 16), rounds: (1000, 656_000, 999_999_999) },
+    Scheme {
+        name: "sha256_crypt",
+        ident: "5",
+        salt: (0, 16),
+        rounds: (1000, 535_000, 999_999_999),
+    },
+    Scheme {
+        name: "sha512_crypt",
+        ident: "6",
+        salt: (0, 16),
+        rounds: (1000, 656_000, 999_999_999),
+    },
 ];
 
 /// How a password is to be hashed.
@@ -188,9 +212,15 @@ pub fn random_salt(scheme: &str) -> String {
 ///
 /// # Errors
 /// For a scheme that is not known, and salts and rounds that it does not take.
-pub fn hash_password(password: &str, scheme: &str, options: &PasswordOptions) -> Result<String, ValueError> {
+pub fn hash_password(
+    password: &str,
+    scheme: &str,
+    options: &PasswordOptions,
+) -> Result<String, ValueError> {
     let Some(found) = SCHEMES.iter().find(|it| it.name == scheme) else {
-        return Err(ValueError::Value(format!("Installed passlib version 1.7.4 does not support the '{scheme}' algorithm.")));
+        return Err(ValueError::Value(format!(
+            "Installed passlib version 1.7.4 does not support the '{scheme}' algorithm."
+        )));
     };
     let refuse = |why: String| ValueError::Value(format!("Could not hash the secret: {why}"));
     let (least, most) = found.salt;
@@ -199,14 +229,18 @@ pub fn hash_password(password: &str, scheme: &str, options: &PasswordOptions) ->
             return Err(refuse(format!("{scheme}: salt_size ({size}) must be exactly {least}")));
         }
         if size > most as i128 {
-            return Err(refuse(format!("{scheme}: salt_size ({size}) above max_salt_size ({most})")));
+            return Err(refuse(format!(
+                "{scheme}: salt_size ({size}) above max_salt_size ({most})"
+            )));
         }
     }
     let salt = match options.salt.as_deref().filter(|salt| !salt.is_empty()) {
         Some(salt) => salt.to_owned(),
         None => {
             let mut salt = random_salt(scheme);
-            salt.truncate(options.salt_size.and_then(|size| usize::try_from(size).ok()).unwrap_or(most));
+            salt.truncate(
+                options.salt_size.and_then(|size| usize::try_from(size).ok()).unwrap_or(most),
+            );
             salt
         }
     };
@@ -223,10 +257,14 @@ pub fn hash_password(password: &str, scheme: &str, options: &PasswordOptions) ->
     let (low, usual, high) = found.rounds;
     let rounds = options.rounds.unwrap_or(usual);
     if high > 0 && rounds < low {
-        return Err(refuse(format!("{scheme}: min_desired_rounds ({rounds}) is too low, must be at least {low}")));
+        return Err(refuse(format!(
+            "{scheme}: min_desired_rounds ({rounds}) is too low, must be at least {low}"
+        )));
     }
     if high > 0 && rounds > high {
-        return Err(refuse(format!("{scheme}: max_desired_rounds ({rounds}) is too high, must be at most {high}")));
+        return Err(refuse(format!(
+            "{scheme}: max_desired_rounds ({rounds}) is too high, must be at most {high}"
+        )));
     }
     let count = u32::try_from(rounds).unwrap_or(0);
     let prefix = match (found.ident, rounds) {
@@ -237,21 +275,39 @@ pub fn hash_password(password: &str, scheme: &str, options: &PasswordOptions) ->
     let bytes = password.as_bytes();
     Ok(match found.name {
         "md5_crypt" => format!("{prefix}{salt}${}", md5_crypt(bytes, salt.as_bytes())),
-        "bcrypt" => bcrypt_text(bytes, &salt, count, options.ident.as_deref().unwrap_or("2b")).map_err(refuse)?,
+        "bcrypt" => bcrypt_text(bytes, &salt, count, options.ident.as_deref().unwrap_or("2b"))
+            .map_err(refuse)?,
         "sha256_crypt" => {
-            let params = sha_crypt::Params::new(count).map_err(|_| refuse(format!("{scheme}: rounds ({count}) are out of range")))?;
-            format!("{prefix}{salt}${}", sha256_text(&sha_crypt::sha256_crypt(bytes, salt.as_bytes(), params)))
+            let params = sha_crypt::Params::new(count)
+                .map_err(|_| refuse(format!("{scheme}: rounds ({count}) are out of range")))?;
+            format!(
+                "{prefix}{salt}${}",
+                sha256_text(&sha_crypt::sha256_crypt(bytes, salt.as_bytes(), params))
+            )
         }
         _ => {
-            let params = sha_crypt::Params::new(count).map_err(|_| refuse(format!("{scheme}: rounds ({count}) are out of range")))?;
-            format!("{prefix}{salt}${}", sha512_text(&sha_crypt::sha512_crypt(bytes, salt.as_bytes(), params)))
+            let params = sha_crypt::Params::new(count)
+                .map_err(|_| refuse(format!("{scheme}: rounds ({count}) are out of range")))?;
+            format!(
+                "{prefix}{salt}${}",
+                sha512_text(&sha_crypt::sha512_crypt(bytes, salt.as_bytes(), params))
+            )
         }
     })
 }
 
 fn sha256_text(digest: &[u8]) -> String {
     let groups: [[usize; 3]; 10] = [
-        [0, 10, 20], [21, 1, 11], [12, 22, 2], [3, 13, 23], [24, 4, 14], [15, 25, 5], [6, 16, 26], [27, 7, 17], [18, 28, 8], [9, 19, 29],
+        [0, 10, 20],
+        [21, 1, 11],
+        [12, 22, 2],
+        [3, 13, 23],
+        [24, 4, 14],
+        [15, 25, 5],
+        [6, 16, 26],
+        [27, 7, 17],
+        [18, 28, 8],
+        [9, 19, 29],
     ];
     crypt64(digest, &groups, &[31, 30])
 }
@@ -281,8 +337,12 @@ fn bcrypt_text(password: &[u8], salt: &str, cost: u32, ident: &str) -> Result<St
         let at = BCRYPT.iter().position(|letter| letter == last).unwrap_or(0);
         *last = BCRYPT[at & 0x30];
     }
-    let raw = bcrypt::BASE_64.decode(&letters).map_err(|_| "invalid characters in bcrypt salt".to_owned())?;
-    let raw: [u8; 16] = raw.try_into().map_err(|_| "salt too small (bcrypt requires exactly 22 chars)".to_owned())?;
+    let raw = bcrypt::BASE_64
+        .decode(&letters)
+        .map_err(|_| "invalid characters in bcrypt salt".to_owned())?;
+    let raw: [u8; 16] = raw
+        .try_into()
+        .map_err(|_| "salt too small (bcrypt requires exactly 22 chars)".to_owned())?;
     bcrypt::hash_with_salt(password, cost, raw)
         .map(|parts| parts.format_for_version(version))
         .map_err(|error| error.to_string())
@@ -316,7 +376,10 @@ pub(super) fn password_hash(call: &Call<'_>) -> Answer {
             other => Some(crate::call::index_of(other)?),
         };
         found.map(Some).ok_or_else(|| {
-            ValueError::Value(format!("Could not hash the secret: invalid literal for int() with base 10: {}", value.repr()))
+            ValueError::Value(format!(
+                "Could not hash the secret: invalid literal for int() with base 10: {}",
+                value.repr()
+            ))
         })
     };
     let options = PasswordOptions {
@@ -335,7 +398,8 @@ mod tests {
     #[test]
     fn hashes_as_passlib() {
         let check = |scheme: &str, salt: &str, rounds: Option<i128>, expect: &str| {
-            let options = PasswordOptions { salt: Some(salt.into()), rounds, ..PasswordOptions::default() };
+            let options =
+                PasswordOptions { salt: Some(salt.into()), rounds, ..PasswordOptions::default() };
             assert_eq!(hash_password("Ab", scheme, &options).unwrap(), expect);
         };
         check("md5_crypt", "salt", None, "$1$salt$4gh8q7LkotKv5xybJfpEy/");
@@ -345,13 +409,21 @@ mod tests {
             Some(1000),
             "$6$rounds=1000$salt$lywZqd6K4n8A4pxIeqlYHW.bAOwC8Y0SJY0HBM0O40LfymygSlxOJjmIVPYk7qzHac.VeysVjVH1UwiszLiFn/",
         );
-        check("sha256_crypt", "salt", None, "$5$rounds=535000$salt$eRv3BGbzJyY5tEsuwQE2c1YOsT3dO5xZ93FsMCTWWG.");
+        check(
+            "sha256_crypt",
+            "salt",
+            None,
+            "$5$rounds=535000$salt$eRv3BGbzJyY5tEsuwQE2c1YOsT3dO5xZ93FsMCTWWG.",
+        );
         let options = PasswordOptions {
             salt: Some("1234567890123456789012".into()),
             rounds: Some(6),
             ident: Some("2a".into()),
             salt_size: None,
         };
-        assert_eq!(hash_password("Ab", "bcrypt", &options).unwrap(), "$2a$06$123456789012345678901ueBdAEs8m34aE3QQrCjoFplmsDrL/g2K");
+        assert_eq!(
+            hash_password("Ab", "bcrypt", &options).unwrap(),
+            "$2a$06$123456789012345678901ueBdAEs8m34aE3QQrCjoFplmsDrL/g2K"
+        );
     }
 }

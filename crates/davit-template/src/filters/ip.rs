@@ -44,7 +44,10 @@ impl Net {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
         };
-        if !address.is_empty() && address.bytes().all(|byte| byte.is_ascii_digit()) && prefix.is_none() {
+        if !address.is_empty()
+            && address.bytes().all(|byte| byte.is_ascii_digit())
+            && prefix.is_none()
+        {
             return Self::parse(&Value::Int(address.parse().ok()?));
         }
         let ip: IpAddr = address.parse().ok()?;
@@ -105,7 +108,9 @@ impl Net {
     /// True where `other` is wholly inside.
     #[must_use]
     pub fn holds(&self, other: &Self) -> bool {
-        self.v6 == other.v6 && self.prefix <= other.prefix && other.ip & self.mask() == self.network()
+        self.v6 == other.v6
+            && self.prefix <= other.prefix
+            && other.ip & self.mask() == self.network()
     }
 
     /// A number as an address of this version.
@@ -133,7 +138,11 @@ impl Net {
     /// First and last address for hosts.
     #[must_use]
     pub fn usable(&self) -> (u128, u128) {
-        if self.size() <= 2 { (self.network(), self.last()) } else { (self.network() + 1, self.last() - 1) }
+        if self.size() <= 2 {
+            (self.network(), self.last())
+        } else {
+            (self.network() + 1, self.last() - 1)
+        }
     }
 
     /// As it was written.
@@ -153,15 +162,26 @@ fn mask_bits(text: &str) -> Option<u32> {
 }
 
 fn in_any(net: &Net, networks: &[&str]) -> bool {
-    networks.iter().filter_map(|text| Net::parse_text(text)).any(|network| network.v6 == net.v6 && net.ip & network.mask() == network.network())
+    networks
+        .iter()
+        .filter_map(|text| Net::parse_text(text))
+        .any(|network| network.v6 == net.v6 && net.ip & network.mask() == network.network())
 }
 
 fn is_private(net: &Net) -> bool {
     in_any(
         net,
         &[
-            "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "127.0.0.0/8",
-            "169.254.0.0/16", "fc00::/7", "fec0::/10",
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "192.0.2.0/24",
+            "198.51.100.0/24",
+            "203.0.113.0/24",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "fc00::/7",
+            "fec0::/10",
         ],
     )
 }
@@ -171,12 +191,27 @@ fn is_multicast(net: &Net) -> bool {
 }
 
 fn is_special(net: &Net) -> bool {
-    in_any(net, &["127.0.0.0/8", "169.254.0.0/16", "::1/128", "fe80::/10", "240.0.0.0/4", "0.0.0.0/8", "::/8", "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"])
+    in_any(
+        net,
+        &[
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "::1/128",
+            "fe80::/10",
+            "240.0.0.0/4",
+            "0.0.0.0/8",
+            "::/8",
+            "192.0.2.0/24",
+            "198.51.100.0/24",
+            "203.0.113.0/24",
+        ],
+    )
 }
 
 fn reverse(net: &Net) -> String {
     if net.v6 {
-        let digits: Vec<String> = format!("{:032x}", net.ip).chars().rev().map(String::from).collect();
+        let digits: Vec<String> =
+            format!("{:032x}", net.ip).chars().rev().map(String::from).collect();
         return format!("{}.ip6.arpa.", digits.join("."));
     }
     let address = net.address();
@@ -226,9 +261,8 @@ fn query(net: &Net, query: &str) -> Result<Option<Value>, ValueError> {
         "" => Ok(Some(net.shown().into())),
         "bool" => Ok(Some(true.into())),
         "address" | "ip" => when(size == 1 || !own || size == 2, net.address()),
-        "address/prefix" | "ip/prefix" | "gateway" | "gw" | "host/prefix" | "hostnet" | "router" => {
-            when(host || size == 2, net.with_prefix(net.ip))
-        }
+        "address/prefix" | "ip/prefix" | "gateway" | "gw" | "host/prefix" | "hostnet"
+        | "router" => when(host || size == 2, net.with_prefix(net.ip)),
         "host" => match size {
             1 => when(true, net.with_prefix(net.ip)),
             _ => when(host, net.with_prefix(net.ip)),
@@ -249,7 +283,10 @@ fn query(net: &Net, query: &str) -> Result<Option<Value>, ValueError> {
         }
         "first_usable" => when(size > 1, net.text_of(net.usable().0)),
         "last_usable" => when(size > 1, net.text_of(net.usable().1)),
-        "range_usable" => when(size > 1, format!("{}-{}", net.text_of(net.usable().0), net.text_of(net.usable().1))),
+        "range_usable" => when(
+            size > 1,
+            format!("{}-{}", net.text_of(net.usable().0), net.text_of(net.usable().1)),
+        ),
         "next_usable" => {
             let (first, last) = net.usable();
             let next = net.ip.saturating_add(1).max(first);
@@ -261,23 +298,45 @@ fn query(net: &Net, query: &str) -> Result<Option<Value>, ValueError> {
             when(size > 1 && previous >= first, net.text_of(previous))
         }
         "ip_netmask" => when(host, format!("{} {}", net.address(), net.text_of(net.mask()))),
-        "network_netmask" => when(size > 1, format!("{} {}", net.text_of(net.network()), net.text_of(net.mask()))),
+        "network_netmask" => {
+            when(size > 1, format!("{} {}", net.text_of(net.network()), net.text_of(net.mask())))
+        }
         "ip_wildcard" => when(host, format!("{} {}", net.address(), net.text_of(net.host_mask()))),
-        "network_wildcard" => when(size > 1, format!("{} {}", net.text_of(net.network()), net.text_of(net.host_mask()))),
+        "network_wildcard" => when(
+            size > 1,
+            format!("{} {}", net.text_of(net.network()), net.text_of(net.host_mask())),
+        ),
         "int" => {
             let number = i128::try_from(net.ip).unwrap_or(i128::MAX);
-            Ok(Some(if net.written { format!("{number}/{}", net.prefix).into() } else { number.into() }))
+            Ok(Some(if net.written {
+                format!("{number}/{}", net.prefix).into()
+            } else {
+                number.into()
+            }))
         }
         "type" => Ok(Some(if size > 1 && own { "network" } else { "address" }.into())),
         "version" => Ok(Some(Value::Int(if net.v6 { 6 } else { 4 }))),
         "v4" | "ipv4" => {
             if net.v6 && net.ip >> 32 == 0xffff {
-                return Ok(Some(Net { v6: false, ip: net.ip & u128::from(u32::MAX), prefix: 32, written: net.written }.shown().into()));
+                return Ok(Some(
+                    Net {
+                        v6: false,
+                        ip: net.ip & u128::from(u32::MAX),
+                        prefix: 32,
+                        written: net.written,
+                    }
+                    .shown()
+                    .into(),
+                ));
             }
             only(!net.v6)
         }
         "v6" | "ipv6" => {
-            if net.v6 { only(true) } else { Ok(Some(format!("::ffff:{}/{}", net.address(), net.prefix + 96).into())) }
+            if net.v6 {
+                only(true)
+            } else {
+                Ok(Some(format!("::ffff:{}/{}", net.address(), net.prefix + 96).into()))
+            }
         }
         "private" => only(is_private(net)),
         "public" => only(!is_private(net) && !is_special(net) && !is_multicast(net)),
@@ -306,7 +365,9 @@ fn positioned(net: &Net, text: &str) -> Result<Option<Value>, ValueError> {
         } else {
             net.network().checked_add(offset)
         };
-        return Ok(found.filter(|ip| net.network() <= *ip && *ip <= net.last()).map(|ip| net.with_prefix(ip).into()));
+        return Ok(found
+            .filter(|ip| net.network() <= *ip && *ip <= net.last())
+            .map(|ip| net.with_prefix(ip).into()));
     }
     match Net::parse_text(text) {
         Some(within) => Ok(Some(if within.holds(net) { net.shown().into() } else { Value::Null })),
@@ -318,7 +379,11 @@ fn wrapped(net: &Net) -> String {
     if !net.v6 {
         return net.shown();
     }
-    if net.written { format!("[{}]/{}", net.address(), net.prefix) } else { format!("[{}]", net.address()) }
+    if net.written {
+        format!("[{}]/{}", net.address(), net.prefix)
+    } else {
+        format!("[{}]", net.address())
+    }
 }
 
 /// One value, or each of a list with what has no answer left out.

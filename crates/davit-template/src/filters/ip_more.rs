@@ -15,12 +15,16 @@ fn refuse(text: impl Into<String>) -> ValueError {
 }
 
 fn net(value: &Value) -> Result<Net, ValueError> {
-    Net::parse(value).ok_or_else(|| refuse(format!("You must pass a valid IP address; {} is invalid", value.to_str())))
+    Net::parse(value).ok_or_else(|| {
+        refuse(format!("You must pass a valid IP address; {} is invalid", value.to_str()))
+    })
 }
 
 fn number(value: &Value) -> Result<i128, ValueError> {
     match value {
-        Value::Str(text) => super::math::parse_int(text, 10).ok_or_else(|| refuse(format!("invalid literal for int() with base 10: {}", value.repr()))),
+        Value::Str(text) => super::math::parse_int(text, 10).ok_or_else(|| {
+            refuse(format!("invalid literal for int() with base 10: {}", value.repr()))
+        }),
         other => index_of(other),
     }
 }
@@ -29,10 +33,22 @@ pub(super) fn ipmath(call: &Call<'_>) -> Answer {
     let bound = call.bind("ipmath", &["value", "amount"], 2)?;
     let start = net(&bound.value(0))?;
     let amount = bound.value(1);
-    let Ok(amount) = index_of(&amount) else { return Err(refuse(format!("You must pass an integer for arithmetic; {} is not a valid integer", amount.to_str()))) };
-    let moved = if amount < 0 { start.ip.checked_sub(amount.unsigned_abs()) } else { start.ip.checked_add(amount.unsigned_abs()) };
+    let Ok(amount) = index_of(&amount) else {
+        return Err(refuse(format!(
+            "You must pass an integer for arithmetic; {} is not a valid integer",
+            amount.to_str()
+        )));
+    };
+    let moved = if amount < 0 {
+        start.ip.checked_sub(amount.unsigned_abs())
+    } else {
+        start.ip.checked_add(amount.unsigned_abs())
+    };
     let most = if start.v6 { u128::MAX } else { u128::from(u32::MAX) };
-    moved.filter(|ip| *ip <= most).map(|ip| start.text_of(ip).into()).ok_or_else(|| refuse("result outside valid IP address boundary!"))
+    moved
+        .filter(|ip| *ip <= most)
+        .map(|ip| start.text_of(ip).into())
+        .ok_or_else(|| refuse("result outside valid IP address boundary!"))
 }
 
 pub(super) fn ipsubnet(call: &Call<'_>) -> Answer {
@@ -42,15 +58,27 @@ pub(super) fn ipsubnet(call: &Call<'_>) -> Answer {
     let query = bound.value(1);
     let text = query.to_str();
     if query.is_null() || text.is_empty() {
-        return Ok(if found.written { found.with_prefix(found.network()).into() } else { found.with_prefix(found.ip).into() });
+        return Ok(if found.written {
+            found.with_prefix(found.network()).into()
+        } else {
+            found.with_prefix(found.ip).into()
+        });
     }
     if let Some(prefix) = super::math::parse_int(&text, 10) {
         return by_prefix(&found, prefix, bound.some(2).map(number).transpose()?);
     }
     // A network as the query: which of its subnets of this size this is, from one.
-    let Some(within) = Net::parse(&query) else { return Err(refuse(format!("You must pass a valid subnet or IP address; {text} is invalid"))) };
+    let Some(within) = Net::parse(&query) else {
+        return Err(refuse(format!(
+            "You must pass a valid subnet or IP address; {text} is invalid"
+        )));
+    };
     if !within.holds(&found) {
-        return Err(refuse(format!("{} is not in the subnet {}", found.with_prefix(found.network()), within.with_prefix(within.network()))));
+        return Err(refuse(format!(
+            "{} is not in the subnet {}",
+            found.with_prefix(found.network()),
+            within.with_prefix(within.network())
+        )));
     }
     let step = found.host_mask().saturating_add(1);
     let rank = (found.network() - within.network()) / step + 1;
@@ -58,15 +86,23 @@ pub(super) fn ipsubnet(call: &Call<'_>) -> Answer {
 }
 
 fn by_prefix(found: &Net, prefix: i128, index: Option<i128>) -> Answer {
-    let Some(prefix) = u32::try_from(prefix).ok().filter(|prefix| *prefix <= found.width()) else { return Ok(Value::Bool(false)) };
+    let Some(prefix) = u32::try_from(prefix).ok().filter(|prefix| *prefix <= found.width()) else {
+        return Ok(Value::Bool(false));
+    };
     let inner = Net { prefix, written: true, ..*found };
     if found.written && prefix >= found.prefix {
         let spread = prefix - found.prefix;
         let count = 1_u128.checked_shl(spread).unwrap_or(u128::MAX);
         let Some(index) = index else { return Ok(count.to_string().into()) };
-        let at = if index < 0 { count.checked_sub(index.unsigned_abs()) } else { Some(index.unsigned_abs()) };
+        let at = if index < 0 {
+            count.checked_sub(index.unsigned_abs())
+        } else {
+            Some(index.unsigned_abs())
+        };
         return Ok(match at.filter(|at| *at < count) {
-            Some(at) => inner.with_prefix(found.network() + at * inner.host_mask().saturating_add(1)).into(),
+            Some(at) => {
+                inner.with_prefix(found.network() + at * inner.host_mask().saturating_add(1)).into()
+            }
             None => Value::Bool(false),
         });
     }
@@ -87,7 +123,11 @@ pub(super) fn nthhost(call: &Call<'_>) -> Answer {
     let bound = call.bind("nthhost", &["value", "query"], 1)?;
     let Some(found) = Net::parse(&bound.value(0)) else { return Ok(Value::Bool(false)) };
     let Ok(index) = number(&bound.value(1)) else { return Ok(Value::Bool(false)) };
-    let at = if index < 0 { found.last().checked_sub(index.unsigned_abs() - 1) } else { found.network().checked_add(index.unsigned_abs()) };
+    let at = if index < 0 {
+        found.last().checked_sub(index.unsigned_abs() - 1)
+    } else {
+        found.network().checked_add(index.unsigned_abs())
+    };
     Ok(match at.filter(|ip| found.network() <= *ip && *ip <= found.last()) {
         Some(ip) => found.text_of(ip).into(),
         None => Value::Bool(false),
@@ -120,22 +160,27 @@ fn two(call: &Call<'_>, name: &'static str) -> Result<Option<(Net, Net)>, ValueE
 }
 
 pub(super) fn network_in_network(call: &Call<'_>) -> Answer {
-    Ok(two(call, "network_in_network")?.is_some_and(|(a, b)| a.v6 == b.v6 && a.network() <= b.network() && b.last() <= a.last()).into())
+    Ok(two(call, "network_in_network")?
+        .is_some_and(|(a, b)| a.v6 == b.v6 && a.network() <= b.network() && b.last() <= a.last())
+        .into())
 }
 
 pub(super) fn network_in_usable(call: &Call<'_>) -> Answer {
-    Ok(two(call, "network_in_usable")?.is_some_and(|(a, b)| {
-        let (first, last) = a.usable();
-        a.v6 == b.v6 && first <= b.network() && b.last() <= last
-    })
-    .into())
+    Ok(two(call, "network_in_usable")?
+        .is_some_and(|(a, b)| {
+            let (first, last) = a.usable();
+            a.v6 == b.v6 && first <= b.network() && b.last() <= last
+        })
+        .into())
 }
 
 pub(super) fn reduce_on_network(call: &Call<'_>) -> Answer {
     let bound = call.bind("reduce_on_network", &["value", "network"], 2)?;
     let network = net(&bound.value(1))?;
     let kept = items_of(&bound.value(0))?.into_iter().filter(|item| {
-        Net::parse(item).is_some_and(|it| it.v6 == network.v6 && network.network() <= it.network() && it.last() <= network.last())
+        Net::parse(item).is_some_and(|it| {
+            it.v6 == network.v6 && network.network() <= it.network() && it.last() <= network.last()
+        })
     });
     Ok(Value::list(kept.collect()))
 }
@@ -146,7 +191,11 @@ fn cover(first: u128, last: u128, v6: bool, out: &mut Vec<Net>) {
     let mut at = first;
     loop {
         let mut bits = at.trailing_zeros().min(width);
-        while bits > 0 && at.checked_add((1_u128.checked_shl(bits).unwrap_or(0)).wrapping_sub(1)).is_none_or(|end| end > last) {
+        while bits > 0
+            && at
+                .checked_add((1_u128.checked_shl(bits).unwrap_or(0)).wrapping_sub(1))
+                .is_none_or(|end| end > last)
+        {
             bits -= 1;
         }
         out.push(Net { v6, ip: at, prefix: width - bits, written: true });
@@ -171,7 +220,11 @@ pub(super) fn cidr_merge(call: &Call<'_>) -> Answer {
             let mut ranges: Vec<(bool, u128, u128)> = Vec::new();
             for net in nets {
                 match ranges.last_mut() {
-                    Some((v6, _, last)) if *v6 == net.v6 && net.network() <= last.saturating_add(1) => *last = (*last).max(net.last()),
+                    Some((v6, _, last))
+                        if *v6 == net.v6 && net.network() <= last.saturating_add(1) =>
+                    {
+                        *last = (*last).max(net.last())
+                    }
                     _ => ranges.push((net.v6, net.network(), net.last())),
                 }
             }
@@ -182,7 +235,9 @@ pub(super) fn cidr_merge(call: &Call<'_>) -> Answer {
             Ok(Value::list(out.iter().map(|net| net.with_prefix(net.ip).into()).collect()))
         }
         "span" => {
-            let (Some(first), Some(last)) = (nets.first(), nets.iter().map(Net::last).max()) else { return Ok(Value::Null) };
+            let (Some(first), Some(last)) = (nets.first(), nets.iter().map(Net::last).max()) else {
+                return Ok(Value::Null);
+            };
             let same = (first.network() ^ last).leading_zeros() - (128 - first.width());
             let span = Net { prefix: same, written: true, ..*first };
             Ok(span.with_prefix(span.network()).into())
@@ -194,7 +249,9 @@ pub(super) fn cidr_merge(call: &Call<'_>) -> Answer {
 pub(super) fn usable_range(call: &Call<'_>) -> Answer {
     let bound = call.bind("usable_range", &["ip"], 1)?;
     let input = bound.value(0);
-    let found = Net::parse(&input).ok_or_else(|| refuse(format!("{} does not appear to be an IPv4 or IPv6 network", input.repr())))?;
+    let found = Net::parse(&input).ok_or_else(|| {
+        refuse(format!("{} does not appear to be an IPv4 or IPv6 network", input.repr()))
+    })?;
     if found.ip != found.network() {
         return Err(refuse(format!("{} has host bits set", input.to_str())));
     }
@@ -214,9 +271,13 @@ pub(super) fn usable_range(call: &Call<'_>) -> Answer {
 
 pub(super) fn slaac(call: &Call<'_>) -> Answer {
     let bound = call.bind("slaac", &["value", "query"], 1)?;
-    let Some(found) = Net::parse(&bound.value(0)).filter(|found| found.v6) else { return Ok(Value::Bool(false)) };
+    let Some(found) = Net::parse(&bound.value(0)).filter(|found| found.v6) else {
+        return Ok(Value::Bool(false));
+    };
     let Some(mac) = mac_bytes(&bound.text(1)) else { return Ok(Value::Bool(false)) };
-    let word = [mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]].iter().fold(0_u128, |word, byte| word << 8 | u128::from(*byte));
+    let word = [mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]]
+        .iter()
+        .fold(0_u128, |word, byte| word << 8 | u128::from(*byte));
     Ok(found.text_of(found.network() | word).into())
 }
 
@@ -250,11 +311,17 @@ fn mac_text(mac: [u8; 6], query: &str) -> Option<Value> {
     let words = [word(mac[0], mac[1]), word(mac[2], mac[3]), word(mac[4], mac[5])];
     Some(match query {
         "" | "unix" | "linux" => {
-            if query == "unix" { mac.iter().map(|byte| format!("{byte:x}")).collect::<Vec<_>>().join(":").into() } else { bytes(":", false).into() }
+            if query == "unix" {
+                mac.iter().map(|byte| format!("{byte:x}")).collect::<Vec<_>>().join(":").into()
+            } else {
+                bytes(":", false).into()
+            }
         }
         "win" | "eui48" => bytes("-", true).into(),
         "cisco" => words.join(".").into(),
-        "postgresql" | "pgsql" | "psql" => format!("{}:{}", bytes("", false).get(..6)?, bytes("", false).get(6..)?).into(),
+        "postgresql" | "pgsql" | "psql" => {
+            format!("{}:{}", bytes("", false).get(..6)?, bytes("", false).get(6..)?).into()
+        }
         "bare" => bytes("", true).into(),
         "bool" => true.into(),
         "int" => mac.iter().fold(0_i128, |number, byte| number << 8 | i128::from(*byte)).into(),

@@ -23,7 +23,15 @@ struct Style {
 
 impl Default for Style {
     fn default() -> Self {
-        Self { indent: None, item: ", ".into(), key: ": ".into(), sort_keys: false, ascii: true, nan: true, skip_keys: false }
+        Self {
+            indent: None,
+            item: ", ".into(),
+            key: ": ".into(),
+            sort_keys: false,
+            ascii: true,
+            nan: true,
+            skip_keys: false,
+        }
     }
 }
 
@@ -63,7 +71,9 @@ impl Style {
 
     fn write(&self, value: &Value, depth: usize, out: &mut String) -> Result<(), ValueError> {
         if depth > 900 {
-            return Err(ValueError::Value("maximum recursion depth exceeded while encoding a JSON object".into()));
+            return Err(ValueError::Value(
+                "maximum recursion depth exceeded while encoding a JSON object".into(),
+            ));
         }
         match value {
             Value::Undefined(what) => return Err(ValueError::Undefined(what.clone())),
@@ -73,17 +83,31 @@ impl Style {
             Value::Float(float) if float.is_finite() => out.push_str(&value.repr()),
             Value::Float(float) => {
                 if !self.nan {
-                    return Err(ValueError::Value(format!("Out of range float values are not JSON compliant: {}", value.repr())));
+                    return Err(ValueError::Value(format!(
+                        "Out of range float values are not JSON compliant: {}",
+                        value.repr()
+                    )));
                 }
-                out.push_str(if float.is_nan() { "NaN" } else if *float > 0.0 { "Infinity" } else { "-Infinity" });
+                out.push_str(if float.is_nan() {
+                    "NaN"
+                } else if *float > 0.0 {
+                    "Infinity"
+                } else {
+                    "-Infinity"
+                });
             }
             Value::Str(text) => write_text(text, self.ascii, out),
             Value::List(list) | Value::Tuple(list) => self.write_list(list, depth, out)?,
             Value::Map(map) => self.write_map(map, depth, out)?,
-            Value::Date(_) | Value::DateTime(..) => write_text(&value.to_str().replacen(' ', "T", 1), self.ascii, out),
+            Value::Date(_) | Value::DateTime(..) => {
+                write_text(&value.to_str().replacen(' ', "T", 1), self.ascii, out)
+            }
             Value::Object(object) => match value.clone().settle()? {
                 Value::Object(_) => {
-                    return Err(ValueError::Type(format!("Object of type {} is not JSON serializable", object.type_name())));
+                    return Err(ValueError::Type(format!(
+                        "Object of type {} is not JSON serializable",
+                        object.type_name()
+                    )));
                 }
                 plain => self.write(&plain, depth, out)?,
             },
@@ -110,10 +134,19 @@ impl Style {
     fn write_map(&self, map: &Map, depth: usize, out: &mut String) -> Result<(), ValueError> {
         let mut entries: Vec<(&Key, &Value)> = map.iter().collect();
         if self.sort_keys {
-            let mut keyed: Vec<(Value, Value)> = entries.iter().enumerate().map(|(at, (key, _))| (key.to_value(), Value::from(at))).collect();
+            let mut keyed: Vec<(Value, Value)> = entries
+                .iter()
+                .enumerate()
+                .map(|(at, (key, _))| (key.to_value(), Value::from(at)))
+                .collect();
             super::select::sort_by_keys(&mut keyed, false)?;
-            entries = keyed.iter()
-                .filter_map(|(_, at)| at.as_int().and_then(|at| usize::try_from(at).ok()).and_then(|at| entries.get(at).copied()))
+            entries = keyed
+                .iter()
+                .filter_map(|(_, at)| {
+                    at.as_int()
+                        .and_then(|at| usize::try_from(at).ok())
+                        .and_then(|at| entries.get(at).copied())
+                })
                 .collect();
         }
         out.push('{');
@@ -123,7 +156,9 @@ impl Style {
                 if self.skip_keys {
                     continue;
                 }
-                return Err(ValueError::Type("keys must be str, int, float, bool or None, not tuple".into()));
+                return Err(ValueError::Type(
+                    "keys must be str, int, float, bool or None, not tuple".into(),
+                ));
             }
             if !first {
                 out.push_str(&self.item);
@@ -148,7 +183,11 @@ fn indent_of(value: &Value) -> Option<String> {
         Value::Str(text) => Some(text.to_string()),
         other => {
             let count = other.as_number().unwrap_or(0.0).clamp(0.0, 1000.0);
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped just above")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "clamped just above"
+            )]
             Some(" ".repeat(count as usize))
         }
     }
@@ -175,8 +214,13 @@ fn dumps(call: &Call<'_>, value: &Value, mut style: Style) -> Answer {
             "ensure_ascii" => style.ascii = value.truthy()?,
             "allow_nan" => style.nan = value.truthy()?,
             "skipkeys" => style.skip_keys = value.truthy()?,
-            "separators" | "check_circular" | "vault_to_text" | "preprocess_unsafe" | "default" | "cls" | "profile" => {}
-            other => return Err(ValueError::Type(format!("JSONEncoder.__init__() got an unexpected keyword argument '{other}'"))),
+            "separators" | "check_circular" | "vault_to_text" | "preprocess_unsafe" | "default"
+            | "cls" | "profile" => {}
+            other => {
+                return Err(ValueError::Type(format!(
+                    "JSONEncoder.__init__() got an unexpected keyword argument '{other}'"
+                )));
+            }
         }
     }
     match separators.as_deref() {
@@ -200,11 +244,15 @@ fn dumps(call: &Call<'_>, value: &Value, mut style: Style) -> Answer {
 fn positional(call: &Call<'_>, name: &str, most: usize) -> Result<Value, ValueError> {
     let given = call.args.positional.len();
     if given > most {
-        return Err(ValueError::Type(format!("{name}() takes from 1 to {most} positional arguments but {given} were given")));
+        return Err(ValueError::Type(format!(
+            "{name}() takes from 1 to {most} positional arguments but {given} were given"
+        )));
     }
     match call.args.positional.first() {
         Some(value) => call.deep(value),
-        None => Err(ValueError::Type(format!("{name}() missing 1 required positional argument: 'a'"))),
+        None => {
+            Err(ValueError::Type(format!("{name}() missing 1 required positional argument: 'a'")))
+        }
     }
 }
 
@@ -228,37 +276,59 @@ pub(super) fn to_nice_json(call: &Call<'_>) -> Answer {
 /// As Flask has it: sorted keys, and nothing that HTML would take as its own.
 pub(super) fn tojson(call: &Call<'_>) -> Answer {
     let bound = call.bind_env("do_tojson", &["value", "indent"], 1)?;
-    let mut style = Style { sort_keys: true, indent: bound.some(1).and_then(indent_of), ..Style::default() };
+    let mut style =
+        Style { sort_keys: true, indent: bound.some(1).and_then(indent_of), ..Style::default() };
     if style.indent.is_some() {
         style.item = ",".into();
     }
     let mut out = String::new();
     style.write(&bound.value(0), 0, &mut out)?;
-    Ok(out.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026").replace('\'', "\\u0027").into())
+    Ok(out
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace('&', "\\u0026")
+        .replace('\'', "\\u0027")
+        .into())
 }
 
 pub(super) fn from_json(call: &Call<'_>) -> Answer {
     let value = positional(call, "from_json", 2)?;
     for key in call.args.named.keys() {
         let key = key.to_text();
-        if !matches!(key.as_str(), "profile" | "strict" | "cls" | "parse_float" | "parse_int" | "parse_constant" | "object_hook" | "object_pairs_hook") {
-            return Err(ValueError::Type(format!("JSONDecoder.__init__() got an unexpected keyword argument '{key}'")));
+        if !matches!(
+            key.as_str(),
+            "profile"
+                | "strict"
+                | "cls"
+                | "parse_float"
+                | "parse_int"
+                | "parse_constant"
+                | "object_hook"
+                | "object_pairs_hook"
+        ) {
+            return Err(ValueError::Type(format!(
+                "JSONDecoder.__init__() got an unexpected keyword argument '{key}'"
+            )));
         }
     }
     match value.as_str() {
         Some(text) => json_read::parse(text),
-        None => Err(ValueError::Type(format!("the JSON object must be str, bytes or bytearray, not {}", value.type_name()))),
+        None => Err(ValueError::Type(format!(
+            "the JSON object must be str, bytes or bytearray, not {}",
+            value.type_name()
+        ))),
     }
 }
 
 pub(super) fn json_query(call: &Call<'_>) -> Answer {
     let bound = call.bind("json_query", &["data", "expr"], 2)?;
     let expression = bound.text(1);
-    let compiled = jmespath::compile(&expression)
-        .map_err(|error| ValueError::Value(format!("JMESPathError in json_query filter plugin:\n{error}")))?;
-    let found = compiled
-        .search(bound.value(0).to_json())
-        .map_err(|error| ValueError::Value(format!("Error in jmespath.search in json_query filter plugin:\n{error}")))?;
+    let compiled = jmespath::compile(&expression).map_err(|error| {
+        ValueError::Value(format!("JMESPathError in json_query filter plugin:\n{error}"))
+    })?;
+    let found = compiled.search(bound.value(0).to_json()).map_err(|error| {
+        ValueError::Value(format!("Error in jmespath.search in json_query filter plugin:\n{error}"))
+    })?;
     Ok(from_variable(&found))
 }
 
@@ -274,12 +344,21 @@ fn from_variable(variable: &jmespath::Variable) -> Value {
                 let float = number.as_f64().unwrap_or(f64::NAN);
                 // Sums and the like come back as floats even of whole numbers.
                 #[expect(clippy::cast_possible_truncation, reason = "checked in the condition")]
-                if float.fract() == 0.0 && float.abs() < 9e15 && variable.is_number() { Value::Int(float as i128) } else { Value::Float(float) }
+                if float.fract() == 0.0 && float.abs() < 9e15 && variable.is_number() {
+                    Value::Int(float as i128)
+                } else {
+                    Value::Float(float)
+                }
             }
         },
-        Variable::Array(items) => Value::list(items.iter().map(|item| from_variable(item)).collect()),
-        Variable::Object(entries) => {
-            Value::from(entries.iter().map(|(key, value)| (key.as_str(), from_variable(value))).collect::<Map>())
+        Variable::Array(items) => {
+            Value::list(items.iter().map(|item| from_variable(item)).collect())
         }
+        Variable::Object(entries) => Value::from(
+            entries
+                .iter()
+                .map(|(key, value)| (key.as_str(), from_variable(value)))
+                .collect::<Map>(),
+        ),
     }
 }

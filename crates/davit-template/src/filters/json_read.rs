@@ -32,7 +32,10 @@ impl Reader<'_> {
         let before = &self.text[..at.min(self.text.len())];
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        ValueError::Value(format!("{what}: line {line} column {column} (char {})", before.chars().count()))
+        ValueError::Value(format!(
+            "{what}: line {line} column {column} (char {})",
+            before.chars().count()
+        ))
     }
 
     fn peek(&self) -> Option<u8> {
@@ -47,7 +50,9 @@ impl Reader<'_> {
 
     fn value(&mut self, depth: usize) -> Result<Value, ValueError> {
         if depth > 900 {
-            return Err(ValueError::Value("maximum recursion depth exceeded while decoding a JSON document".into()));
+            return Err(ValueError::Value(
+                "maximum recursion depth exceeded while decoding a JSON document".into(),
+            ));
         }
         const WORDS: [(&str, Value); 6] = [
             ("null", Value::Null),
@@ -77,7 +82,8 @@ impl Reader<'_> {
 
     fn number(&mut self) -> Result<Value, ValueError> {
         let bytes = &self.text.as_bytes()[self.at..];
-        let digits = |from: usize| bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let digits =
+            |from: usize| bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
         let start = usize::from(bytes.first() == Some(&b'-'));
         let whole = match bytes.get(start) {
             Some(b'0') => 1,
@@ -111,14 +117,18 @@ impl Reader<'_> {
         let mut out = String::new();
         loop {
             let rest = &self.text[self.at..];
-            let Some(char) = rest.chars().next() else { return Err(self.error("Unterminated string starting at", open)) };
+            let Some(char) = rest.chars().next() else {
+                return Err(self.error("Unterminated string starting at", open));
+            };
             match char {
                 '"' => {
                     self.at += 1;
                     return Ok(out);
                 }
                 '\\' => {
-                    let Some(next) = rest[1..].chars().next() else { return Err(self.error("Unterminated string starting at", open)) };
+                    let Some(next) = rest[1..].chars().next() else {
+                        return Err(self.error("Unterminated string starting at", open));
+                    };
                     self.at += 2;
                     match next {
                         '"' | '\\' | '/' => out.push(next),
@@ -131,7 +141,9 @@ impl Reader<'_> {
                         _ => return Err(self.error("Invalid \\escape", self.at - 2)),
                     }
                 }
-                char if (char as u32) < 0x20 => return Err(self.error("Invalid control character at", self.at)),
+                char if (char as u32) < 0x20 => {
+                    return Err(self.error("Invalid control character at", self.at));
+                }
                 char => {
                     out.push(char);
                     self.at += char.len_utf8();
@@ -141,7 +153,10 @@ impl Reader<'_> {
     }
 
     fn unit(&mut self) -> Result<u32, ValueError> {
-        let found = self.text.get(self.at..self.at + 4).filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let found = self
+            .text
+            .get(self.at..self.at + 4)
+            .filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()));
         let Some(unit) = found.and_then(|text| u32::from_str_radix(text, 16).ok()) else {
             return Err(self.error("Invalid \\uXXXX escape", self.at - 1));
         };
@@ -175,7 +190,9 @@ impl Reader<'_> {
         }
         loop {
             if self.peek() != Some(b'"') {
-                return Err(self.error("Expecting property name enclosed in double quotes", self.at));
+                return Err(
+                    self.error("Expecting property name enclosed in double quotes", self.at)
+                );
             }
             self.at += 1;
             let key = self.string()?;
@@ -231,10 +248,19 @@ mod tests {
     #[test]
     fn reads_and_complains_as_python() {
         let check = |text: &str, expect: &str| {
-            assert_eq!(parse(text).map_or_else(|error| format!("!{error}"), |value| value.repr()), expect);
+            assert_eq!(
+                parse(text).map_or_else(|error| format!("!{error}"), |value| value.repr()),
+                expect
+            );
         };
-        check(r#"{"a": [1, 2.5, null, true, "\u00e9\ud83d\ude00"]}"#, "{'a': [1, 2.5, None, True, 'é😀']}");
-        check("{bad", "!Expecting property name enclosed in double quotes: line 1 column 2 (char 1)");
+        check(
+            r#"{"a": [1, 2.5, null, true, "\u00e9\ud83d\ude00"]}"#,
+            "{'a': [1, 2.5, None, True, 'é😀']}",
+        );
+        check(
+            "{bad",
+            "!Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+        );
         check("", "!Expecting value: line 1 column 1 (char 0)");
         check("[1,]", "!Expecting value: line 1 column 4 (char 3)");
         check("1 2", "!Extra data: line 1 column 3 (char 2)");

@@ -22,7 +22,10 @@ pub(super) fn length(call: &Call<'_>) -> Answer {
         return Err(ValueError::Type("len() takes no keyword arguments".into()));
     }
     if call.args.positional.len() != 1 {
-        return Err(ValueError::Type(format!("len() takes exactly one argument ({} given)", call.args.positional.len())));
+        return Err(ValueError::Type(format!(
+            "len() takes exactly one argument ({} given)",
+            call.args.positional.len()
+        )));
     }
     let value = call.input()?;
     let length = match &value {
@@ -35,23 +38,30 @@ pub(super) fn length(call: &Call<'_>) -> Answer {
         },
         _ => None,
     };
-    length.map(Value::from).ok_or_else(|| ValueError::Type(format!("object of type '{}' has no len()", value.type_name())))
+    length.map(Value::from).ok_or_else(|| {
+        ValueError::Type(format!("object of type '{}' has no len()", value.type_name()))
+    })
 }
 
 const ONE: &[&str] = &["seq"];
 
 pub(super) fn first(call: &Call<'_>) -> Answer {
-    let bound = call.bind_as(Signature { name: "sync_do_first", params: ONE, required: 1, hidden: 1 }, false)?;
+    let bound = call
+        .bind_as(Signature { name: "sync_do_first", params: ONE, required: 1, hidden: 1 }, false)?;
     let value = bound.value(0);
     let found = match &value {
         Value::List(list) | Value::Tuple(list) => list.first().cloned(),
         other => crate::call::items_of(other)?.into_iter().next(),
     };
-    found.map_or_else(|| Ok(Value::undefined_because("No first item, sequence was empty.")), |value| call.shallow(&value))
+    found.map_or_else(
+        || Ok(Value::undefined_because("No first item, sequence was empty.")),
+        |value| call.shallow(&value),
+    )
 }
 
 pub(super) fn last(call: &Call<'_>) -> Answer {
-    let bound = call.bind_as(Signature { name: "do_last", params: ONE, required: 1, hidden: 1 }, false)?;
+    let bound =
+        call.bind_as(Signature { name: "do_last", params: ONE, required: 1, hidden: 1 }, false)?;
     let value = bound.value(0);
     if matches!(value, Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::Null) {
         return Err(ValueError::Type(format!("'{}' object is not reversible", value.type_name())));
@@ -60,7 +70,10 @@ pub(super) fn last(call: &Call<'_>) -> Answer {
         Value::List(list) | Value::Tuple(list) => list.last().cloned(),
         other => crate::call::items_of(other)?.pop(),
     };
-    found.map_or_else(|| Ok(Value::undefined_because("No last item, sequence was empty.")), |value| call.shallow(&value))
+    found.map_or_else(
+        || Ok(Value::undefined_because("No last item, sequence was empty.")),
+        |value| call.shallow(&value),
+    )
 }
 
 pub(super) fn reverse(call: &Call<'_>) -> Answer {
@@ -105,7 +118,9 @@ pub(super) fn slice(call: &Call<'_>) -> Answer {
     if count == 0 {
         return Err(ValueError::ZeroDivision("integer division or modulo by zero".into()));
     }
-    let Some(count) = usize::try_from(count).ok().filter(|count| *count <= MOST) else { return Ok(Value::list(Vec::new())) };
+    let Some(count) = usize::try_from(count).ok().filter(|count| *count <= MOST) else {
+        return Ok(Value::list(Vec::new()));
+    };
     let (each, longer) = (items.len() / count, items.len() % count);
     let mut out = Vec::with_capacity(count);
     let mut at = 0;
@@ -151,17 +166,26 @@ fn too_large() -> ValueError {
 }
 
 /// `r` of `combinations` and `permutations`.
-fn picked(call: &Call<'_>, name: &'static str, required: bool) -> Result<(Vec<Value>, Option<Value>), ValueError> {
+fn picked(
+    call: &Call<'_>,
+    name: &'static str,
+    required: bool,
+) -> Result<(Vec<Value>, Option<Value>), ValueError> {
     let given = call.args.positional.len() + call.args.named.len();
     if given > 2 {
-        return Err(ValueError::Type(format!("{name}() takes at most 2 arguments ({given} given)")));
+        return Err(ValueError::Type(format!(
+            "{name}() takes at most 2 arguments ({given} given)"
+        )));
     }
     let r = call.args.positional.get(1).or_else(|| call.args.named.get("r"));
     if required && r.is_none() {
         return Err(ValueError::Type(format!("{name}() missing required argument 'r' (pos 2)")));
     }
-    if let Some(key) = call.args.named.keys().map(davit_value::Key::to_text).find(|key| key != "r") {
-        return Err(ValueError::Type(format!("'{key}' is an invalid keyword argument for {name}()")));
+    if let Some(key) = call.args.named.keys().map(davit_value::Key::to_text).find(|key| key != "r")
+    {
+        return Err(ValueError::Type(format!(
+            "'{key}' is an invalid keyword argument for {name}()"
+        )));
     }
     let items = call.items(&call.input()?)?;
     Ok((items, r.map(|r| call.deep(r)).transpose()?))
@@ -185,7 +209,13 @@ pub(super) fn permutations(call: &Call<'_>) -> Answer {
     Ok(Value::list(out))
 }
 
-fn permute(items: &[Value], r: usize, chosen: &mut Vec<Value>, used: &mut [bool], out: &mut Vec<Value>) -> Result<(), ValueError> {
+fn permute(
+    items: &[Value],
+    r: usize,
+    chosen: &mut Vec<Value>,
+    used: &mut [bool],
+    out: &mut Vec<Value>,
+) -> Result<(), ValueError> {
     if chosen.len() == r {
         out.push(Value::tuple(chosen.clone()));
         return if out.len() > MOST { Err(too_large()) } else { Ok(()) };
@@ -213,7 +243,9 @@ pub(super) fn combinations(call: &Call<'_>) -> Answer {
             if out.len() > MOST {
                 return Err(too_large());
             }
-            let Some(turn) = (0..r).rev().find(|turn| at[*turn] != turn + items.len() - r) else { break };
+            let Some(turn) = (0..r).rev().find(|turn| at[*turn] != turn + items.len() - r) else {
+                break;
+            };
             at[turn] += 1;
             for next in turn + 1..r {
                 at[next] = at[next - 1] + 1;
@@ -230,15 +262,20 @@ fn columns(call: &Call<'_>) -> Result<Vec<Vec<Value>>, ValueError> {
 
 /// The one named argument that is allowed.
 fn only_named(call: &Call<'_>, name: &str, allowed: &str) -> Result<Option<Value>, ValueError> {
-    if let Some(key) = call.args.named.keys().map(davit_value::Key::to_text).find(|key| key != allowed) {
-        return Err(ValueError::Type(format!("'{key}' is an invalid keyword argument for {name}()")));
+    if let Some(key) =
+        call.args.named.keys().map(davit_value::Key::to_text).find(|key| key != allowed)
+    {
+        return Err(ValueError::Type(format!(
+            "'{key}' is an invalid keyword argument for {name}()"
+        )));
     }
     call.args.named.get(allowed).map(|value| call.deep(value)).transpose()
 }
 
 pub(super) fn product(call: &Call<'_>) -> Answer {
     let repeat = only_named(call, "product", "repeat")?.map_or(Ok(1), |value| index_of(&value))?;
-    let repeat = usize::try_from(repeat).map_err(|_| ValueError::Value("repeat argument cannot be negative".into()))?;
+    let repeat = usize::try_from(repeat)
+        .map_err(|_| ValueError::Value("repeat argument cannot be negative".into()))?;
     let once = columns(call)?;
     let columns: Vec<&Vec<Value>> = (0..repeat.min(10_000)).flat_map(|_| once.iter()).collect();
     let size = columns.iter().try_fold(1_usize, |size, column| size.checked_mul(column.len()));
@@ -247,7 +284,8 @@ pub(super) fn product(call: &Call<'_>) -> Answer {
     }
     let mut rows: Vec<Vec<Value>> = vec![Vec::new()];
     for column in columns {
-        rows = rows.iter()
+        rows = rows
+            .iter()
             .flat_map(|row| {
                 column.iter().map(move |item| {
                     let mut row = row.clone();
@@ -266,10 +304,16 @@ pub(super) fn zip(call: &Call<'_>) -> Answer {
     let shortest = columns.iter().map(Vec::len).min().unwrap_or(0);
     if strict {
         let first = columns.first().map_or(0, Vec::len);
-        if let Some((at, column)) = columns.iter().enumerate().find(|(_, column)| column.len() != first) {
+        if let Some((at, column)) =
+            columns.iter().enumerate().find(|(_, column)| column.len() != first)
+        {
             let than = if column.len() > first { "longer" } else { "shorter" };
-            let before = if at == 1 { "argument 1".to_owned() } else { format!("arguments 1-{at}") };
-            return Err(ValueError::Value(format!("zip() argument {} is {than} than {before}", at + 1)));
+            let before =
+                if at == 1 { "argument 1".to_owned() } else { format!("arguments 1-{at}") };
+            return Err(ValueError::Value(format!(
+                "zip() argument {} is {than} than {before}",
+                at + 1
+            )));
         }
     }
     Ok(rows(&columns, shortest, &Value::Null))
@@ -279,7 +323,13 @@ pub(super) fn zip_longest(call: &Call<'_>) -> Answer {
     if call.args.named.keys().any(|key| key.as_str() != Some("fillvalue")) {
         return Err(ValueError::Type("zip_longest() got an unexpected keyword argument".into()));
     }
-    let fill = call.args.named.get("fillvalue").map(|value| call.deep(value)).transpose()?.unwrap_or_default();
+    let fill = call
+        .args
+        .named
+        .get("fillvalue")
+        .map(|value| call.deep(value))
+        .transpose()?
+        .unwrap_or_default();
     let columns = columns(call)?;
     let longest = columns.iter().map(Vec::len).max().unwrap_or(0);
     Ok(rows(&columns, longest, &fill))
@@ -289,7 +339,11 @@ pub(super) fn zip_longest(call: &Call<'_>) -> Answer {
 pub(crate) fn rows(columns: &[Vec<Value>], count: usize, fill: &Value) -> Value {
     Value::list(
         (0..count)
-            .map(|at| Value::tuple(columns.iter().map(|column| column.get(at).unwrap_or(fill).clone()).collect()))
+            .map(|at| {
+                Value::tuple(
+                    columns.iter().map(|column| column.get(at).unwrap_or(fill).clone()).collect(),
+                )
+            })
             .collect(),
     )
 }

@@ -13,13 +13,18 @@ pub(super) fn abs(call: &Call<'_>) -> Answer {
         return Err(ValueError::Type("abs() takes no keyword arguments".into()));
     }
     if call.args.positional.len() != 1 {
-        return Err(ValueError::Type(format!("abs() takes exactly one argument ({} given)", call.args.positional.len())));
+        return Err(ValueError::Type(format!(
+            "abs() takes exactly one argument ({} given)",
+            call.args.positional.len()
+        )));
     }
     match call.input()? {
         Value::Int(int) => Ok(Value::Int(int.saturating_abs())),
         Value::Bool(bool) => Ok(Value::Int(i128::from(bool))),
         Value::Float(float) => Ok(Value::Float(float.abs())),
-        other => Err(ValueError::Type(format!("bad operand type for abs(): '{}'", other.type_name()))),
+        other => {
+            Err(ValueError::Type(format!("bad operand type for abs(): '{}'", other.type_name())))
+        }
     }
 }
 
@@ -31,13 +36,19 @@ pub fn parse_int(text: &str, base: u32) -> Option<i128> {
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
     let lower = digits.to_ascii_lowercase();
-    let prefixed = |prefix: &str| lower.strip_prefix(prefix).map(|rest| rest.strip_prefix('_').unwrap_or(rest).to_owned());
+    let prefixed = |prefix: &str| {
+        lower.strip_prefix(prefix).map(|rest| rest.strip_prefix('_').unwrap_or(rest).to_owned())
+    };
     let (digits, base) = match base {
         0 => match (prefixed("0x"), prefixed("0o"), prefixed("0b")) {
             (Some(rest), _, _) => (rest, 16),
             (_, Some(rest), _) => (rest, 8),
             (_, _, Some(rest)) => (rest, 2),
-            _ if lower.starts_with('0') && lower.bytes().any(|byte| byte != b'0' && byte != b'_') => return None,
+            _ if lower.starts_with('0')
+                && lower.bytes().any(|byte| byte != b'0' && byte != b'_') =>
+            {
+                return None;
+            }
             _ => (lower, 10),
         },
         16 => (prefixed("0x").unwrap_or(lower), 16),
@@ -46,7 +57,12 @@ pub fn parse_int(text: &str, base: u32) -> Option<i128> {
         base @ 2..=36 => (lower, base),
         _ => return None,
     };
-    if digits.is_empty() || digits.starts_with('_') || digits.ends_with('_') || digits.contains("__") || digits.starts_with(['+', '-']) {
+    if digits.is_empty()
+        || digits.starts_with('_')
+        || digits.ends_with('_')
+        || digits.contains("__")
+        || digits.starts_with(['+', '-'])
+    {
         return None;
     }
     let size = i128::from_str_radix(&digits.replace('_', ""), base).ok()?;
@@ -60,7 +76,11 @@ pub fn parse_float(text: &str) -> Option<f64> {
     match bare {
         "inf" | "infinity" | "nan" => text.replace("infinity", "inf").parse().ok(),
         _ if bare.starts_with(|char: char| char.is_ascii_digit() || char == '.') => {
-            if text.contains("__") || text.ends_with('_') { None } else { text.replace('_', "").parse().ok() }
+            if text.contains("__") || text.ends_with('_') {
+                None
+            } else {
+                text.replace('_', "").parse().ok()
+            }
         }
         _ => None,
     }
@@ -78,7 +98,9 @@ pub(super) fn int(call: &Call<'_>) -> Answer {
         Value::Int(int) => Some(int),
         Value::Bool(bool) => Some(i128::from(bool)),
         Value::Float(float) => truncated(float),
-        Value::Str(text) => parse_int(&text, base).or_else(|| parse_float(&text).and_then(truncated)),
+        Value::Str(text) => {
+            parse_int(&text, base).or_else(|| parse_float(&text).and_then(truncated))
+        }
         _ => None,
     };
     Ok(found.map_or_else(|| bound.get(1).cloned().unwrap_or(Value::Int(0)), Value::Int))
@@ -104,7 +126,8 @@ pub fn round_to(float: f64, digits: i128) -> f64 {
 }
 
 fn round_int(int: i128, digits: i128) -> i128 {
-    let Some(scale) = u32::try_from(-digits).ok().and_then(|power| 10_i128.checked_pow(power)) else {
+    let Some(scale) = u32::try_from(-digits).ok().and_then(|power| 10_i128.checked_pow(power))
+    else {
         return if digits >= 0 { int } else { 0 };
     };
     let (down, rest) = (int.div_euclid(scale), int.rem_euclid(scale));
@@ -122,7 +145,10 @@ pub(super) fn round(call: &Call<'_>) -> Answer {
             Value::Int(int) => Ok(Value::Int(round_int(*int, digits))),
             Value::Bool(bool) => Ok(Value::Int(round_int(i128::from(*bool), digits))),
             Value::Float(float) => Ok(Value::Float(round_to(*float, digits))),
-            other => Err(ValueError::Type(format!("type {} doesn't define __round__ method", other.type_name()))),
+            other => Err(ValueError::Type(format!(
+                "type {} doesn't define __round__ method",
+                other.type_name()
+            ))),
         };
     }
     if method != "ceil" && method != "floor" {
@@ -130,7 +156,10 @@ pub(super) fn round(call: &Call<'_>) -> Answer {
     }
     let scale = 10_f64.powi(i32::try_from(digits).unwrap_or(0));
     let Some(float) = value.as_number() else {
-        return Err(ValueError::Type(format!("unsupported operand type(s) for *: '{}' and 'float'", value.type_name())));
+        return Err(ValueError::Type(format!(
+            "unsupported operand type(s) for *: '{}' and 'float'",
+            value.type_name()
+        )));
     };
     let scaled = float * scale;
     Ok(Value::Float((if method == "ceil" { scaled.ceil() } else { scaled.floor() }) / scale))
@@ -138,7 +167,10 @@ pub(super) fn round(call: &Call<'_>) -> Answer {
 
 fn number(value: &Value, what: &str) -> Result<f64, ValueError> {
     value.as_number().ok_or_else(|| {
-        ValueError::Type(format!("{what}() can only be used on numbers: must be real number, not {}", value.type_name()))
+        ValueError::Type(format!(
+            "{what}() can only be used on numbers: must be real number, not {}",
+            value.type_name()
+        ))
     })
 }
 
@@ -182,22 +214,32 @@ pub(super) fn root(call: &Call<'_>) -> Answer {
     let x = number(&bound.value(0), "root")?;
     let base = bound.get(1).map_or(Ok(2.0), |base| number(base, "root"))?;
     if base == 2.0 {
-        return if x < 0.0 { Err(domain("root() can only be used on numbers: ")) } else { Ok(Value::Float(x.sqrt())) };
+        return if x < 0.0 {
+            Err(domain("root() can only be used on numbers: "))
+        } else {
+            Ok(Value::Float(x.sqrt()))
+        };
     }
     if base == 0.0 {
         return Err(ValueError::ZeroDivision("float division by zero".into()));
     }
-    power_of(x, 1.0 / base).map(Value::Float).ok_or_else(|| domain("root() can only be used on numbers: "))
+    power_of(x, 1.0 / base)
+        .map(Value::Float)
+        .ok_or_else(|| domain("root() can only be used on numbers: "))
 }
 
 pub(super) fn filesizeformat(call: &Call<'_>) -> Answer {
     let bound = call.bind("do_filesizeformat", &["value", "binary"], 1)?;
     let value = bound.value(0);
     let bytes = match &value {
-        Value::Str(text) => parse_float(text)
-            .ok_or_else(|| ValueError::Value(format!("could not convert string to float: {}", value.repr())))?,
+        Value::Str(text) => parse_float(text).ok_or_else(|| {
+            ValueError::Value(format!("could not convert string to float: {}", value.repr()))
+        })?,
         other => other.as_number().ok_or_else(|| {
-            ValueError::Type(format!("float() argument must be a string or a real number, not '{}'", other.type_name()))
+            ValueError::Type(format!(
+                "float() argument must be a string or a real number, not '{}'",
+                other.type_name()
+            ))
         })?,
     };
     let binary = bound.truth(1, false)?;
@@ -225,7 +267,8 @@ pub(super) fn filesizeformat(call: &Call<'_>) -> Answer {
     Ok(shown.into())
 }
 
-const UNITS: [(&str, u32); 9] = [("Y", 8), ("Z", 7), ("E", 6), ("P", 5), ("T", 4), ("G", 3), ("M", 2), ("K", 1), ("B", 0)];
+const UNITS: [(&str, u32); 9] =
+    [("Y", 8), ("Z", 7), ("E", 6), ("P", 5), ("T", 4), ("G", 3), ("M", 2), ("K", 1), ("B", 0)];
 
 pub(super) fn human_readable(call: &Call<'_>) -> Answer {
     let bound = call.bind("human_readable", &["size", "isbits", "unit"], 1)?;
@@ -281,7 +324,8 @@ pub fn size_of(text: &str, default_unit: Option<&str>, bits: bool) -> Result<i12
         ("", None) => return Ok(rounded(number)),
         (unit, _) => unit,
     };
-    let first = unit.chars().next().map(|char| char.to_ascii_uppercase().to_string()).unwrap_or_default();
+    let first =
+        unit.chars().next().map(|char| char.to_ascii_uppercase().to_string()).unwrap_or_default();
     let Some((name, power)) = UNITS.iter().find(|(name, _)| *name == first) else {
         let names: Vec<&str> = UNITS.iter().map(|(name, _)| *name).collect();
         return Err(refuse(format!(
@@ -291,8 +335,14 @@ pub fn size_of(text: &str, default_unit: Option<&str>, bits: bool) -> Result<i12
     };
     if !unit_is_good(unit, name, bits) {
         let (kind, noun) = if bits { ("b", "bit") } else { ("B", "byte") };
-        let expected = if *name == "B" { format!("{kind} or {noun}") } else { format!("{name}{kind} or {name}") };
-        return Err(refuse(format!("human_to_bytes() failed to convert {text}. Value is not a valid string (expect {expected})")));
+        let expected = if *name == "B" {
+            format!("{kind} or {noun}")
+        } else {
+            format!("{name}{kind} or {name}")
+        };
+        return Err(refuse(format!(
+            "human_to_bytes() failed to convert {text}. Value is not a valid string (expect {expected})"
+        )));
     }
     Ok(rounded(number * 1024_f64.powi(power.cast_signed())))
 }
@@ -300,7 +350,14 @@ pub fn size_of(text: &str, default_unit: Option<&str>, bits: bool) -> Result<i12
 /// `M`, `MB` (or `Mb` for bits), and words such as `Megabyte`; the case of the last letter counts.
 fn unit_is_good(unit: &str, name: &str, bits: bool) -> bool {
     const WORDS: [(&str, &str); 8] = [
-        ("Y", "Yotta"), ("Z", "Zetta"), ("E", "Exa"), ("P", "Peta"), ("T", "Tera"), ("G", "Giga"), ("M", "Mega"), ("K", "Kilo"),
+        ("Y", "Yotta"),
+        ("Z", "Zetta"),
+        ("E", "Exa"),
+        ("P", "Peta"),
+        ("T", "Tera"),
+        ("G", "Giga"),
+        ("M", "Mega"),
+        ("K", "Kilo"),
     ];
     if unit.len() == 1 {
         return true;
@@ -324,7 +381,6 @@ pub(super) fn human_to_bytes(call: &Call<'_>) -> Answer {
     let unit = bound.some(1).map(Value::to_str);
     size_of(&bound.text(0), unit.as_deref(), bound.truth(2, false)?).map(Value::Int)
 }
-
 
 /// The name of a type as it shows inside templates, where containers have names of their own.
 pub(super) fn whole_name(value: &Value) -> &'static str {

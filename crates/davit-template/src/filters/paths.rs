@@ -14,7 +14,10 @@ type Answer = Result<Value, ValueError>;
 fn path_text(value: &Value) -> Result<String, ValueError> {
     match value {
         Value::Str(text) => Ok(text.to_string()),
-        other => Err(ValueError::Type(format!("expected str, bytes or os.PathLike object, not {}", other.type_name()))),
+        other => Err(ValueError::Type(format!(
+            "expected str, bytes or os.PathLike object, not {}",
+            other.type_name()
+        ))),
     }
 }
 
@@ -48,7 +51,9 @@ pub fn expand_user(path: &str, home: Option<&str>) -> String {
         std::fs::read_to_string("/etc/passwd").ok().and_then(|users| {
             users.lines().find_map(|line| {
                 let fields: Vec<&str> = line.split(':').collect();
-                (fields.first() == Some(&user)).then(|| fields.get(5).map(|home| (*home).to_owned())).flatten()
+                (fields.first() == Some(&user))
+                    .then(|| fields.get(5).map(|home| (*home).to_owned()))
+                    .flatten()
             })
         })
     };
@@ -75,7 +80,9 @@ pub(super) fn expandvars(call: &Call<'_>) -> Answer {
                 None => ("", 0),
             },
             None => {
-                let end = after.find(|char: char| !char.is_ascii_alphanumeric() && char != '_').unwrap_or(after.len());
+                let end = after
+                    .find(|char: char| !char.is_ascii_alphanumeric() && char != '_')
+                    .unwrap_or(after.len());
                 (&after[..end], end)
             }
         };
@@ -95,7 +102,11 @@ pub fn normalize(path: &str) -> String {
     if path.is_empty() {
         return ".".into();
     }
-    let slashes = if path.starts_with("//") && !path.starts_with("///") { 2 } else { usize::from(path.starts_with('/')) };
+    let slashes = if path.starts_with("//") && !path.starts_with("///") {
+        2
+    } else {
+        usize::from(path.starts_with('/'))
+    };
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {
@@ -116,12 +127,20 @@ pub(super) fn normpath(call: &Call<'_>) -> Answer {
 }
 
 fn absolute(call: &Call<'_>, path: &str) -> String {
-    if path.starts_with('/') { normalize(path) } else { normalize(&format!("{}/{path}", call.env.outside.folder.display())) }
+    if path.starts_with('/') {
+        normalize(path)
+    } else {
+        normalize(&format!("{}/{path}", call.env.outside.folder.display()))
+    }
 }
 
 pub(super) fn realpath(call: &Call<'_>) -> Answer {
     let path = one(call, "realpath")?;
-    let start = if path.starts_with('/') { PathBuf::from(&path) } else { call.env.outside.folder.join(&path) };
+    let start = if path.starts_with('/') {
+        PathBuf::from(&path)
+    } else {
+        call.env.outside.folder.join(&path)
+    };
     Ok(resolve_links(&start).to_string_lossy().into_owned().into())
 }
 
@@ -153,7 +172,9 @@ pub(super) fn relpath(call: &Call<'_>) -> Answer {
     }
     let path = absolute(call, &path);
     let start = absolute(call, &bound.some(1).map_or(Ok(".".to_owned()), path_text)?);
-    let parts = |path: &str| path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+    let parts = |path: &str| {
+        path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    };
     let (path, start) = (parts(&path), parts(&start));
     let common = path.iter().zip(&start).take_while(|(a, b)| a == b).count();
     let mut out = vec![".."; start.len() - common];
@@ -196,15 +217,23 @@ pub(super) fn path_join(call: &Call<'_>) -> Answer {
 pub(super) fn commonpath(call: &Call<'_>) -> Answer {
     let value = call.bind("commonpath", &["paths"], 1)?.value(0);
     if !matches!(value, Value::List(_) | Value::Tuple(_)) {
-        return Err(ValueError::Type(format!("|commonpath expects sequence, got <class '{}'> instead.", value.type_name())));
+        return Err(ValueError::Type(format!(
+            "|commonpath expects sequence, got <class '{}'> instead.",
+            value.type_name()
+        )));
     }
     let paths = items_of(&value)?.iter().map(path_text).collect::<Result<Vec<_>, _>>()?;
-    let Some(first) = paths.first() else { return Err(ValueError::Value("commonpath() arg is an empty sequence".into())) };
+    let Some(first) = paths.first() else {
+        return Err(ValueError::Value("commonpath() arg is an empty sequence".into()));
+    };
     let rooted = first.starts_with('/');
     if paths.iter().any(|path| path.starts_with('/') != rooted) {
         return Err(ValueError::Value("Can't mix absolute and relative paths".into()));
     }
-    let parts: Vec<Vec<&str>> = paths.iter().map(|path| path.split('/').filter(|part| !part.is_empty() && *part != ".").collect()).collect();
+    let parts: Vec<Vec<&str>> = paths
+        .iter()
+        .map(|path| path.split('/').filter(|part| !part.is_empty() && *part != ".").collect())
+        .collect();
     let mut common = parts.first().cloned().unwrap_or_default();
     for other in &parts {
         let same = common.iter().zip(other).take_while(|(a, b)| a == b).count();
@@ -218,7 +247,8 @@ pub(super) fn splitext(call: &Call<'_>) -> Answer {
     let start = path.rfind('/').map_or(0, |at| at + 1);
     let name = &path[start..];
     let leading = name.len() - name.trim_start_matches('.').len();
-    let at = name.rfind('.').filter(|at| *at >= leading && *at > 0).map_or(path.len(), |at| start + at);
+    let at =
+        name.rfind('.').filter(|at| *at >= leading && *at > 0).map_or(path.len(), |at| start + at);
     Ok(Value::tuple(vec![path[..at].into(), path[at..].into()]))
 }
 
@@ -227,7 +257,8 @@ fn win_drive(path: &str) -> (&str, &str) {
     let slashed = path.replace('/', "\\");
     if slashed.starts_with("\\\\") && !slashed.starts_with("\\\\\\") {
         let share = slashed[2..].find('\\').map(|at| at + 2);
-        let end = share.map(|at| slashed[at + 1..].find('\\').map_or(slashed.len(), |end| at + 1 + end));
+        let end =
+            share.map(|at| slashed[at + 1..].find('\\').map_or(slashed.len(), |end| at + 1 + end));
         return match end {
             Some(end) => path.split_at(end),
             None => path.split_at(path.len()),
@@ -269,16 +300,29 @@ pub fn glob(pattern: &str, folder: &Path) -> Vec<PathBuf> {
     let mut found = vec![if rooted { PathBuf::from("/") } else { folder.to_owned() }];
     for part in pattern.split('/').filter(|part| !part.is_empty() && *part != ".") {
         if !part.contains(['*', '?', '[']) {
-            found = found.into_iter().map(|path| path.join(part)).filter(|path| path.symlink_metadata().is_ok()).collect();
+            found = found
+                .into_iter()
+                .map(|path| path.join(part))
+                .filter(|path| path.symlink_metadata().is_ok())
+                .collect();
             continue;
         }
         let mut next = Vec::new();
         for path in found {
             let Ok(entries) = std::fs::read_dir(&path) else { continue };
-            let mut names: Vec<String> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+            let mut names: Vec<String> = entries
+                .flatten()
+                .filter_map(|entry| entry.file_name().into_string().ok())
+                .collect();
             names.sort();
             next.extend(
-                names.into_iter().filter(|name| (part.starts_with('.') || !name.starts_with('.')) && name_matches(part, name)).map(|name| path.join(name)),
+                names
+                    .into_iter()
+                    .filter(|name| {
+                        (part.starts_with('.') || !name.starts_with('.'))
+                            && name_matches(part, name)
+                    })
+                    .map(|name| path.join(name)),
             );
         }
         found = next;
@@ -362,7 +406,11 @@ pub(super) fn fileglob(call: &Call<'_>) -> Answer {
     Ok(Value::list(
         found
             .map(|path| {
-                let shown = if pattern.starts_with('/') { path } else { path.strip_prefix(&folder).map(Path::to_owned).unwrap_or(path) };
+                let shown = if pattern.starts_with('/') {
+                    path
+                } else {
+                    path.strip_prefix(&folder).map(Path::to_owned).unwrap_or(path)
+                };
                 shown.to_string_lossy().into_owned().into()
             })
             .collect(),

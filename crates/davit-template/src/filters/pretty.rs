@@ -41,7 +41,8 @@ fn write_text(text: &str, indent: usize, allowance: usize, out: &mut String) {
         for (part_at, part) in parts.into_iter().enumerate() {
             let candidate = format!("{current}{part}");
             let room = if part_at + 1 == many && at + 1 == count { room } else { width };
-            if Value::from(candidate.as_str()).repr().chars().count() > room && !current.is_empty() {
+            if Value::from(candidate.as_str()).repr().chars().count() > room && !current.is_empty()
+            {
                 chunks.push(Value::from(current.as_str()).repr());
                 current = part.to_owned();
             } else {

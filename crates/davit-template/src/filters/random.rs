@@ -26,7 +26,9 @@ impl Twister {
         state[0] = 19_650_218;
         for at in 1..SIZE {
             let before = state[at - 1];
-            state[at] = 1_812_433_253_u32.wrapping_mul(before ^ (before >> 30)).wrapping_add(u32::try_from(at).unwrap_or(0));
+            state[at] = 1_812_433_253_u32
+                .wrapping_mul(before ^ (before >> 30))
+                .wrapping_add(u32::try_from(at).unwrap_or(0));
         }
         let key = if key.is_empty() { &[0][..] } else { key };
         let (mut i, mut j) = (1, 0);
@@ -47,7 +49,8 @@ impl Twister {
         }
         for _ in 0..SIZE - 1 {
             let before = state[i - 1];
-            state[i] = (state[i] ^ (before ^ (before >> 30)).wrapping_mul(1_566_083_941)).wrapping_sub(u32::try_from(i).unwrap_or(0));
+            state[i] = (state[i] ^ (before ^ (before >> 30)).wrapping_mul(1_566_083_941))
+                .wrapping_sub(u32::try_from(i).unwrap_or(0));
             i += 1;
             if i >= SIZE {
                 state[0] = state[SIZE - 1];
@@ -91,10 +94,15 @@ impl Twister {
         let mut bytes = [0_u8; 64];
         // Where the system has no randomness the address of a local is what is left.
         if getrandom::fill(&mut bytes).is_err() {
-            let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |it| it.as_nanos());
+            let nanos = std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .map_or(0, |it| it.as_nanos());
             return Self::from_int(nanos);
         }
-        let words: Vec<u32> = bytes.chunks(4).map(|it| it.iter().fold(0, |word, byte| word << 8 | u32::from(*byte))).collect();
+        let words: Vec<u32> = bytes
+            .chunks(4)
+            .map(|it| it.iter().fold(0, |word, byte| word << 8 | u32::from(*byte)))
+            .collect();
         Self::from_words(&words)
     }
 
@@ -110,7 +118,8 @@ impl Twister {
             Some(Value::Str(text)) => Ok(Self::from_text(text)),
             Some(Value::Float(float)) => Ok(Self::from_int(float_hash(*float))),
             Some(_) => Err(ValueError::Type(
-                "The only supported seed types are: None,\nint, float, str, bytes, and bytearray.".into(),
+                "The only supported seed types are: None,\nint, float, str, bytes, and bytearray."
+                    .into(),
             )),
         }
     }
@@ -118,7 +127,8 @@ impl Twister {
     fn next(&mut self) -> u32 {
         if self.index >= SIZE {
             for at in 0..SIZE {
-                let joined = (self.state[at] & 0x8000_0000) | (self.state[(at + 1) % SIZE] & 0x7fff_ffff);
+                let joined =
+                    (self.state[at] & 0x8000_0000) | (self.state[(at + 1) % SIZE] & 0x7fff_ffff);
                 let turned = joined >> 1 ^ if joined & 1 == 0 { 0 } else { 0x9908_b0df };
                 self.state[at] = self.state[(at + MIDDLE) % SIZE] ^ turned;
             }
@@ -178,7 +188,8 @@ fn float_hash(float: f64) -> u128 {
     let bits = float.abs().to_bits();
     let exponent = i32::try_from(bits >> 52 & 0x7ff).unwrap_or(0);
     let fraction = u128::from(bits & ((1 << 52) - 1));
-    let (mantissa, power) = if exponent == 0 { (fraction, -1074) } else { (fraction | 1 << 52, exponent - 1075) };
+    let (mantissa, power) =
+        if exponent == 0 { (fraction, -1074) } else { (fraction | 1 << 52, exponent - 1075) };
     // Multiplying by two is a rotation of 61 bits, since 2**61 is 1 here.
     let turn = power.rem_euclid(61).cast_unsigned();
     let value = mantissa % PRIME;
@@ -190,10 +201,22 @@ fn empty(start: i128, stop: i128) -> ValueError {
 }
 
 pub(super) fn random(call: &Call<'_>) -> Result<Value, ValueError> {
-    let bound = call.bind_as(Signature { name: "rand", params: &["end", "start", "step", "seed"], required: 1, hidden: 1 }, false)?;
+    let bound = call.bind_as(
+        Signature {
+            name: "rand",
+            params: &["end", "start", "step", "seed"],
+            required: 1,
+            hidden: 1,
+        },
+        false,
+    )?;
     let mut twister = Twister::from_value(bound.get(3))?;
     let given = |at: usize| -> Result<Option<i128>, ValueError> {
-        bound.some(at).map(crate::call::index_of).transpose().map(|it| it.filter(|number| *number != 0))
+        bound
+            .some(at)
+            .map(crate::call::index_of)
+            .transpose()
+            .map(|it| it.filter(|number| *number != 0))
     };
     match bound.value(0) {
         Value::Int(stop) => {
@@ -207,14 +230,24 @@ pub(super) fn random(call: &Call<'_>) -> Result<Value, ValueError> {
                 (width + step + 1).checked_div_euclid(step).unwrap_or(0)
             };
             if count <= 0 {
-                return Err(if step == 1 { empty(start, stop) } else { ValueError::Value("empty range for randrange()".into()) });
+                return Err(if step == 1 {
+                    empty(start, stop)
+                } else {
+                    ValueError::Value("empty range for randrange()".into())
+                });
             }
             let drawn = i128::try_from(twister.below(count.unsigned_abs())).unwrap_or(0);
             Ok(Value::Int(start + step * drawn))
         }
-        value @ (Value::List(_) | Value::Tuple(_) | Value::Str(_) | Value::Map(_) | Value::Object(_)) => {
+        value @ (Value::List(_)
+        | Value::Tuple(_)
+        | Value::Str(_)
+        | Value::Map(_)
+        | Value::Object(_)) => {
             if bound.some(1).is_some() || bound.some(2).is_some() {
-                return Err(ValueError::Type("start and step can only be used with integer values".into()));
+                return Err(ValueError::Type(
+                    "start and step can only be used with integer values".into(),
+                ));
             }
             let items = call.items(&value)?;
             if items.is_empty() {
@@ -249,7 +282,9 @@ mod tests {
     /// The numbers are CPython's `Random(seed).randrange(bound)`.
     #[test]
     fn draws_what_python_draws() {
-        let check = |mut twister: Twister, bound: u128, expect: u128| assert_eq!(twister.below(bound), expect);
+        let check = |mut twister: Twister, bound: u128, expect: u128| {
+            assert_eq!(twister.below(bound), expect)
+        };
         check(Twister::from_text("x"), 10, 5);
         check(Twister::from_int(3), 10, 3);
         check(Twister::from_text("q"), 1_000_000_000_000, 39_761_392_902);

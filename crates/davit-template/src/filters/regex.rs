@@ -15,22 +15,35 @@ fn flag(value: Option<&Value>) -> Result<bool, ValueError> {
 }
 
 pub(super) fn regex_search(call: &Call<'_>) -> Answer {
-    let mut values = call.args.positional.iter().map(|value| call.deep(value)).collect::<Result<Vec<_>, _>>()?.into_iter();
+    let mut values = call
+        .args
+        .positional
+        .iter()
+        .map(|value| call.deep(value))
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter();
     let named = |name: &str| call.args.named.get(name).map(|value| call.deep(value)).transpose();
-    let missing = |name: &str| ValueError::Type(format!("regex_search() missing 1 required positional argument: '{name}'"));
+    let missing = |name: &str| {
+        ValueError::Type(format!("regex_search() missing 1 required positional argument: '{name}'"))
+    };
     let value = values.next().or(named("value")?).ok_or_else(|| missing("value"))?;
     let regex = values.next().or(named("regex")?).ok_or_else(|| missing("regex"))?;
     let mut groups = Vec::new();
     for value in values {
         let Some(text) = value.as_str() else { return Err(no_attribute(&value, "startswith")) };
-        let inner = text.strip_prefix("\\g").map(|rest| rest.trim_start_matches('<').trim_end_matches('>').to_owned());
+        let inner = text
+            .strip_prefix("\\g")
+            .map(|rest| rest.trim_start_matches('<').trim_end_matches('>').to_owned());
         groups.push(match (inner, text.strip_prefix('\\')) {
             (Some(name), _) => name,
             (None, Some(number)) => number.to_owned(),
             (None, None) => return Err(ValueError::Value("Unknown argument".into())),
         });
     }
-    let flags = Flags { ignore_case: flag(named("ignorecase")?.as_ref())?, multi_line: flag(named("multiline")?.as_ref())? };
+    let flags = Flags {
+        ignore_case: flag(named("ignorecase")?.as_ref())?,
+        multi_line: flag(named("multiline")?.as_ref())?,
+    };
     let pattern = Pattern::new(&regex.to_str(), flags)?;
     let text = value.to_str();
     let Some(found) = pattern.find_from(&text, 0)? else { return Ok(Value::Null) };
@@ -67,7 +80,8 @@ pub(super) fn regex_findall(call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn regex_replace(call: &Call<'_>) -> Answer {
-    let params = &["value", "pattern", "replacement", "ignorecase", "multiline", "count", "mandatory_count"];
+    let params =
+        &["value", "pattern", "replacement", "ignorecase", "multiline", "count", "mandatory_count"];
     let bound = call.bind("regex_replace", params, 0)?;
     let flags = Flags { ignore_case: bound.truth(3, false)?, multi_line: bound.truth(4, false)? };
     let (count, mandatory) = (bound.int(5, 0)?, bound.int(6, 0)?);
@@ -75,7 +89,9 @@ pub(super) fn regex_replace(call: &Call<'_>) -> Answer {
     let most = usize::try_from(count).ok().filter(|count| *count > 0);
     let (out, replaced) = Pattern::new(&source, flags)?.replace(&text, &bound.text(2), most)?;
     if mandatory != 0 && mandatory != replaced as i128 {
-        return Err(ValueError::Value(format!("'{source}' should match {mandatory} times, but matches {count} times in '{text}'")));
+        return Err(ValueError::Value(format!(
+            "'{source}' should match {mandatory} times, but matches {count} times in '{text}'"
+        )));
     }
     Ok(out.into())
 }
@@ -108,7 +124,9 @@ pub(super) fn regex_escape(call: &Call<'_>) -> Answer {
             }
             Ok(out.into())
         }
-        "posix_extended" => Err(ValueError::Value("Regex type (posix_extended) not yet implemented".into())),
+        "posix_extended" => {
+            Err(ValueError::Value("Regex type (posix_extended) not yet implemented".into()))
+        }
         other => Err(ValueError::Value(format!("Invalid regex type ({other})"))),
     }
 }

@@ -66,7 +66,12 @@ pub(super) fn sort_by_keys(keyed: &mut [(Value, Value)], reverse: bool) -> Resul
 
 pub(super) fn sort(call: &Call<'_>) -> Answer {
     let bound = call.bind_as(
-        crate::call::Signature { name: "do_sort", params: &["value", "reverse", "case_sensitive", "attribute"], required: 1, hidden: 1 },
+        crate::call::Signature {
+            name: "do_sort",
+            params: &["value", "reverse", "case_sensitive", "attribute"],
+            required: 1,
+            hidden: 1,
+        },
         false,
     )?;
     let lower = !bound.truth(2, false)?;
@@ -81,7 +86,12 @@ pub(super) fn sort(call: &Call<'_>) -> Answer {
         let key = if attributes.is_empty() {
             Value::list(vec![sort_key(call, &item, None, lower)?])
         } else {
-            Value::list(attributes.iter().map(|it| sort_key(call, &item, Some(it), lower)).collect::<Result<_, _>>()?)
+            Value::list(
+                attributes
+                    .iter()
+                    .map(|it| sort_key(call, &item, Some(it), lower))
+                    .collect::<Result<_, _>>()?,
+            )
         };
         keyed.push((key, item));
     }
@@ -134,7 +144,12 @@ impl Seen {
 
 fn extreme(call: &Call<'_>, name: &'static str, operator: &str, wanted: Ordering) -> Answer {
     let bound = call.bind_as(
-        crate::call::Signature { name, params: &["value", "case_sensitive", "attribute"], required: 1, hidden: 1 },
+        crate::call::Signature {
+            name,
+            params: &["value", "case_sensitive", "attribute"],
+            required: 1,
+            hidden: 1,
+        },
         false,
     )?;
     let lower = !bound.truth(1, false)?;
@@ -149,7 +164,10 @@ fn extreme(call: &Call<'_>, name: &'static str, operator: &str, wanted: Ordering
             best = Some((key, item));
         }
     }
-    Ok(best.map_or_else(|| Value::undefined_because("No aggregated item, sequence was empty."), |(_, item)| item))
+    Ok(best.map_or_else(
+        || Value::undefined_because("No aggregated item, sequence was empty."),
+        |(_, item)| item,
+    ))
 }
 
 pub(super) fn min(call: &Call<'_>) -> Answer {
@@ -162,7 +180,12 @@ pub(super) fn max(call: &Call<'_>) -> Answer {
 
 pub(super) fn sum(call: &Call<'_>) -> Answer {
     let bound = call.bind_as(
-        crate::call::Signature { name: "sync_do_sum", params: &["iterable", "attribute", "start"], required: 1, hidden: 1 },
+        crate::call::Signature {
+            name: "sync_do_sum",
+            params: &["iterable", "attribute", "start"],
+            required: 1,
+            hidden: 1,
+        },
         false,
     )?;
     let mut total = bound.get(2).cloned().unwrap_or(Value::Int(0));
@@ -187,11 +210,18 @@ fn add(a: &Value, b: &Value) -> Answer {
         _ => None,
     };
     if let (Some(a), Some(b)) = (whole(a), whole(b)) {
-        return a.checked_add(b).map(Value::Int).ok_or_else(|| ValueError::Value("integer too large".into()));
+        return a
+            .checked_add(b)
+            .map(Value::Int)
+            .ok_or_else(|| ValueError::Value("integer too large".into()));
     }
     match (a, b) {
-        (Value::List(a), Value::List(b)) => Ok(Value::list(a.iter().chain(b.iter()).cloned().collect())),
-        (Value::Tuple(a), Value::Tuple(b)) => Ok(Value::tuple(a.iter().chain(b.iter()).cloned().collect())),
+        (Value::List(a), Value::List(b)) => {
+            Ok(Value::list(a.iter().chain(b.iter()).cloned().collect()))
+        }
+        (Value::Tuple(a), Value::Tuple(b)) => {
+            Ok(Value::tuple(a.iter().chain(b.iter()).cloned().collect()))
+        }
         (a, b) => match (a.as_number(), b.as_number()) {
             (Some(a), Some(b)) => Ok(Value::Float(a + b)),
             _ => Err(ValueError::Type(format!(
@@ -233,7 +263,9 @@ pub(super) fn groupby(call: &Call<'_>) -> Answer {
             _ => groups.push((key, value.clone(), vec![item.clone()])),
         }
     }
-    Ok(Value::list(groups.into_iter().map(|(_, value, items)| super::group::pair(value, items)).collect()))
+    Ok(Value::list(
+        groups.into_iter().map(|(_, value, items)| super::group::pair(value, items)).collect(),
+    ))
 }
 
 /// What a filter or a test that was named by text is called with.
@@ -251,14 +283,19 @@ pub(super) fn map(call: &Call<'_>) -> Answer {
         let attribute = others.remove("attribute").unwrap_or_default();
         let default = others.remove("default");
         if let Some(key) = others.keys().next() {
-            return Err(ValueError::Type(format!("Unexpected keyword argument '{}'", key.to_text())));
+            return Err(ValueError::Type(format!(
+                "Unexpected keyword argument '{}'",
+                key.to_text()
+            )));
         }
         let attribute = call.deep(&attribute)?;
         let mut out = Vec::new();
         for item in call.items(&input)? {
             let value = attribute_of(call, &item, &attribute)?;
             match (&value, &default) {
-                (Value::Undefined(_), Some(default)) if !default.is_null() => out.push(default.clone()),
+                (Value::Undefined(_), Some(default)) if !default.is_null() => {
+                    out.push(default.clone())
+                }
                 (Value::Undefined(what), _) => return Err(ValueError::Undefined(what.clone())),
                 _ => out.push(value),
             }
@@ -285,15 +322,26 @@ fn pick(call: &Call<'_>, wanted: bool, by_attribute: bool) -> Answer {
     let skip = 1 + usize::from(by_attribute);
     let attribute = match call.args.positional.get(1) {
         Some(attribute) if by_attribute => call.deep(attribute)?,
-        None if by_attribute => return Err(ValueError::Type("Missing parameter for attribute name".into())),
+        None if by_attribute => {
+            return Err(ValueError::Type("Missing parameter for attribute name".into()));
+        }
         _ => Value::Null,
     };
-    let test = call.args.positional.get(skip).map(|name| call.deep(name)).transpose()?.map(|name| name.to_str());
+    let test = call
+        .args
+        .positional
+        .get(skip)
+        .map(|name| call.deep(name))
+        .transpose()?
+        .map(|name| name.to_str());
     let mut out = Vec::new();
     for item in call.items(&input)? {
-        let value = if by_attribute { attribute_of(call, &item, &attribute)? } else { item.clone() };
+        let value =
+            if by_attribute { attribute_of(call, &item, &attribute)? } else { item.clone() };
         let truth = match &test {
-            Some(test) => call.env.call_test(test, onwards(value, call, skip + 1, &call.args.named))?,
+            Some(test) => {
+                call.env.call_test(test, onwards(value, call, skip + 1, &call.args.named))?
+            }
             None => call.shallow(&value)?.truthy()?,
         };
         if truth == wanted {
@@ -321,7 +369,12 @@ pub(super) fn rejectattr(call: &Call<'_>) -> Answer {
 
 pub(super) fn attr(call: &Call<'_>) -> Answer {
     let bound: Bound = call.bind_as(
-        crate::call::Signature { name: "do_attr", params: &["obj", "name"], required: 2, hidden: 1 },
+        crate::call::Signature {
+            name: "do_attr",
+            params: &["obj", "name"],
+            required: 2,
+            hidden: 1,
+        },
         false,
     )?;
     let (input, name) = (bound.value(0), bound.text(1));
@@ -330,6 +383,9 @@ pub(super) fn attr(call: &Call<'_>) -> Answer {
         _ => None,
     };
     Ok(found.unwrap_or_else(|| {
-        Value::undefined_because(format!("object of type '{}' has no attribute '{name}'", input.type_name()))
+        Value::undefined_because(format!(
+            "object of type '{}' has no attribute '{name}'",
+            input.type_name()
+        ))
     }))
 }

@@ -12,17 +12,24 @@ use crate::call::Signature;
 type Answer = Result<Value, ValueError>;
 
 fn operands(call: &Call<'_>, name: &'static str) -> Result<(Vec<Value>, Vec<Value>), ValueError> {
-    let bound = call.bind_as(Signature { name, params: &["a", "b"], required: 2, hidden: 1 }, true)?;
+    let bound =
+        call.bind_as(Signature { name, params: &["a", "b"], required: 2, hidden: 1 }, true)?;
     let a = call.items(&bound.value(0))?;
     let b = call.items(&bound.value(1)).map_err(|error| match error {
-        ValueError::Type(_) => ValueError::Type(format!("argument of type '{}' is not iterable", bound.value(1).type_name())),
+        ValueError::Type(_) => ValueError::Type(format!(
+            "argument of type '{}' is not iterable",
+            bound.value(1).type_name()
+        )),
         other => other,
     })?;
     Ok((a, b))
 }
 
 /// The items once each, where `keep` says so.
-pub(super) fn distinct(items: impl IntoIterator<Item = Value>, keep: impl Fn(&Value) -> bool) -> Vec<Value> {
+pub(super) fn distinct(
+    items: impl IntoIterator<Item = Value>,
+    keep: impl Fn(&Value) -> bool,
+) -> Vec<Value> {
     let mut seen = Seen::default();
     items.into_iter().filter(|item| keep(item) && seen.insert(item)).collect()
 }
@@ -98,7 +105,11 @@ fn every_list(call: &Call<'_>) -> Result<Vec<Vec<Value>>, ValueError> {
     for value in &call.args.positional {
         let value = call.deep(value)?;
         let Some(list) = value.as_list() else {
-            return Err(ValueError::Value(format!("All arguments must be lists. {} is {}", value.to_str(), value.type_name())));
+            return Err(ValueError::Value(format!(
+                "All arguments must be lists. {} is {}",
+                value.to_str(),
+                value.type_name()
+            )));
         };
         lists.push(list.to_vec());
     }

@@ -14,7 +14,11 @@ pub(super) fn capitalize(call: &Call<'_>) -> Answer {
     let text = bound.text(0);
     let mut chars = text.chars();
     Ok(match chars.next() {
-        Some(first) => first.to_uppercase().chain(chars.as_str().to_lowercase().chars()).collect::<String>().into(),
+        Some(first) => first
+            .to_uppercase()
+            .chain(chars.as_str().to_lowercase().chars())
+            .collect::<String>()
+            .into(),
         None => "".into(),
     })
 }
@@ -71,7 +75,9 @@ pub(super) fn replace(call: &Call<'_>) -> Answer {
     let bound = call.bind_env("do_replace", &["s", "old", "new", "count"], 3)?;
     let (text, old, new) = (bound.text(0), bound.text(1), bound.text(2));
     Ok(match bound.some(3).map(index_of).transpose()? {
-        Some(count) if count >= 0 => text.replacen(&old, &new, usize::try_from(count).unwrap_or(usize::MAX)),
+        Some(count) if count >= 0 => {
+            text.replacen(&old, &new, usize::try_from(count).unwrap_or(usize::MAX))
+        }
         _ => text.replace(&old, &new),
     }
     .into())
@@ -92,7 +98,9 @@ pub(super) fn truncate(call: &Call<'_>) -> Answer {
     let value = bound.value(0);
     let text = value.as_str().ok_or_else(|| {
         ValueError::Type(match &value {
-            Value::List(_) | Value::Tuple(_) | Value::Map(_) => "can only concatenate str to str".to_owned(),
+            Value::List(_) | Value::Tuple(_) | Value::Map(_) => {
+                "can only concatenate str to str".to_owned()
+            }
             other => format!("object of type '{}' has no len()", other.type_name()),
         })
     })?;
@@ -101,7 +109,11 @@ pub(super) fn truncate(call: &Call<'_>) -> Answer {
     }
     let keep = usize::try_from(length - end_length).unwrap_or(0);
     let kept: String = text.chars().take(keep).collect();
-    let kept = if bound.truth(2, false)? { kept.as_str() } else { kept.rsplit_once(' ').map_or(kept.as_str(), |(head, _)| head) };
+    let kept = if bound.truth(2, false)? {
+        kept.as_str()
+    } else {
+        kept.rsplit_once(' ').map_or(kept.as_str(), |(head, _)| head)
+    };
     Ok(format!("{kept}{end}").into())
 }
 
@@ -124,7 +136,9 @@ pub(super) fn indent(call: &Call<'_>) -> Answer {
     };
     let pad = match bound.get(1) {
         Some(Value::Str(text)) => text.to_string(),
-        other => " ".repeat(usize::try_from(other.map_or(Ok(4), index_of)?).unwrap_or(0).min(1 << 20)),
+        other => {
+            " ".repeat(usize::try_from(other.map_or(Ok(4), index_of)?).unwrap_or(0).min(1 << 20))
+        }
     };
     let (first, blank) = (bound.truth(2, false)?, bound.truth(3, false)?);
     let mut out = String::with_capacity(text.len() + pad.len() * 8);
@@ -157,7 +171,11 @@ pub fn split_lines(text: &str) -> Vec<&str> {
     let mut start = 0;
     let mut chars = text.char_indices().peekable();
     while let Some((at, char)) = chars.next() {
-        let ends = matches!(char, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}');
+        let ends = matches!(
+            char,
+            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'
+                ..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+        );
         if ends {
             lines.push(&text[start..at]);
             start = at + char.len_utf8();
@@ -175,7 +193,12 @@ pub fn split_lines(text: &str) -> Vec<&str> {
 
 pub(super) fn join(call: &Call<'_>) -> Answer {
     let bound = call.bind_as(
-        crate::call::Signature { name: "sync_do_join", params: &["value", "d", "attribute"], required: 1, hidden: 1 },
+        crate::call::Signature {
+            name: "sync_do_join",
+            params: &["value", "d", "attribute"],
+            required: 1,
+            hidden: 1,
+        },
         false,
     )?;
     let mut items = call.items(&bound.value(0))?;
@@ -240,9 +263,20 @@ pub(super) fn striptags(call: &Call<'_>) -> Answer {
 /// The entities that text has in practice; others stay as they are.
 fn unescape(text: &str) -> String {
     const NAMED: &[(&str, &str)] = &[
-        ("amp", "&"), ("lt", "<"), ("gt", ">"), ("quot", "\""), ("apos", "'"), ("nbsp", "\u{a0}"), ("copy", "\u{a9}"),
-        ("reg", "\u{ae}"), ("hellip", "\u{2026}"), ("mdash", "\u{2014}"), ("ndash", "\u{2013}"), ("laquo", "\u{ab}"),
-        ("raquo", "\u{bb}"), ("euro", "\u{20ac}"),
+        ("amp", "&"),
+        ("lt", "<"),
+        ("gt", ">"),
+        ("quot", "\""),
+        ("apos", "'"),
+        ("nbsp", "\u{a0}"),
+        ("copy", "\u{a9}"),
+        ("reg", "\u{ae}"),
+        ("hellip", "\u{2026}"),
+        ("mdash", "\u{2014}"),
+        ("ndash", "\u{2013}"),
+        ("laquo", "\u{ab}"),
+        ("raquo", "\u{bb}"),
+        ("euro", "\u{20ac}"),
     ];
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -258,7 +292,10 @@ fn unescape(text: &str) -> String {
                 }
                 .and_then(char::from_u32)
                 .map(String::from),
-                None => NAMED.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned()),
+                None => NAMED
+                    .iter()
+                    .find(|(known, _)| *known == name)
+                    .map(|(_, text)| (*text).to_owned()),
             };
             char.map(|char| (char, end))
         });
@@ -292,8 +329,12 @@ pub(super) fn xmlattr(call: &Call<'_>) -> Answer {
             continue;
         }
         let key = key.to_text();
-        if key.contains(|char: char| char.is_ascii_whitespace() || matches!(char, '/' | '>' | '=')) {
-            return Err(ValueError::Value(format!("Invalid character in attribute name: {}", Value::from(key.as_str()).repr())));
+        if key.contains(|char: char| char.is_ascii_whitespace() || matches!(char, '/' | '>' | '='))
+        {
+            return Err(ValueError::Value(format!(
+                "Invalid character in attribute name: {}",
+                Value::from(key.as_str()).repr()
+            )));
         }
         parts.push(format!("{}=\"{}\"", escape_html(&key), escape_html(&value.to_str())));
     }
@@ -305,7 +346,9 @@ pub(super) fn xmlattr(call: &Call<'_>) -> Answer {
 pub fn python_split(text: &str, separator: Option<&str>, most: Option<usize>) -> Vec<String> {
     match separator {
         Some(separator) => match most {
-            Some(most) => text.splitn(most.saturating_add(1), separator).map(str::to_owned).collect(),
+            Some(most) => {
+                text.splitn(most.saturating_add(1), separator).map(str::to_owned).collect()
+            }
             None => text.split(separator).map(str::to_owned).collect(),
         },
         None => {
@@ -328,21 +371,39 @@ pub fn python_split(text: &str, separator: Option<&str>, most: Option<usize>) ->
 pub(super) fn split(call: &Call<'_>) -> Answer {
     let given = call.args.positional.len();
     if given > 3 {
-        return Err(ValueError::Type(format!("split() takes at most 2 arguments ({} given)", given - 1)));
+        return Err(ValueError::Type(format!(
+            "split() takes at most 2 arguments ({} given)",
+            given - 1
+        )));
     }
-    if let Some(key) = call.args.named.keys().map(davit_value::Key::to_text).find(|key| key != "sep" && key != "maxsplit") {
-        return Err(ValueError::Type(format!("'{key}' is an invalid keyword argument for split()")));
+    if let Some(key) = call
+        .args
+        .named
+        .keys()
+        .map(davit_value::Key::to_text)
+        .find(|key| key != "sep" && key != "maxsplit")
+    {
+        return Err(ValueError::Type(format!(
+            "'{key}' is an invalid keyword argument for split()"
+        )));
     }
     let bound = call.bind("split", &["value", "sep", "maxsplit"], 1)?;
     let input = bound.value(0);
     let Some(text) = input.as_str() else {
-        return Err(ValueError::Type(format!("descriptor 'split' for 'str' objects doesn't apply to a '{}' object", input.type_name())));
+        return Err(ValueError::Type(format!(
+            "descriptor 'split' for 'str' objects doesn't apply to a '{}' object",
+            input.type_name()
+        )));
     };
     let separator = match bound.some(1) {
         None => None,
-        Some(Value::Str(separator)) if separator.is_empty() => return Err(ValueError::Value("empty separator".into())),
+        Some(Value::Str(separator)) if separator.is_empty() => {
+            return Err(ValueError::Value("empty separator".into()));
+        }
         Some(Value::Str(separator)) => Some(separator.to_string()),
-        Some(other) => return Err(ValueError::Type(format!("must be str or None, not {}", other.type_name()))),
+        Some(other) => {
+            return Err(ValueError::Type(format!("must be str or None, not {}", other.type_name())));
+        }
     };
     let most = usize::try_from(bound.int(2, -1)?).ok();
     let parts = python_split(text, separator.as_deref(), most);

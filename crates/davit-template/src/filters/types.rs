@@ -58,7 +58,11 @@ pub(super) fn bool(call: &Call<'_>) -> Answer {
     }
     let coerced = value == Value::Int(1);
     let shown = if coerced { "True" } else { "False" };
-    call.env.outside.warn(&format!("The `bool` filter coerced invalid value {} ({}) to {shown}.", value.repr(), value.type_name()));
+    call.env.outside.warn(&format!(
+        "The `bool` filter coerced invalid value {} ({}) to {shown}.",
+        value.repr(),
+        value.type_name()
+    ));
     Ok(coerced.into())
 }
 

@@ -53,7 +53,9 @@ fn walk(value: &Value, path: String, out: &mut Map) {
         Value::Map(map) if !map.is_empty() => {
             for (key, value) in map.iter() {
                 let key = key.to_text();
-                let plain = !key.is_empty() && key.chars().all(|char| char.is_alphanumeric() || char == '_') && !key.starts_with(|char: char| char.is_ascii_digit());
+                let plain = !key.is_empty()
+                    && key.chars().all(|char| char.is_alphanumeric() || char == '_')
+                    && !key.starts_with(|char: char| char.is_ascii_digit());
                 let next = match (path.is_empty(), plain) {
                     (true, _) => key,
                     (false, true) => format!("{path}.{key}"),
@@ -79,7 +81,8 @@ pub(super) fn to_paths(call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn index_of(call: &Call<'_>) -> Answer {
-    let bound = call.bind("index_of", &["data", "test", "value", "key", "fail_on_missing", "wantlist"], 2)?;
+    let bound =
+        call.bind("index_of", &["data", "test", "value", "key", "fail_on_missing", "wantlist"], 2)?;
     let items = items_of(&bound.value(0))?;
     let test = bound.text(1);
     let keys = match bound.some(3) {
@@ -91,9 +94,18 @@ pub(super) fn index_of(call: &Call<'_>) -> Answer {
     for (at, item) in items.into_iter().enumerate() {
         let mut value = item;
         for key in &keys {
-            value = match value.as_map().and_then(|map| Key::from_value(key).and_then(|key| map.get_key(&key).cloned())) {
+            value = match value
+                .as_map()
+                .and_then(|map| Key::from_value(key).and_then(|key| map.get_key(&key).cloned()))
+            {
                 Some(found) => found,
-                None if bound.truth(4, false)? => return Err(refuse(format!("'{}' was not found in '{}' at [{at}]", key.to_str(), value.to_str()))),
+                None if bound.truth(4, false)? => {
+                    return Err(refuse(format!(
+                        "'{}' was not found in '{}' at [{at}]",
+                        key.to_str(),
+                        value.to_str()
+                    )));
+                }
                 None => Value::undefined_because("missing key"),
             };
         }
@@ -117,22 +129,37 @@ pub(super) fn index_of(call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn consolidate(call: &Call<'_>) -> Answer {
-    let bound = call.bind("consolidate", &["data_sources", "fail_missing_match_key", "fail_missing_match_value", "fail_duplicate"], 1)?;
+    let bound = call.bind(
+        "consolidate",
+        &["data_sources", "fail_missing_match_key", "fail_missing_match_value", "fail_duplicate"],
+        1,
+    )?;
     let mut out = Map::new();
     for source in items_of(&bound.value(0))? {
-        let part = |name: &str| source.get(name).cloned().ok_or_else(|| refuse(format!("missing required argument: {name}")));
-        let (data, match_key, name) = (part("data")?, part("match_key")?.to_str(), part("name")?.to_str());
+        let part = |name: &str| {
+            source
+                .get(name)
+                .cloned()
+                .ok_or_else(|| refuse(format!("missing required argument: {name}")))
+        };
+        let (data, match_key, name) =
+            (part("data")?, part("match_key")?.to_str(), part("name")?.to_str());
         for (at, item) in items_of(&data)?.into_iter().enumerate() {
             let Some(value) = item.get(&match_key) else {
                 if bound.truth(1, false)? {
-                    return Err(refuse(format!("missing match key '{match_key}' in data source {name} in list entry {at}")));
+                    return Err(refuse(format!(
+                        "missing match key '{match_key}' in data source {name} in list entry {at}"
+                    )));
                 }
                 continue;
             };
             let key = super::dicts::key_of(value)?;
             let mut held = out.get_key(&key).and_then(Value::as_map).cloned().unwrap_or_default();
             if held.insert(name.as_str(), item.clone()).is_some() && bound.truth(3, false)? {
-                return Err(refuse(format!("duplicate match value {} in data source {name}", value.to_str())));
+                return Err(refuse(format!(
+                    "duplicate match value {} in data source {name}",
+                    value.to_str()
+                )));
             }
             out.insert(key, held.into());
         }
@@ -179,7 +206,9 @@ fn prune(value: &Value, keep: &dyn Fn(&str) -> Result<bool, ValueError>, removin
 fn pruned(call: &Call<'_>, name: &'static str, removing: bool) -> Answer {
     let bound = call.bind(name, &["data", "target", "matching_parameter"], 2)?;
     let targets: Vec<String> = match bound.get(1) {
-        Some(list @ (Value::List(_) | Value::Tuple(_))) => items_of(list)?.iter().map(Value::to_str).collect(),
+        Some(list @ (Value::List(_) | Value::Tuple(_))) => {
+            items_of(list)?.iter().map(Value::to_str).collect()
+        }
         other => other.map(Value::to_str).into_iter().collect(),
     };
     let how = bound.text_or(2, "equality");

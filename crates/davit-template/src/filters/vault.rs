@@ -14,18 +14,33 @@ fn class(value: &Value) -> String {
 }
 
 pub(super) fn vault(call: &Call<'_>) -> Answer {
-    let bound = call.bind("do_vault", &["data", "secret", "salt", "vault_id", "wrap_object", "vaultid"], 2)?;
+    let bound = call.bind(
+        "do_vault",
+        &["data", "secret", "salt", "vault_id", "wrap_object", "vaultid"],
+        2,
+    )?;
     let (data, secret) = (bound.value(0), bound.value(1));
     let Some(password) = secret.as_str() else {
-        return Err(ValueError::Type(format!("Secret passed is required to be a string, instead we got {}.", class(&secret))));
+        return Err(ValueError::Type(format!(
+            "Secret passed is required to be a string, instead we got {}.",
+            class(&secret)
+        )));
     };
     let Some(text) = data.as_str() else {
-        return Err(ValueError::Type(format!("Can only vault strings, instead we got {}.", class(&data))));
+        return Err(ValueError::Type(format!(
+            "Can only vault strings, instead we got {}.",
+            class(&data)
+        )));
     };
-    let id = bound.some(5).or_else(|| bound.some(3)).map_or_else(|| "filter_default".to_owned(), Value::to_str);
+    let id = bound
+        .some(5)
+        .or_else(|| bound.some(3))
+        .map_or_else(|| "filter_default".to_owned(), Value::to_str);
     let secret = Secret::new(password);
     let made = match bound.some(2).map(Value::to_str).filter(|salt| !salt.is_empty()) {
-        Some(salt) => davit_vault::encrypt_with_salt(text.as_bytes(), &secret, Some(&id), salt.as_bytes()),
+        Some(salt) => {
+            davit_vault::encrypt_with_salt(text.as_bytes(), &secret, Some(&id), salt.as_bytes())
+        }
         None => davit_vault::encrypt(text.as_bytes(), &secret, Some(&id))
             .map_err(|error| ValueError::Value(format!("Unable to encrypt: {error}")))?,
     };
@@ -47,18 +62,28 @@ pub(super) fn unvault(call: &Call<'_>) -> Answer {
     let bound = call.bind("do_unvault", &["vault", "secret", "vault_id", "vaultid"], 2)?;
     let (data, secret) = (bound.value(0), bound.value(1));
     let Some(password) = secret.as_str() else {
-        return Err(ValueError::Type(format!("Secret passed is required to be as string, instead we got {}.", class(&secret))));
+        return Err(ValueError::Type(format!(
+            "Secret passed is required to be as string, instead we got {}.",
+            class(&secret)
+        )));
     };
     let Some(text) = data.as_str() else {
-        return Err(ValueError::Type(format!("Vault should be in the form of a string, instead we got {}.", class(&data))));
+        return Err(ValueError::Type(format!(
+            "Vault should be in the form of a string, instead we got {}.",
+            class(&data)
+        )));
     };
     if !davit_vault::is_vault(text) {
         return Ok(data);
     }
-    let id = bound.some(3).or_else(|| bound.some(2)).map_or_else(|| "filter_default".to_owned(), Value::to_str);
+    let id = bound
+        .some(3)
+        .or_else(|| bound.some(2))
+        .map_or_else(|| "filter_default".to_owned(), Value::to_str);
     let mut secrets = Secrets::default();
     secrets.add(id, Secret::new(password));
-    let plain = davit_vault::decrypt(text, &secrets).map_err(|error| ValueError::Value(format!("Unable to decrypt: {error}")))?;
+    let plain = davit_vault::decrypt(text, &secrets)
+        .map_err(|error| ValueError::Value(format!("Unable to decrypt: {error}")))?;
     let plain = String::from_utf8_lossy(&plain).into_owned();
     call.env.outside.secret(&plain);
     Ok(plain.into())

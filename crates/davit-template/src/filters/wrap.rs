@@ -9,7 +9,11 @@ use crate::Call;
 use crate::call::no_attribute;
 
 pub(super) fn wordwrap(call: &Call<'_>) -> Result<Value, ValueError> {
-    let bound = call.bind_env("do_wordwrap", &["s", "width", "break_long_words", "wrapstring", "break_on_hyphens"], 1)?;
+    let bound = call.bind_env(
+        "do_wordwrap",
+        &["s", "width", "break_long_words", "wrapstring", "break_on_hyphens"],
+        1,
+    )?;
     let input = bound.value(0);
     let Some(text) = input.as_str() else { return Err(no_attribute(&input, "splitlines")) };
     let width = bound.int(1, 79)?;
@@ -57,7 +61,13 @@ fn wrap(text: &str, width: usize, break_long: bool, hyphens: bool) -> Vec<String
     lines
 }
 
-fn take_long(chunks: &mut Vec<String>, line: &mut Vec<String>, room: usize, break_long: bool, hyphens: bool) {
+fn take_long(
+    chunks: &mut Vec<String>,
+    line: &mut Vec<String>,
+    room: usize,
+    break_long: bool,
+    hyphens: bool,
+) {
     let Some(chunk) = chunks.pop() else { return };
     if break_long {
         let room = room.max(1);
@@ -65,7 +75,9 @@ fn take_long(chunks: &mut Vec<String>, line: &mut Vec<String>, room: usize, brea
         let mut end = room;
         if hyphens && letters.len() > room {
             let hyphen = letters[..room].iter().rposition(|char| *char == '-');
-            if let Some(at) = hyphen.filter(|at| *at > 0 && letters[..*at].iter().any(|char| *char != '-')) {
+            if let Some(at) =
+                hyphen.filter(|at| *at > 0 && letters[..*at].iter().any(|char| *char != '-'))
+            {
                 end = at + 1;
             }
         }
@@ -87,7 +99,10 @@ fn chunks(text: &str, hyphens: bool) -> Vec<String> {
     let mut current = String::new();
     for char in text.chars() {
         let space = matches!(char, '\t' | '\n' | '\u{b}' | '\u{c}' | '\r' | ' ');
-        let was = current.chars().next_back().is_some_and(|last| matches!(last, '\t' | '\n' | '\u{b}' | '\u{c}' | '\r' | ' '));
+        let was = current
+            .chars()
+            .next_back()
+            .is_some_and(|last| matches!(last, '\t' | '\n' | '\u{b}' | '\u{c}' | '\r' | ' '));
         if !current.is_empty() && space != was {
             out.push(std::mem::take(&mut current));
         }
@@ -109,8 +124,10 @@ fn split_hyphens(chunk: &str) -> Vec<String> {
     let mut start = 0;
     for at in 0..chars.len() {
         // A hyphen splits where two letters stand before it and two (or a letter, a hyphen, a letter) follow.
-        let before = at >= start + 2 && letter(at - 1) && letter(at - 2) || at >= 3 && letter(at - 1) && chars[at - 2] == '-' && letter(at - 3);
-        let after = letter(at + 1) && (letter(at + 2) || chars.get(at + 2) == Some(&'-') && letter(at + 3));
+        let before = at >= start + 2 && letter(at - 1) && letter(at - 2)
+            || at >= 3 && letter(at - 1) && chars[at - 2] == '-' && letter(at - 3);
+        let after =
+            letter(at + 1) && (letter(at + 2) || chars.get(at + 2) == Some(&'-') && letter(at + 3));
         if chars[at] == '-' && before && after {
             out.push(chars[start..=at].iter().collect());
             start = at + 1;
@@ -123,9 +140,21 @@ fn split_hyphens(chunk: &str) -> Vec<String> {
 }
 
 pub(super) fn urlize(call: &Call<'_>) -> Result<Value, ValueError> {
-    let bound = call.bind_env("do_urlize", &["value", "trim_url_limit", "nofollow", "target", "rel", "extra_schemes"], 1)?;
-    let limit = bound.some(1).map(crate::call::index_of).transpose()?.and_then(|limit| usize::try_from(limit).ok());
-    let mut rel: Vec<String> = super::text::python_split(&bound.some(4).map(Value::to_str).unwrap_or_default(), None, None);
+    let bound = call.bind_env(
+        "do_urlize",
+        &["value", "trim_url_limit", "nofollow", "target", "rel", "extra_schemes"],
+        1,
+    )?;
+    let limit = bound
+        .some(1)
+        .map(crate::call::index_of)
+        .transpose()?
+        .and_then(|limit| usize::try_from(limit).ok());
+    let mut rel: Vec<String> = super::text::python_split(
+        &bound.some(4).map(Value::to_str).unwrap_or_default(),
+        None,
+        None,
+    );
     if bound.truth(2, false)? {
         rel.push("nofollow".into());
     }
@@ -160,7 +189,9 @@ fn urlize_word(word: &str, limit: Option<usize>, attributes: &str, schemes: &[St
         head.push_str(mark);
         middle.drain(..mark.len());
     }
-    while let Some(mark) = [")", ">", ".", ",", "\n", "&gt;"].into_iter().find(|mark| middle.ends_with(mark)) {
+    while let Some(mark) =
+        [")", ">", ".", ",", "\n", "&gt;"].into_iter().find(|mark| middle.ends_with(mark))
+    {
         tail.insert_str(0, mark);
         middle.truncate(middle.len() - mark.len());
     }
@@ -174,18 +205,31 @@ fn urlize_word(word: &str, limit: Option<usize>, attributes: &str, schemes: &[St
         }
     }
     let shown = |text: &str| match limit {
-        Some(limit) if text.chars().count() > limit => format!("{}...", text.chars().take(limit).collect::<String>()),
+        Some(limit) if text.chars().count() > limit => {
+            format!("{}...", text.chars().take(limit).collect::<String>())
+        }
         _ => text.to_owned(),
     };
-    let middle = if let Some(bare) = middle.strip_prefix("https://").or_else(|| middle.strip_prefix("http://")) {
-        if is_host(bare, HostForm::Any) { format!("<a href=\"{middle}\"{attributes}>{}</a>", shown(&middle)) } else { middle }
-    } else if let Some(address) = middle.strip_prefix("mailto:").filter(|address| is_mail(address)) {
+    let middle = if let Some(bare) =
+        middle.strip_prefix("https://").or_else(|| middle.strip_prefix("http://"))
+    {
+        if is_host(bare, HostForm::Any) {
+            format!("<a href=\"{middle}\"{attributes}>{}</a>", shown(&middle))
+        } else {
+            middle
+        }
+    } else if let Some(address) = middle.strip_prefix("mailto:").filter(|address| is_mail(address))
+    {
         format!("<a href=\"{middle}\">{address}</a>")
     } else if is_mail(&middle) && !middle.starts_with("www.") && !middle.contains(':') {
         format!("<a href=\"mailto:{middle}\">{middle}</a>")
-    } else if middle.strip_prefix("www.").map_or_else(|| is_host(&middle, HostForm::KnownEnd), |rest| is_host(rest, HostForm::Any)) {
+    } else if middle
+        .strip_prefix("www.")
+        .map_or_else(|| is_host(&middle, HostForm::KnownEnd), |rest| is_host(rest, HostForm::Any))
+    {
         format!("<a href=\"https://{middle}\"{attributes}>{}</a>", shown(&middle))
-    } else if schemes.iter().any(|scheme| middle.starts_with(scheme.as_str()) && middle != *scheme) {
+    } else if schemes.iter().any(|scheme| middle.starts_with(scheme.as_str()) && middle != *scheme)
+    {
         format!("<a href=\"{middle}\"{attributes}>{middle}</a>")
     } else {
         middle
@@ -195,9 +239,17 @@ fn urlize_word(word: &str, limit: Option<usize>, attributes: &str, schemes: &[St
 
 fn is_mail(text: &str) -> bool {
     let Some((name, host)) = text.split_once('@') else { return false };
-    let word = |text: &str| !text.is_empty() && text.chars().all(|char| char.is_alphanumeric() || matches!(char, '.' | '-' | '_' | '+'));
+    let word = |text: &str| {
+        !text.is_empty()
+            && text
+                .chars()
+                .all(|char| char.is_alphanumeric() || matches!(char, '.' | '-' | '_' | '+'))
+    };
     let (front, top) = host.rsplit_once('.').unwrap_or(("", host));
-    word(name) && word(front) && !top.is_empty() && top.chars().all(|char| char.is_alphanumeric() || char == '_')
+    word(name)
+        && word(front)
+        && !top.is_empty()
+        && top.chars().all(|char| char.is_alphanumeric() || char == '_')
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -212,10 +264,17 @@ enum HostForm {
 fn is_host(text: &str, form: HostForm) -> bool {
     let end = text.find(['/', '?', '#']).unwrap_or(text.len());
     let host = match text[..end].rsplit_once(':') {
-        Some((host, port)) if (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        Some((host, port))
+            if (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            host
+        }
         _ => &text[..end],
     };
-    let label = |label: &str| !label.is_empty() && label.chars().all(|char| char.is_alphanumeric() || matches!(char, '_' | '%' | '-'));
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.chars().all(|char| char.is_alphanumeric() || matches!(char, '_' | '%' | '-'))
+    };
     let (front, top) = host.rsplit_once('.').unwrap_or(("", host));
     let front_is_good = front.is_empty() || front.split('.').all(label);
     let top = top.to_ascii_lowercase();
@@ -223,12 +282,20 @@ fn is_host(text: &str, form: HostForm) -> bool {
         HostForm::KnownEnd => {
             !front.is_empty()
                 && front.split('.').all(|part| label(part) && part.chars().count() >= 2)
-                && matches!(top.as_str(), "com" | "net" | "int" | "edu" | "gov" | "org" | "info" | "mil")
+                && matches!(
+                    top.as_str(),
+                    "com" | "net" | "int" | "edu" | "gov" | "org" | "info" | "mil"
+                )
         }
         HostForm::Any => {
-            front_is_good && (2..=63).contains(&top.len()) && (top.starts_with("xn--") || top.bytes().all(|byte| byte.is_ascii_lowercase()))
+            front_is_good
+                && (2..=63).contains(&top.len())
+                && (top.starts_with("xn--") || top.bytes().all(|byte| byte.is_ascii_lowercase()))
                 || host.parse::<std::net::Ipv4Addr>().is_ok()
-                || host.strip_prefix('[').and_then(|it| it.strip_suffix(']')).is_some_and(|it| it.parse::<std::net::Ipv6Addr>().is_ok())
+                || host
+                    .strip_prefix('[')
+                    .and_then(|it| it.strip_suffix(']'))
+                    .is_some_and(|it| it.parse::<std::net::Ipv6Addr>().is_ok())
         }
     }
 }

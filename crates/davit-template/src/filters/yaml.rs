@@ -28,23 +28,34 @@ fn dump(call: &Call<'_>, mut options: DumpOptions, fixed: &[&str]) -> Answer {
         let value = call.deep(value)?;
         let key = key.to_text();
         if fixed.contains(&key.as_str()) {
-            return Err(ValueError::Type(format!("yaml.dump() got multiple values for keyword argument '{key}'")));
+            return Err(ValueError::Type(format!(
+                "yaml.dump() got multiple values for keyword argument '{key}'"
+            )));
         }
         match key.as_str() {
             "indent" => options.indent = small(&value, options.indent),
             "width" => options.width = small(&value, options.width),
             "sort_keys" => options.sort_keys = value.truthy()?,
             "default_flow_style" => options.default_flow_style = flow(&value)?,
-            "default_style" => options.default_style = value.as_str().and_then(|text| text.chars().next()),
+            "default_style" => {
+                options.default_style = value.as_str().and_then(|text| text.chars().next())
+            }
             "explicit_start" => options.explicit_start = value.truthy()?,
             "explicit_end" => options.explicit_end = value.truthy()?,
             "canonical" => options.canonical = value.truthy()?,
             "allow_unicode" => options.allow_unicode = value.truthy()?,
-            "line_break" | "encoding" | "version" | "tags" | "stream" | "Dumper" | "vault_to_text" | "dump_vault_tags" => {}
-            _ => return Err(ValueError::Type(format!("dump_all() got an unexpected keyword argument '{key}'"))),
+            "line_break" | "encoding" | "version" | "tags" | "stream" | "Dumper"
+            | "vault_to_text" | "dump_vault_tags" => {}
+            _ => {
+                return Err(ValueError::Type(format!(
+                    "dump_all() got an unexpected keyword argument '{key}'"
+                )));
+            }
         }
     }
-    davit_yaml::dump(&value, &options).map(Value::from).map_err(|error| ValueError::Value(error.to_string()))
+    davit_yaml::dump(&value, &options)
+        .map(Value::from)
+        .map_err(|error| ValueError::Value(error.to_string()))
 }
 
 fn small(value: &Value, default: i32) -> i32 {
@@ -70,14 +81,18 @@ pub(super) fn to_yaml(call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn to_nice_yaml(call: &Call<'_>) -> Answer {
-    let options = DumpOptions { indent: 4, default_flow_style: FlowStyle::Never, ..DumpOptions::default() };
+    let options =
+        DumpOptions { indent: 4, default_flow_style: FlowStyle::Never, ..DumpOptions::default() };
     dump(call, options, &["allow_unicode", "default_flow_style"])
 }
 
 fn input(call: &Call<'_>, name: &'static str) -> Result<Value, ValueError> {
     let value = call.bind(name, &["data"], 1)?.value(0);
     if value.as_str().is_none() && !value.is_null() {
-        call.env.outside.warn(&format!("The {name} filter ignored non-string input of type '{}'.", value.type_name()));
+        call.env.outside.warn(&format!(
+            "The {name} filter ignored non-string input of type '{}'.",
+            value.type_name()
+        ));
     }
     Ok(value)
 }
@@ -89,7 +104,9 @@ fn refuse(error: &davit_yaml::Error) -> ValueError {
         "mapping values are not allowed in this context".to_owned()
     } else {
         let mut chars = problem.chars();
-        chars.next().map_or_else(String::new, |first| format!("{}{}", first.to_lowercase(), chars.as_str()))
+        chars
+            .next()
+            .map_or_else(String::new, |first| format!("{}{}", first.to_lowercase(), chars.as_str()))
     };
     if let Some((context, _)) = &error.context
         && let Some(rest) = text.strip_prefix(context.as_str())
@@ -97,7 +114,10 @@ fn refuse(error: &davit_yaml::Error) -> ValueError {
         text = format!("{context}\n{}", rest.trim_start());
     }
     if let Some(place) = error.place {
-        text.push_str(&format!("\n  in \"<unicode string>\", line {}, column {}", place.line, place.column));
+        text.push_str(&format!(
+            "\n  in \"<unicode string>\", line {}, column {}",
+            place.line, place.column
+        ));
     }
     ValueError::Value(text)
 }
@@ -118,5 +138,7 @@ pub(super) fn from_yaml_all(call: &Call<'_>) -> Answer {
     let Some(text) = value.as_str() else {
         return Ok(if value.is_null() { Value::list(Vec::new()) } else { value });
     };
-    davit_yaml::load_all(text, &nameless(), &Convert::default()).map(Value::list).map_err(|error| refuse(&error))
+    davit_yaml::load_all(text, &nameless(), &Convert::default())
+        .map(Value::list)
+        .map_err(|error| refuse(&error))
 }

@@ -42,13 +42,19 @@ pub(super) fn find(call: &Call<'_>, folder: &str, name: &str) -> Option<PathBuf>
 
 /// Says that a file could not be found.
 pub(super) fn warn_missing(call: &Call<'_>, name: &str) {
-    call.env.outside.warn(&format!("Unable to find '{name}' in expected paths (use -vvvvv to see paths)"));
+    call.env
+        .outside
+        .warn(&format!("Unable to find '{name}' in expected paths (use -vvvvv to see paths)"));
 }
 
 /// The bytes of a file, decrypted where it is a vault.
 pub(super) fn content(call: &Call<'_>, path: &Path) -> Result<Vec<u8>, ValueError> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| ValueError::Value(format!("an error occurred while trying to read the file '{}': {error}", path.display())))?;
+    let bytes = std::fs::read(path).map_err(|error| {
+        ValueError::Value(format!(
+            "an error occurred while trying to read the file '{}': {error}",
+            path.display()
+        ))
+    })?;
     if !davit_vault::is_vault_bytes(&bytes) {
         return Ok(bytes);
     }
@@ -145,7 +151,10 @@ fn about(path: &Path, name: &str) -> Map {
         use std::os::unix::fs::MetadataExt;
         vars.insert("template_uid", i128::from(found.uid()).into());
         if let Some(at) = found.modified().ok().and_then(|at| jiff::Timestamp::try_from(at).ok()) {
-            vars.insert("template_mtime", Value::DateTime(at.to_zoned(now.time_zone().clone()).datetime(), None));
+            vars.insert(
+                "template_mtime",
+                Value::DateTime(at.to_zoned(now.time_zone().clone()).datetime(), None),
+            );
         }
     }
     vars
@@ -168,7 +177,9 @@ pub(super) fn template(call: &Call<'_>) -> Answer {
         let name = term.to_str();
         let Some(path) = find(call, "templates", &name) else {
             warn_missing(call, &name);
-            return Err(ValueError::Value(format!("the template file {name} could not be found for the lookup")));
+            return Err(ValueError::Value(format!(
+                "the template file {name} could not be found for the lookup"
+            )));
         };
         let text = text(call, &path)?;
         let mut vars = about(&path, &name);

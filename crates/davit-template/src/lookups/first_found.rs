@@ -37,7 +37,11 @@ fn joined(files: &[String], paths: &[String]) -> Vec<String> {
         return files.to_vec();
     }
     let inside = |path: &String, file: &String| {
-        if file.starts_with('/') || path.is_empty() { file.clone() } else { format!("{}/{file}", path.trim_end_matches('/')) }
+        if file.starts_with('/') || path.is_empty() {
+            file.clone()
+        } else {
+            format!("{}/{file}", path.trim_end_matches('/'))
+        }
     };
     if files.is_empty() {
         return paths.to_vec();
@@ -45,7 +49,12 @@ fn joined(files: &[String], paths: &[String]) -> Vec<String> {
     paths.iter().flat_map(|path| files.iter().map(move |file| inside(path, file))).collect()
 }
 
-fn candidates(call: &Call<'_>, term: &Value, skip: &mut bool, out: &mut Vec<String>) -> Result<(), ValueError> {
+fn candidates(
+    call: &Call<'_>,
+    term: &Value,
+    skip: &mut bool,
+    out: &mut Vec<String>,
+) -> Result<(), ValueError> {
     match term {
         Value::Map(map) => {
             let files = names(call, map.get("files"), "files")?;
@@ -88,7 +97,11 @@ pub(super) fn first_found(call: &Call<'_>) -> Result<Value, ValueError> {
     }
     for name in &wanted {
         // The folder depends on the task: what it would search comes after the name as it is.
-        let found = find(call, "", name).or_else(|| ["files", "templates", "vars", "tasks"].iter().find_map(|folder| find(call, folder, name)));
+        let found = find(call, "", name).or_else(|| {
+            ["files", "templates", "vars", "tasks"]
+                .iter()
+                .find_map(|folder| find(call, folder, name))
+        });
         if let Some(path) = found {
             let text = path.to_string_lossy().into_owned();
             return Ok(Value::list(vec![crate::filters::paths::normalize(&text).into()]));

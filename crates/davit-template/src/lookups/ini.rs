@@ -28,7 +28,11 @@ pub(crate) struct IniOptions {
 
 impl IniFile {
     /// Reads a file; lines before the first section belong to `first`, where there is one.
-    pub(crate) fn parse(text: &str, options: IniOptions, first: Option<&str>) -> Result<Self, ValueError> {
+    pub(crate) fn parse(
+        text: &str,
+        options: IniOptions,
+        first: Option<&str>,
+    ) -> Result<Self, ValueError> {
         let mut file = Self::default();
         let mut current: Option<usize> = first.map(|name| file.open(name));
         let mut key_indent = 0;
@@ -56,7 +60,11 @@ impl IniFile {
                 continue;
             }
             blank = false;
-            if let Some(name) = trimmed.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(name, _)| name) {
+            if let Some(name) = trimmed
+                .strip_prefix('[')
+                .and_then(|rest| rest.split_once(']'))
+                .map(|(name, _)| name)
+            {
                 current = Some(file.open(name));
                 key_indent = indent;
                 continue;
@@ -70,7 +78,9 @@ impl IniFile {
             };
             key_indent = indent;
             let (key, value) = match trimmed.find(['=', ':']) {
-                Some(split) => (trimmed[..split].trim(), Some(trimmed[split + 1..].trim().to_owned())),
+                Some(split) => {
+                    (trimmed[..split].trim(), Some(trimmed[split + 1..].trim().to_owned()))
+                }
                 None if options.allow_no_value => (trimmed, None),
                 None => {
                     return Err(ValueError::Value(format!(
@@ -108,7 +118,12 @@ impl IniFile {
     }
 
     /// A value with what it refers to put in.
-    fn value(&self, section: &str, key: &str, interpolate: bool) -> Result<Option<String>, ValueError> {
+    fn value(
+        &self,
+        section: &str,
+        key: &str,
+        interpolate: bool,
+    ) -> Result<Option<String>, ValueError> {
         match self.raw(section, key) {
             Some(Some(text)) if interpolate => self.interpolate(section, key, &text, 0).map(Some),
             Some(value) => Ok(Some(value.unwrap_or_default())),
@@ -116,7 +131,13 @@ impl IniFile {
         }
     }
 
-    fn interpolate(&self, section: &str, key: &str, text: &str, depth: usize) -> Result<String, ValueError> {
+    fn interpolate(
+        &self,
+        section: &str,
+        key: &str,
+        text: &str,
+        depth: usize,
+    ) -> Result<String, ValueError> {
         if depth > 10 {
             return Err(ValueError::Value(format!(
                 "Recursion limit exceeded in value substitution: option {} in section {} contains an interpolation key which cannot be substituted in 10 steps. Raw value: {}",
@@ -133,7 +154,9 @@ impl IniFile {
             if let Some(after) = rest.strip_prefix('%') {
                 out.push('%');
                 rest = after;
-            } else if let Some((name, after)) = rest.strip_prefix('(').and_then(|inner| inner.split_once(")s")) {
+            } else if let Some((name, after)) =
+                rest.strip_prefix('(').and_then(|inner| inner.split_once(")s"))
+            {
                 let name = name.to_lowercase();
                 let Some(found) = self.raw(section, &name) else {
                     return Err(ValueError::Value(format!(
@@ -144,10 +167,18 @@ impl IniFile {
                         Value::from(text).repr()
                     )));
                 };
-                out.push_str(&self.interpolate(section, &name, &found.unwrap_or_default(), depth + 1)?);
+                out.push_str(&self.interpolate(
+                    section,
+                    &name,
+                    &found.unwrap_or_default(),
+                    depth + 1,
+                )?);
                 rest = after;
             } else {
-                return Err(ValueError::Value(format!("'%' must be followed by '%' or '(', found: {}", Value::from(format!("%{rest}")).repr())));
+                return Err(ValueError::Value(format!(
+                    "'%' must be followed by '%' or '(', found: {}",
+                    Value::from(format!("%{rest}")).repr()
+                )));
             }
         }
         out.push_str(rest);
@@ -155,7 +186,17 @@ impl IniFile {
     }
 }
 
-const OPTIONS: [&str; 9] = ["type", "file", "section", "re", "encoding", "default", "case_sensitive", "allow_no_value", "interpolation"];
+const OPTIONS: [&str; 9] = [
+    "type",
+    "file",
+    "section",
+    "re",
+    "encoding",
+    "default",
+    "case_sensitive",
+    "allow_no_value",
+    "interpolation",
+];
 
 /// The key of a term, and the settings that it and the options give.
 fn settings(call: &Call<'_>, term: &str) -> Result<(String, Map), ValueError> {
@@ -171,10 +212,15 @@ fn settings(call: &Call<'_>, term: &str) -> Result<(String, Map), ValueError> {
     let mut key: Vec<String> = Vec::new();
     for word in words(term) {
         match word.split_once('=') {
-            Some((name, value)) if OPTIONS.contains(&name) => drop(settings.insert(name, value.into())),
+            Some((name, value)) if OPTIONS.contains(&name) => {
+                drop(settings.insert(name, value.into()))
+            }
             Some((name, _)) => {
                 key.push(name.to_owned());
-                return Err(ValueError::Value(format!("'{}' is not a valid option.", key.join(" "))));
+                return Err(ValueError::Value(format!(
+                    "'{}' is not a valid option.",
+                    key.join(" ")
+                )));
             }
             None => key.push(word),
         }
@@ -186,8 +232,12 @@ pub(super) fn ini(call: &Call<'_>) -> Result<Value, ValueError> {
     let mut out = Vec::new();
     for term in terms(call)? {
         let (key, settings) = settings(call, &term.to_str())?;
-        let text_of = |name: &str, default: &str| settings.get(name).map_or_else(|| default.to_owned(), Value::to_str);
-        let truth = |name: &str, default: bool| settings.get(name).map_or(Ok(default), |value| as_bool("ini", name, value));
+        let text_of = |name: &str, default: &str| {
+            settings.get(name).map_or_else(|| default.to_owned(), Value::to_str)
+        };
+        let truth = |name: &str, default: bool| {
+            settings.get(name).map_or(Ok(default), |value| as_bool("ini", name, value))
+        };
         let name = text_of("file", "ansible.ini");
         let Some(path) = find(call, "files", &name) else {
             warn_missing(call, &name);
@@ -195,8 +245,12 @@ pub(super) fn ini(call: &Call<'_>) -> Result<Value, ValueError> {
         };
         let text = encode::decode(&content(call, &path)?, &text_of("encoding", "utf-8"))?;
         let properties = text_of("type", "ini") == "properties";
-        let section = if properties { "java_properties".to_owned() } else { text_of("section", "global") };
-        let options = IniOptions { case_sensitive: truth("case_sensitive", false)?, allow_no_value: truth("allow_no_value", false)? };
+        let section =
+            if properties { "java_properties".to_owned() } else { text_of("section", "global") };
+        let options = IniOptions {
+            case_sensitive: truth("case_sensitive", false)?,
+            allow_no_value: truth("allow_no_value", false)?,
+        };
         let file = IniFile::parse(&text, options, properties.then_some("java_properties"))?;
         let Some(entries) = file.section(&section) else {
             return Err(ValueError::Value(format!("No section '{section}' in '{name}'.")));
@@ -206,7 +260,10 @@ pub(super) fn ini(call: &Call<'_>) -> Result<Value, ValueError> {
             let pattern = Pattern::new(&key, Flags::default())?;
             let mut matching = Vec::new();
             for (held, _) in entries {
-                if pattern.find_from(held, 0)?.is_some_and(|found| found.get(0).is_some_and(|it| it.start() == 0)) {
+                if pattern
+                    .find_from(held, 0)?
+                    .is_some_and(|found| found.get(0).is_some_and(|it| it.start() == 0))
+                {
                     matching.push(held.clone());
                 }
             }

@@ -28,7 +28,8 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn items(call: &Call<'_>) -> Answer {
-    let terms: Vec<Value> = call.args.positional.iter().map(|term| call.shallow(term)).collect::<Result<_, _>>()?;
+    let terms: Vec<Value> =
+        call.args.positional.iter().map(|term| call.shallow(term)).collect::<Result<_, _>>()?;
     Ok(Value::list(flatten_once(terms)))
 }
 
@@ -49,7 +50,13 @@ pub(super) fn flattened(call: &Call<'_>) -> Answer {
 
 pub(super) fn indexed_items(call: &Call<'_>) -> Answer {
     let items = flatten_once(terms(call)?);
-    Ok(Value::list(items.into_iter().enumerate().map(|(at, item)| Value::tuple(vec![at.into(), item])).collect()))
+    Ok(Value::list(
+        items
+            .into_iter()
+            .enumerate()
+            .map(|(at, item)| Value::tuple(vec![at.into(), item]))
+            .collect(),
+    ))
 }
 
 pub(super) fn dict(call: &Call<'_>) -> Answer {
@@ -58,7 +65,9 @@ pub(super) fn dict(call: &Call<'_>) -> Answer {
         let settled = term.clone().settle()?;
         let Some(map) = settled.as_map() else {
             let class = match &term {
-                Value::List(_) => "ansible._internal._templating._lazy_containers._AnsibleLazyTemplateList",
+                Value::List(_) => {
+                    "ansible._internal._templating._lazy_containers._AnsibleLazyTemplateList"
+                }
                 other => other.type_name(),
             };
             return Err(ValueError::Type(format!(
@@ -67,7 +76,8 @@ pub(super) fn dict(call: &Call<'_>) -> Answer {
             )));
         };
         for (key, value) in map {
-            let entry: Map = [("key", key.to_value()), ("value", value.clone())].into_iter().collect();
+            let entry: Map =
+                [("key", key.to_value()), ("value", value.clone())].into_iter().collect();
             out.push(entry.into());
         }
     }
@@ -77,7 +87,9 @@ pub(super) fn dict(call: &Call<'_>) -> Answer {
 pub(super) fn nested(call: &Call<'_>) -> Answer {
     let lists = terms(call)?;
     let Some((first, rest)) = lists.split_first() else {
-        return Err(ValueError::Value("with_nested requires at least one element in the nested list".into()));
+        return Err(ValueError::Value(
+            "with_nested requires at least one element in the nested list".into(),
+        ));
     };
     let mut out = items_of(first)?;
     for list in rest {
@@ -87,16 +99,25 @@ pub(super) fn nested(call: &Call<'_>) -> Answer {
         }
         out = out
             .iter()
-            .flat_map(|left| items.iter().map(move |right| Value::list(flatten_once(vec![left.clone(), right.clone()]))))
+            .flat_map(|left| {
+                items
+                    .iter()
+                    .map(move |right| Value::list(flatten_once(vec![left.clone(), right.clone()])))
+            })
             .collect();
     }
-    out.into_iter().map(|row| Ok(Value::list(flatten_once(items_of(&row)?)))).collect::<Result<Vec<_>, _>>().map(Value::list)
+    out.into_iter()
+        .map(|row| Ok(Value::list(flatten_once(items_of(&row)?))))
+        .collect::<Result<Vec<_>, _>>()
+        .map(Value::list)
 }
 
 pub(super) fn cartesian(call: &Call<'_>) -> Answer {
     let lists = terms(call)?;
     if lists.is_empty() {
-        return Err(ValueError::Value("with_cartesian requires at least one element in each list".into()));
+        return Err(ValueError::Value(
+            "with_cartesian requires at least one element in each list".into(),
+        ));
     }
     let mut out: Vec<Vec<Value>> = vec![Vec::new()];
     for list in &lists {
@@ -104,7 +125,12 @@ pub(super) fn cartesian(call: &Call<'_>) -> Answer {
         if out.len().saturating_mul(items.len()) > 10_000_000 {
             return Err(ValueError::Value("the result is too large".into()));
         }
-        out = out.iter().flat_map(|row| items.iter().map(move |item| [row.clone(), vec![item.clone()]].concat())).collect();
+        out = out
+            .iter()
+            .flat_map(|row| {
+                items.iter().map(move |item| [row.clone(), vec![item.clone()]].concat())
+            })
+            .collect();
     }
     Ok(Value::list(out.into_iter().map(|row| Value::list(flatten_once(row))).collect()))
 }
@@ -112,12 +138,19 @@ pub(super) fn cartesian(call: &Call<'_>) -> Answer {
 pub(super) fn together(call: &Call<'_>) -> Answer {
     let lists = terms(call)?;
     if lists.is_empty() {
-        return Err(ValueError::Value("with_together requires at least one element in each list".into()));
+        return Err(ValueError::Value(
+            "with_together requires at least one element in each list".into(),
+        ));
     }
     let columns = lists.iter().map(items_of).collect::<Result<Vec<_>, _>>()?;
     let longest = columns.iter().map(Vec::len).max().unwrap_or(0);
     let rows = rows(&columns, longest, &Value::Null);
-    Ok(Value::list(items_of(&rows)?.iter().map(|row| Ok(Value::list(flatten_once(items_of(row)?)))).collect::<Result<_, ValueError>>()?))
+    Ok(Value::list(
+        items_of(&rows)?
+            .iter()
+            .map(|row| Ok(Value::list(flatten_once(items_of(row)?))))
+            .collect::<Result<_, ValueError>>()?,
+    ))
 }
 
 pub(super) fn random_choice(call: &Call<'_>) -> Answer {
@@ -145,11 +178,19 @@ fn take(element: &Map, path: &[&str]) -> Option<(Value, Map)> {
 
 pub(super) fn subelements(call: &Call<'_>) -> Answer {
     let terms = terms(call)?;
-    let expects = |what: &str| ValueError::Value(format!("subelements lookup expects a list of two or three items, {what}"));
+    let expects = |what: &str| {
+        ValueError::Value(format!(
+            "subelements lookup expects a list of two or three items, {what}"
+        ))
+    };
     let (list, key, flags) = match terms.as_slice() {
         [list, key] => (list, key, None),
         [list, key, flags] => (list, key, Some(flags)),
-        _ => return Err(ValueError::Value("subelements lookup expects a list of two or three items,".into())),
+        _ => {
+            return Err(ValueError::Value(
+                "subelements lookup expects a list of two or three items,".into(),
+            ));
+        }
     };
     let elements = match list {
         Value::List(list) | Value::Tuple(list) => list.to_vec(),
@@ -162,10 +203,14 @@ pub(super) fn subelements(call: &Call<'_>) -> Answer {
     let mut skip = option(call, "skip_missing")?;
     if let Some(flags) = flags {
         let Some(map) = flags.as_map() else {
-            return Err(expects("the optional third item must be a dict with flags ('skip_missing',)"));
+            return Err(expects(
+                "the optional third item must be a dict with flags ('skip_missing',)",
+            ));
         };
         if map.keys().any(|key| key.as_str() != Some("skip_missing")) {
-            return Err(expects("the optional third item must be a dict with flags ('skip_missing',)"));
+            return Err(expects(
+                "the optional third item must be a dict with flags ('skip_missing',)",
+            ));
         }
         skip = map.get("skip_missing").cloned().or(skip);
     }
@@ -175,7 +220,10 @@ pub(super) fn subelements(call: &Call<'_>) -> Answer {
     let mut out = Vec::new();
     for element in &elements {
         let Some(map) = element.as_map() else {
-            return Err(expects(&format!("item has to be a dictionary, got '{}'", element.to_str())));
+            return Err(expects(&format!(
+                "item has to be a dictionary, got '{}'",
+                element.to_str()
+            )));
         };
         if map.get("skipped").is_some_and(|skipped| skipped.truthy().unwrap_or(false)) {
             continue;
@@ -185,10 +233,16 @@ pub(super) fn subelements(call: &Call<'_>) -> Answer {
                 continue;
             }
             let missing = first_missing(map, &parts);
-            return Err(ValueError::Value(format!("could not find '{missing}' key in iterated item '{}'", element.to_str())));
+            return Err(ValueError::Value(format!(
+                "could not find '{missing}' key in iterated item '{}'",
+                element.to_str()
+            )));
         };
         let Some(items) = found.as_list() else {
-            return Err(ValueError::Value(format!("the key {last} should point to a list, got {}", found.repr())));
+            return Err(ValueError::Value(format!(
+                "the key {last} should point to a list, got {}",
+                found.repr()
+            )));
         };
         let left = Value::from(left);
         out.extend(items.iter().map(|item| Value::tuple(vec![left.clone(), item.clone()])));

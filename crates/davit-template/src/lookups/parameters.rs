@@ -14,11 +14,21 @@ pub(super) fn terms(call: &Call<'_>) -> Result<Vec<Value>, ValueError> {
 
 /// An option, rendered; `None` counts as not given.
 pub(super) fn option(call: &Call<'_>, name: &str) -> Result<Option<Value>, ValueError> {
-    Ok(call.args.named.get(name).map(|value| call.deep(value)).transpose()?.filter(|value| !value.is_null()))
+    Ok(call
+        .args
+        .named
+        .get(name)
+        .map(|value| call.deep(value))
+        .transpose()?
+        .filter(|value| !value.is_null()))
 }
 
 /// An option as text.
-pub(super) fn text_option(call: &Call<'_>, name: &str, default: &str) -> Result<String, ValueError> {
+pub(super) fn text_option(
+    call: &Call<'_>,
+    name: &str,
+    default: &str,
+) -> Result<String, ValueError> {
     Ok(option(call, name)?.map_or_else(|| default.to_owned(), |value| value.to_str()))
 }
 
@@ -36,7 +46,12 @@ pub(super) fn as_bool(lookup: &str, name: &str, value: &Value) -> Result<bool, V
 }
 
 /// A boolean option.
-pub(super) fn bool_option(call: &Call<'_>, lookup: &str, name: &str, default: bool) -> Result<bool, ValueError> {
+pub(super) fn bool_option(
+    call: &Call<'_>,
+    lookup: &str,
+    name: &str,
+    default: bool,
+) -> Result<bool, ValueError> {
     option(call, name)?.map_or(Ok(default), |value| as_bool(lookup, name, &value))
 }
 
@@ -45,7 +60,8 @@ pub(super) fn as_int(lookup: &str, name: &str, value: &Value) -> Result<i128, Va
     let found = match value {
         Value::Int(int) => Some(*int),
         Value::Bool(bool) => Some(i128::from(*bool)),
-        Value::Float(float) if float.fract() == 0.0 && float.abs() < 1e18 => {
+        Value::Float(float) if float.fract() == 0.0 && float.abs() < 1e18 =>
+        {
             #[expect(clippy::cast_possible_truncation, reason = "checked just above")]
             Some(*float as i128)
         }

@@ -69,22 +69,34 @@ fn wanted(call: &Call<'_>, term: &str) -> Result<Wanted, ValueError> {
     let mut unknown = Vec::new();
     for word in words(term) {
         match word.split_once('=') {
-            Some((name, value)) if OPTIONS.contains(&name) => drop(settings.insert(name, value.into())),
+            Some((name, value)) if OPTIONS.contains(&name) => {
+                drop(settings.insert(name, value.into()))
+            }
             Some((name, _)) if !path.is_empty() => unknown.push(name.to_owned()),
             _ => path.push(word),
         }
     }
     if !unknown.is_empty() {
         unknown.sort();
-        return Err(ValueError::Value(format!("Unrecognized parameter(s) given to password lookup: {}", unknown.join(", "))));
+        return Err(ValueError::Value(format!(
+            "Unrecognized parameter(s) given to password lookup: {}",
+            unknown.join(", ")
+        )));
     }
     let specs = match settings.get("chars") {
-        Some(list @ (Value::List(_) | Value::Tuple(_))) => items_of(list)?.iter().map(Value::to_str).collect(),
+        Some(list @ (Value::List(_) | Value::Tuple(_))) => {
+            items_of(list)?.iter().map(Value::to_str).collect()
+        }
         Some(text) => split_chars(&text.to_str()),
         None => vec!["ascii_letters".into(), "digits".into(), ".,:-_".into()],
     };
-    let chars: Vec<char> = specs.iter().flat_map(|spec| letters(spec).chars().collect::<Vec<_>>()).filter(|char| !matches!(char, '"' | '\'')).collect();
-    let length = settings.get("length").map_or(Ok(20), |value| as_int("password", "length", value))?;
+    let chars: Vec<char> = specs
+        .iter()
+        .flat_map(|spec| letters(spec).chars().collect::<Vec<_>>())
+        .filter(|char| !matches!(char, '"' | '\''))
+        .collect();
+    let length =
+        settings.get("length").map_or(Ok(20), |value| as_int("password", "length", value))?;
     let text = |name: &str| settings.get(name).map(Value::to_str);
     Ok(Wanted {
         path: opened(call, &path.join(" ")),
@@ -98,7 +110,9 @@ fn wanted(call: &Call<'_>, term: &str) -> Result<Wanted, ValueError> {
 
 fn random_password(wanted: &Wanted) -> Result<String, ValueError> {
     if wanted.chars.is_empty() {
-        return Err(ValueError::Value("Available characters for password generation are empty".into()));
+        return Err(ValueError::Value(
+            "Available characters for password generation are empty".into(),
+        ));
     }
     let mut twister = match &wanted.seed {
         Some(seed) => Twister::from_text(seed),
@@ -121,11 +135,22 @@ fn parse(text: &str) -> (String, Option<String>, Option<String>) {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), ValueError> {
-    let refuse = |error: std::io::Error| ValueError::Value(format!("cannot create the path for the password lookup: {} (error was {error})", path.display()));
+    let refuse = |error: std::io::Error| {
+        ValueError::Value(format!(
+            "cannot create the path for the password lookup: {} (error was {error})",
+            path.display()
+        ))
+    };
     if let Some(parent) = path.parent() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(refuse)?;
     }
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).map_err(refuse)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(refuse)?;
     file.write_all(format!("{text}\n").as_bytes()).map_err(refuse)
 }
 
@@ -133,10 +158,18 @@ pub(super) fn password(call: &Call<'_>) -> Result<Value, ValueError> {
     let mut out = Vec::new();
     for term in terms(call)? {
         let wanted = wanted(call, &term.to_str())?;
-        let path = call.env.outside.search_path.first().unwrap_or(&call.env.outside.folder).join(&wanted.path);
+        let path = call
+            .env
+            .outside
+            .search_path
+            .first()
+            .unwrap_or(&call.env.outside.folder)
+            .join(&wanted.path);
         let kept = wanted.path != "/dev/null";
         let known = if kept && path.exists() {
-            Some(fs::read_to_string(&path).map_err(|error| ValueError::Value(format!("cannot read {}: {error}", path.display())))?)
+            Some(fs::read_to_string(&path).map_err(|error| {
+                ValueError::Value(format!("cannot read {}: {error}", path.display()))
+            })?)
         } else {
             None
         };
@@ -156,7 +189,11 @@ pub(super) fn password(call: &Call<'_>) -> Result<Value, ValueError> {
                 ident.clone_from(&wanted.ident);
                 changed = true;
             }
-            let options = PasswordOptions { salt: salt.clone(), ident: ident.clone(), ..PasswordOptions::default() };
+            let options = PasswordOptions {
+                salt: salt.clone(),
+                ident: ident.clone(),
+                ..PasswordOptions::default()
+            };
             shown = hash_password(&plain, scheme, &options)?;
         }
         if changed && kept {

@@ -18,11 +18,17 @@ fn run(call: &Call<'_>, lookup: &str, command: &str) -> Result<String, ValueErro
         .arg(command)
         .env_clear()
         .envs(outside.environment.iter())
-        .current_dir(if outside.folder.as_os_str().is_empty() { std::path::Path::new(".") } else { &outside.folder })
+        .current_dir(if outside.folder.as_os_str().is_empty() {
+            std::path::Path::new(".")
+        } else {
+            &outside.folder
+        })
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
-        .map_err(|error| ValueError::Value(format!("lookup_plugin.{lookup}({command}) failed: {error}")))?;
+        .map_err(|error| {
+            ValueError::Value(format!("lookup_plugin.{lookup}({command}) failed: {error}"))
+        })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
@@ -41,7 +47,11 @@ pub(super) fn lines(call: &Call<'_>) -> Answer {
     let mut out = Vec::new();
     for term in terms(call)? {
         let text = run(call, "lines", &term.to_str())?;
-        out.extend(crate::filters::text::split_lines(&text).into_iter().map(|line| Value::from(line.trim_end())));
+        out.extend(
+            crate::filters::text::split_lines(&text)
+                .into_iter()
+                .map(|line| Value::from(line.trim_end())),
+        );
     }
     Ok(Value::list(out))
 }

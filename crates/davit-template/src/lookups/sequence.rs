@@ -10,7 +10,8 @@ use crate::filters::pattern::{Flags, Pattern};
 use crate::percent;
 
 /// `4`, `5-8`, `2-10/2`, `4:host%02d`.
-const SHORT: &str = r"^((0?x?[0-9a-f]+)\s*-)?\s*(0?x?[0-9a-f]+)\s*(/\s*(-?0?x?[0-9a-f]+))?\s*(:\s*(.+))?$";
+const SHORT: &str =
+    r"^((0?x?[0-9a-f]+)\s*-)?\s*(0?x?[0-9a-f]+)\s*(/\s*(-?0?x?[0-9a-f]+))?\s*(:\s*(.+))?$";
 
 /// Sequences longer than this are refused rather than built.
 const MOST: i128 = 10_000_000;
@@ -56,12 +57,16 @@ impl Wanted {
         let mut first = start;
         let end = match (self.count, self.end) {
             (None, None) => return refuse("must specify count or end in with_sequence"),
-            (Some(_), Some(_)) => return refuse("can't specify both count and end in with_sequence"),
+            (Some(_), Some(_)) => {
+                return refuse("can't specify both count and end in with_sequence");
+            }
             (Some(0), None) => {
                 (first, stride) = (0, 0);
                 0
             }
-            (Some(count), None) => start.saturating_add(count.saturating_mul(stride)).saturating_sub(1),
+            (Some(count), None) => {
+                start.saturating_add(count.saturating_mul(stride)).saturating_sub(1)
+            }
             (None, Some(end)) => end,
         };
         if stride > 0 && end < first {
@@ -83,8 +88,12 @@ impl Wanted {
         }
         for at in 0..count {
             let number = first + at * stride;
-            let text = percent::format(format, &Value::Int(number))
-                .map_err(|error| ValueError::Value(format!("problem formatting {number} with {}: {error}", Value::from(format).repr())))?;
+            let text = percent::format(format, &Value::Int(number)).map_err(|error| {
+                ValueError::Value(format!(
+                    "problem formatting {number} with {}: {error}",
+                    Value::from(format).repr()
+                ))
+            })?;
             out.push(text.into());
         }
         Ok(())
@@ -110,7 +119,8 @@ fn read(call: &Call<'_>, term: &Value) -> Result<Wanted, ValueError> {
                 return Ok(wanted);
             }
             let (raw, pairs) = key_values(text);
-            let mut pairs: Vec<(String, Value)> = pairs.into_iter().map(|(key, value)| (key, value.into())).collect();
+            let mut pairs: Vec<(String, Value)> =
+                pairs.into_iter().map(|(key, value)| (key, value.into())).collect();
             if !raw.is_empty() {
                 pairs.push(("_raw_params".into(), raw.into()));
             }
@@ -133,7 +143,10 @@ fn read(call: &Call<'_>, term: &Value) -> Result<Wanted, ValueError> {
     if unknown.is_empty() {
         return Ok(wanted);
     }
-    Err(ValueError::Value(format!("unrecognized arguments to with_sequence: {}", Value::list(unknown).repr())))
+    Err(ValueError::Value(format!(
+        "unrecognized arguments to with_sequence: {}",
+        Value::list(unknown).repr()
+    )))
 }
 
 pub(super) fn sequence(call: &Call<'_>) -> Result<Value, ValueError> {

@@ -25,7 +25,10 @@ pub(super) fn csvfile(call: &Call<'_>) -> Result<Value, ValueError> {
             }
         }
         for (name, value) in pairs {
-            if !matches!(name.as_str(), "file" | "delimiter" | "col" | "keycol" | "encoding" | "default" | "key") {
+            if !matches!(
+                name.as_str(),
+                "file" | "delimiter" | "col" | "keycol" | "encoding" | "default" | "key"
+            ) {
                 return Err(refuse(format!("{name} is not a valid option")));
             }
             settings.insert(name, value.into());
@@ -33,19 +36,29 @@ pub(super) fn csvfile(call: &Call<'_>) -> Result<Value, ValueError> {
         if key.is_empty() {
             return Err(refuse("Search key is required but was not found".into()));
         }
-        let text_of = |name: &str, default: &str| settings.get(name).map_or_else(|| default.to_owned(), Value::to_str);
-        let number = |name: &str, default: i128| settings.get(name).map_or(Ok(default), |value| as_int("csvfile", name, value));
+        let text_of = |name: &str, default: &str| {
+            settings.get(name).map_or_else(|| default.to_owned(), Value::to_str)
+        };
+        let number = |name: &str, default: i128| {
+            settings.get(name).map_or(Ok(default), |value| as_int("csvfile", name, value))
+        };
         let (column, key_column) = (number("col", 1)?, number("keycol", 0)?);
         let name = text_of("file", "ansible.csv");
         let Some(path) = find(call, "files", &name) else {
             warn_missing(call, &name);
-            return Err(ValueError::Type("expected str, bytes or os.PathLike object, not NoneType".into()));
+            return Err(ValueError::Type(
+                "expected str, bytes or os.PathLike object, not NoneType".into(),
+            ));
         };
         let delimiter = match text_of("delimiter", "TAB").as_str() {
             "TAB" | "t" => b'\t',
             other => match other.as_bytes() {
                 [one] => *one,
-                _ => return Err(ValueError::Type("\"delimiter\" must be a 1-character string".into())),
+                _ => {
+                    return Err(ValueError::Type(
+                        "\"delimiter\" must be a 1-character string".into(),
+                    ));
+                }
             },
         };
         let text = encode::decode(&content(call, &path)?, &text_of("encoding", "utf-8"))?;
@@ -64,8 +77,17 @@ fn at(row: &csv::StringRecord, index: i128) -> Option<&str> {
     usize::try_from(index).ok().and_then(|index| row.get(index))
 }
 
-fn cell(text: &str, delimiter: u8, key: &str, (key_column, column): (i128, i128)) -> Result<Option<String>, ValueError> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(text.as_bytes());
+fn cell(
+    text: &str,
+    delimiter: u8,
+    key: &str,
+    (key_column, column): (i128, i128),
+) -> Result<Option<String>, ValueError> {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        .from_reader(text.as_bytes());
     for row in reader.records() {
         let row = row.map_err(|error| ValueError::Value(error.to_string()))?;
         let beyond = || ValueError::Value("list index out of range".into());

@@ -17,7 +17,10 @@ pub(super) fn vars(call: &Call<'_>) -> Answer {
     let mut out = Vec::new();
     for term in terms(call)? {
         let Some(name) = term.as_str() else {
-            return Err(ValueError::Type(format!("Variable name must be 'str' not '{}'.", term.type_name())));
+            return Err(ValueError::Type(format!(
+                "Variable name must be 'str' not '{}'.",
+                term.type_name()
+            )));
         };
         let found = call.env.scope.get(name).filter(|value| !value.is_undefined());
         let value = match (found, default) {
@@ -48,8 +51,9 @@ pub(super) fn varnames(call: &Call<'_>) -> Answer {
                 term.type_name()
             )));
         };
-        let pattern = Pattern::new(text, Flags::default())
-            .map_err(|error| ValueError::Value(format!("Unable to use \"{text}\" as a search parameter: {error}")))?;
+        let pattern = Pattern::new(text, Flags::default()).map_err(|error| {
+            ValueError::Value(format!("Unable to use \"{text}\" as a search parameter: {error}"))
+        })?;
         for name in &names {
             if pattern.search(name)? {
                 out.push(name.as_str().into());
@@ -64,10 +68,12 @@ pub(super) fn env(call: &Call<'_>) -> Answer {
     let mut out = Vec::new();
     for term in terms(call)? {
         let name = term.to_str();
-        out.push(match call.env.outside.environment.get(name.split_whitespace().next().unwrap_or("")) {
-            Some(value) => value.as_str().into(),
-            None => call.deep(&default)?,
-        });
+        out.push(
+            match call.env.outside.environment.get(name.split_whitespace().next().unwrap_or("")) {
+                Some(value) => value.as_str().into(),
+                None => call.deep(&default)?,
+            },
+        );
     }
     Ok(Value::list(out))
 }
@@ -75,11 +81,16 @@ pub(super) fn env(call: &Call<'_>) -> Answer {
 pub(super) fn config(call: &Call<'_>) -> Answer {
     let missing = text_option(call, "on_missing", "error")?;
     if !matches!(missing.as_str(), "error" | "warn" | "skip") {
-        return Err(ValueError::Value(format!("Invalid value '{missing}' for config 'on_missing' for 'config' lookup plugin.")));
+        return Err(ValueError::Value(format!(
+            "Invalid value '{missing}' for config 'on_missing' for 'config' lookup plugin."
+        )));
     }
     let (kind, name) = (option(call, "plugin_type")?, option(call, "plugin_name")?);
     if kind.is_some() != name.is_some() {
-        return Err(ValueError::Value("Both plugin_type and plugin_name are required, cannot use one without the other.".into()));
+        return Err(ValueError::Value(
+            "Both plugin_type and plugin_name are required, cannot use one without the other."
+                .into(),
+        ));
     }
     let origin = bool_option(call, "config", "show_origin", false)?;
     let mut out = Vec::new();
@@ -113,6 +124,8 @@ pub(super) fn config(call: &Call<'_>) -> Answer {
 
 pub(super) fn inventory_hostnames(call: &Call<'_>) -> Answer {
     let terms: Vec<String> = terms(call)?.iter().map(Value::to_str).collect();
-    let Some(select) = &call.env.outside.inventory_hosts else { return Ok(Value::list(Vec::new())) };
+    let Some(select) = &call.env.outside.inventory_hosts else {
+        return Ok(Value::list(Vec::new()));
+    };
     Ok(Value::list(select(&terms.join(":")).into_iter().map(Value::from).collect()))
 }

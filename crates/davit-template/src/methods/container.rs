@@ -5,15 +5,30 @@ use davit_value::{Args, Key, List, Map, Value, ValueError};
 use super::{Outcome, Taken, no_such};
 use crate::ops;
 
-pub(super) const LIST_METHODS: &[&str] =
-    &["append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"];
+pub(super) const LIST_METHODS: &[&str] = &[
+    "append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse",
+    "sort",
+];
 pub(super) const TUPLE_METHODS: &[&str] = &["count", "index"];
-pub(super) const MAP_METHODS: &[&str] =
-    &["clear", "copy", "fromkeys", "get", "items", "keys", "pop", "popitem", "setdefault", "update", "values"];
+pub(super) const MAP_METHODS: &[&str] = &[
+    "clear",
+    "copy",
+    "fromkeys",
+    "get",
+    "items",
+    "keys",
+    "pop",
+    "popitem",
+    "setdefault",
+    "update",
+    "values",
+];
 
 pub(super) fn call(value: &Value, name: &str, args: &Args) -> Outcome {
     let function = format!("{}.{name}", value.type_name());
-    let take = |names: &'static [&'static str], required: usize| Taken::new(&function, args, names, required);
+    let take = |names: &'static [&'static str], required: usize| {
+        Taken::new(&function, args, names, required)
+    };
     match (value, name) {
         (Value::List(list) | Value::Tuple(list), "count") => {
             let taken = take(&["value"], 1)?;
@@ -25,11 +40,17 @@ pub(super) fn call(value: &Value, name: &str, args: &Args) -> Outcome {
             let length = i128::try_from(list.len()).unwrap_or(i128::MAX);
             let fixed = |index: i128| if index < 0 { (index + length).max(0) } else { index };
             let start = usize::try_from(fixed(taken.int(1)?.unwrap_or(0))).unwrap_or(usize::MAX);
-            let stop = usize::try_from(fixed(taken.int(2)?.unwrap_or(length))).unwrap_or(usize::MAX);
-            let found = list.iter().enumerate().find(|(at, item)| *at >= start && *at < stop && **item == wanted);
+            let stop =
+                usize::try_from(fixed(taken.int(2)?.unwrap_or(length))).unwrap_or(usize::MAX);
+            let found = list
+                .iter()
+                .enumerate()
+                .find(|(at, item)| *at >= start && *at < stop && **item == wanted);
             match (found, value) {
                 (Some((at, _)), _) => Ok(Value::from(at)),
-                (None, Value::List(_)) => Err(ValueError::Value(format!("{} is not in list", wanted.repr()))),
+                (None, Value::List(_)) => {
+                    Err(ValueError::Value(format!("{} is not in list", wanted.repr())))
+                }
                 (None, _) => Err(ValueError::Value("tuple.index(x): x not in tuple".into())),
             }
         }
@@ -39,10 +60,18 @@ pub(super) fn call(value: &Value, name: &str, args: &Args) -> Outcome {
             let key = ops::hashed(taken.get(0).unwrap_or(&Value::Null))?;
             Ok(map.get_key(&key).or(taken.get(1)).cloned().unwrap_or_default())
         }
-        (Value::Map(map), "keys") => take(&[], 0).map(|_| Value::list(map.keys().map(Key::to_value).collect())),
-        (Value::Map(map), "values") => take(&[], 0).map(|_| Value::list(map.values().cloned().collect())),
+        (Value::Map(map), "keys") => {
+            take(&[], 0).map(|_| Value::list(map.keys().map(Key::to_value).collect()))
+        }
+        (Value::Map(map), "values") => {
+            take(&[], 0).map(|_| Value::list(map.values().cloned().collect()))
+        }
         (Value::Map(map), "items") => take(&[], 0).map(|_| {
-            Value::list(map.iter().map(|(key, value)| Value::tuple(vec![key.to_value(), value.clone()])).collect())
+            Value::list(
+                map.iter()
+                    .map(|(key, value)| Value::tuple(vec![key.to_value(), value.clone()]))
+                    .collect(),
+            )
         }),
         (Value::Map(_), "fromkeys") => {
             let taken = take(&["iterable", "value"], 1)?;
@@ -58,7 +87,9 @@ pub(super) fn call(value: &Value, name: &str, args: &Args) -> Outcome {
 
 pub(super) fn change_list(list: &mut List, name: &str, args: &Args) -> Outcome {
     let function = format!("list.{name}");
-    let take = |names: &'static [&'static str], required: usize| Taken::new(&function, args, names, required);
+    let take = |names: &'static [&'static str], required: usize| {
+        Taken::new(&function, args, names, required)
+    };
     match name {
         "append" => list.push(take(&["object"], 1)?.get(0).cloned().unwrap_or_default()),
         "extend" => {
@@ -72,7 +103,10 @@ pub(super) fn change_list(list: &mut List, name: &str, args: &Args) -> Outcome {
             let index = taken.int(0)?.unwrap_or(0);
             let length = i128::try_from(list.len()).unwrap_or(i128::MAX);
             let at = if index < 0 { (index + length).max(0) } else { index.min(length) };
-            list.insert(usize::try_from(at).unwrap_or(0), taken.get(1).cloned().unwrap_or_default());
+            list.insert(
+                usize::try_from(at).unwrap_or(0),
+                taken.get(1).cloned().unwrap_or_default(),
+            );
         }
         "pop" => {
             let taken = take(&["index"], 0)?;
@@ -121,11 +155,16 @@ pub(super) fn change_list(list: &mut List, name: &str, args: &Args) -> Outcome {
 
 pub(super) fn change_map(map: &mut Map, name: &str, args: &Args) -> Outcome {
     let function = format!("dict.{name}");
-    let take = |names: &'static [&'static str], required: usize| Taken::new(&function, args, names, required);
+    let take = |names: &'static [&'static str], required: usize| {
+        Taken::new(&function, args, names, required)
+    };
     match name {
         "update" => {
             if args.positional.len() > 1 {
-                return Err(ValueError::Type(format!("update expected at most 1 argument, got {}", args.positional.len())));
+                return Err(ValueError::Type(format!(
+                    "update expected at most 1 argument, got {}",
+                    args.positional.len()
+                )));
             }
             if let Some(other) = args.positional.first() {
                 map.extend(&dictionary(other)?);
@@ -152,7 +191,9 @@ pub(super) fn change_map(map: &mut Map, name: &str, args: &Args) -> Outcome {
         }
         "popitem" => {
             let last = map.keys().last().cloned();
-            let Some(key) = last else { return Err(ValueError::Value("'popitem(): dictionary is empty'".into())) };
+            let Some(key) = last else {
+                return Err(ValueError::Value("'popitem(): dictionary is empty'".into()));
+            };
             let value = map.remove_key(&key).unwrap_or_default();
             return Ok(Value::tuple(vec![key.to_value(), value]));
         }
@@ -187,13 +228,16 @@ pub(crate) fn dictionary(value: &Value) -> Result<Map, ValueError> {
         return Ok((**map).clone());
     }
     if let Value::Object(object) = value
-        && let (Some(_), Value::Map(map)) = (object.keys(), value.clone().settle()?) {
-            return Ok((*map).clone());
-        }
+        && let (Some(_), Value::Map(map)) = (object.keys(), value.clone().settle()?)
+    {
+        return Ok((*map).clone());
+    }
     let mut out = Map::new();
     for (at, pair) in iterated(value)?.iter().enumerate() {
         let parts = iterated(pair).map_err(|_| {
-            ValueError::Type(format!("cannot convert dictionary update sequence element #{at} to a sequence"))
+            ValueError::Type(format!(
+                "cannot convert dictionary update sequence element #{at} to a sequence"
+            ))
         })?;
         let [key, value] = parts.as_slice() else {
             return Err(ValueError::Value(format!(

@@ -7,10 +7,29 @@ use jiff::civil::{Date, DateTime, Time};
 
 use super::{Outcome, Taken, no_such};
 
-pub(super) const DATE_METHODS: &[&str] =
-    &["ctime", "isocalendar", "isoformat", "isoweekday", "replace", "strftime", "toordinal", "weekday"];
+pub(super) const DATE_METHODS: &[&str] = &[
+    "ctime",
+    "isocalendar",
+    "isoformat",
+    "isoweekday",
+    "replace",
+    "strftime",
+    "toordinal",
+    "weekday",
+];
 pub(super) const DATETIME_METHODS: &[&str] = &[
-    "astimezone", "ctime", "date", "isocalendar", "isoformat", "isoweekday", "replace", "strftime", "time", "timestamp", "toordinal", "utcoffset",
+    "astimezone",
+    "ctime",
+    "date",
+    "isocalendar",
+    "isoformat",
+    "isoweekday",
+    "replace",
+    "strftime",
+    "time",
+    "timestamp",
+    "toordinal",
+    "utcoffset",
     "weekday",
 ];
 
@@ -33,7 +52,9 @@ pub(super) fn attribute(value: &Value, name: &str) -> Option<Value> {
         "minute" if is_datetime => Value::from(i32::from(time.minute())),
         "second" if is_datetime => Value::from(i32::from(time.second())),
         "microsecond" if is_datetime => Value::from(time.subsec_nanosecond() / 1000),
-        "tzinfo" if is_datetime => offset.map_or(Value::Null, |offset| Value::from(zone_name(offset))),
+        "tzinfo" if is_datetime => {
+            offset.map_or(Value::Null, |offset| Value::from(zone_name(offset)))
+        }
         _ => return None,
     })
 }
@@ -41,7 +62,8 @@ pub(super) fn attribute(value: &Value, name: &str) -> Option<Value> {
 pub(super) fn call(value: &Value, name: &str, args: &Args) -> Outcome {
     let Some((date, time, offset)) = parts(value) else { return Err(no_such(value, name)) };
     let at = DateTime::from_parts(date, time);
-    let take = |names: &'static [&'static str], required: usize| Taken::new(name, args, names, required);
+    let take =
+        |names: &'static [&'static str], required: usize| Taken::new(name, args, names, required);
     let weekday = date.weekday();
     match name {
         "strftime" => Ok(Value::from(strftime(value, take(&["format"], 1)?.text(0)?))),
@@ -52,7 +74,9 @@ pub(super) fn call(value: &Value, name: &str, args: &Args) -> Outcome {
         }
         "ctime" => Ok(Value::from(strftime(value, "%a %b %e %H:%M:%S %Y"))),
         "date" => Ok(Value::Date(date)),
-        "time" => Ok(Value::from(value.to_str().split_once(' ').map_or(String::new(), |(_, time)| time.to_owned()))),
+        "time" => Ok(Value::from(
+            value.to_str().split_once(' ').map_or(String::new(), |(_, time)| time.to_owned()),
+        )),
         "weekday" => Ok(Value::from(i32::from(weekday.to_monday_zero_offset()))),
         "isoweekday" => Ok(Value::from(i32::from(weekday.to_monday_one_offset()))),
         "isocalendar" => {
@@ -88,7 +112,9 @@ fn replace(value: &Value, (at, offset): (DateTime, Option<i32>), args: &Args) ->
     let out_of_range = || ValueError::Value("day is out of range for month".into());
     let part = |place: usize, now: i128| Ok::<_, ValueError>(taken.int(place)?.unwrap_or(now));
     let small = |number: i128| i8::try_from(number).map_err(|_| out_of_range());
-    let nanos = part(6, i128::from(at.subsec_nanosecond() / 1000))?.checked_mul(1000).ok_or_else(out_of_range)?;
+    let nanos = part(6, i128::from(at.subsec_nanosecond() / 1000))?
+        .checked_mul(1000)
+        .ok_or_else(out_of_range)?;
     let made = DateTime::new(
         i16::try_from(part(0, i128::from(at.year()))?).map_err(|_| out_of_range())?,
         small(part(1, i128::from(at.month()))?)?,
@@ -101,7 +127,10 @@ fn replace(value: &Value, (at, offset): (DateTime, Option<i32>), args: &Args) ->
     .map_err(|_| out_of_range())?;
     Ok(match value {
         Value::Date(_) => Value::Date(made.date()),
-        _ => Value::DateTime(made, if matches!(args.named.get("tzinfo"), Some(Value::Null)) { None } else { offset }),
+        _ => Value::DateTime(
+            made,
+            if matches!(args.named.get("tzinfo"), Some(Value::Null)) { None } else { offset },
+        ),
     })
 }
 
@@ -124,9 +153,21 @@ fn offset_text(offset: i32, separator: &str) -> String {
     format!("{sign}{:02}{separator}{:02}", minutes / 60, minutes % 60)
 }
 
-const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+const DAYS: [&str; 7] =
+    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 
 /// `value.strftime(format)` in the C locale; what is not a date gives the format back.
@@ -153,7 +194,12 @@ pub(crate) fn strftime(value: &Value, format: &str) -> String {
     out
 }
 
-fn write_directive(out: &mut String, directive: char, flag: Option<char>, (date, time, offset): (Date, Time, Option<i32>)) {
+fn write_directive(
+    out: &mut String,
+    directive: char,
+    flag: Option<char>,
+    (date, time, offset): (Date, Time, Option<i32>),
+) {
     let weekday = date.weekday();
     let day = DAYS[usize::try_from(weekday.to_monday_zero_offset()).unwrap_or(0)];
     let month = MONTHS[usize::try_from(date.month() - 1).unwrap_or(0)];
@@ -193,7 +239,11 @@ fn write_directive(out: &mut String, directive: char, flag: Option<char>, (date,
         'U' => number(((day_of_year + 6 - sunday) / 7).into(), 2, '0'),
         'W' => number(((day_of_year + 6 - monday) / 7).into(), 2, '0'),
         'V' => number(date.iso_week_date().week().into(), 2, '0'),
-        's' => number(epoch_micros(DateTime::from_parts(date, time), offset).unwrap_or(0) / 1_000_000, 1, '0'),
+        's' => number(
+            epoch_micros(DateTime::from_parts(date, time), offset).unwrap_or(0) / 1_000_000,
+            1,
+            '0',
+        ),
         'A' | 'a' | 'B' | 'b' | 'h' | 'p' | 'P' => {
             let text = match directive {
                 'A' => day,
@@ -216,7 +266,10 @@ fn write_directive(out: &mut String, directive: char, flag: Option<char>, (date,
                 'r' => "%I:%M:%S %p",
                 _ => "%H:%M:%S",
             };
-            out.push_str(&strftime(&Value::DateTime(DateTime::from_parts(date, time), offset), format));
+            out.push_str(&strftime(
+                &Value::DateTime(DateTime::from_parts(date, time), offset),
+                format,
+            ));
         }
         'n' => out.push('\n'),
         't' => out.push('\t'),

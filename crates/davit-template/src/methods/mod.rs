@@ -22,7 +22,17 @@ type Outcome = Result<Value, ValueError>;
 pub(crate) fn changes_its_object(name: &str) -> bool {
     matches!(
         name,
-        "append" | "extend" | "insert" | "remove" | "pop" | "popitem" | "clear" | "sort" | "reverse" | "update" | "setdefault"
+        "append"
+            | "extend"
+            | "insert"
+            | "remove"
+            | "pop"
+            | "popitem"
+            | "clear"
+            | "sort"
+            | "reverse"
+            | "update"
+            | "setdefault"
     )
 }
 
@@ -33,7 +43,9 @@ fn table(value: &Value) -> &'static [&'static str] {
         Value::List(_) => container::LIST_METHODS,
         Value::Tuple(_) => container::TUPLE_METHODS,
         Value::Map(_) => container::MAP_METHODS,
-        Value::Int(_) | Value::Bool(_) => &["as_integer_ratio", "bit_count", "bit_length", "conjugate"],
+        Value::Int(_) | Value::Bool(_) => {
+            &["as_integer_ratio", "bit_count", "bit_length", "conjugate"]
+        }
         Value::Float(_) => &["as_integer_ratio", "conjugate", "hex", "is_integer"],
         Value::Date(_) => date::DATE_METHODS,
         Value::DateTime(..) => date::DATETIME_METHODS,
@@ -71,7 +83,9 @@ pub(crate) fn call(value: &Value, name: &str, args: &Args, lookup: Lookup<'_>) -
     }
     match value {
         Value::Str(text) => text::call(text, name, args, lookup),
-        Value::List(_) | Value::Map(_) if changes_its_object(name) => change(&mut value.clone(), name, args),
+        Value::List(_) | Value::Map(_) if changes_its_object(name) => {
+            change(&mut value.clone(), name, args)
+        }
         Value::List(_) | Value::Tuple(_) | Value::Map(_) => container::call(value, name, args),
         Value::Date(_) | Value::DateTime(..) => date::call(value, name, args),
         _ => number(value, name),
@@ -122,10 +136,17 @@ pub(crate) struct Taken<'a> {
 
 impl<'a> Taken<'a> {
     /// Checks how many there are.
-    pub(crate) fn new(function: &str, args: &'a Args, names: &'a [&'a str], required: usize) -> Result<Self, ValueError> {
+    pub(crate) fn new(
+        function: &str,
+        args: &'a Args,
+        names: &'a [&'a str],
+        required: usize,
+    ) -> Result<Self, ValueError> {
         let count = args.positional.len() + args.named.len();
         if names.is_empty() && count > 0 {
-            return Err(ValueError::Type(format!("{function}() takes no arguments ({count} given)")));
+            return Err(ValueError::Type(format!(
+                "{function}() takes no arguments ({count} given)"
+            )));
         }
         let short = function.rsplit('.').next().unwrap_or(function);
         for key in args.named.keys() {
@@ -142,7 +163,16 @@ impl<'a> Taken<'a> {
             let plural = if quantity == 1 { "" } else { "s" };
             let in_parentheses = matches!(
                 short,
-                "startswith" | "endswith" | "find" | "rfind" | "rindex" | "split" | "rsplit" | "splitlines" | "expandtabs" | "encode"
+                "startswith"
+                    | "endswith"
+                    | "find"
+                    | "rfind"
+                    | "rindex"
+                    | "split"
+                    | "rsplit"
+                    | "splitlines"
+                    | "expandtabs"
+                    | "encode"
             );
             let message = if in_parentheses {
                 format!("{short}() takes at {bound} {quantity} argument{plural} ({count} given)")

@@ -8,16 +8,62 @@ use crate::ops;
 
 /// Every method, sorted.
 pub(super) const METHODS: &[&str] = &[
-    "capitalize", "casefold", "center", "count", "decode", "encode", "endswith", "expandtabs", "find", "format", "format_map", "index", "isalnum",
-    "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric", "isprintable", "isspace", "istitle", "isupper",
-    "join", "ljust", "lower", "lstrip", "maketrans", "partition", "removeprefix", "removesuffix", "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit",
-    "rstrip", "split", "splitlines", "startswith", "strip", "swapcase", "title", "translate", "upper", "zfill",
+    "capitalize",
+    "casefold",
+    "center",
+    "count",
+    "decode",
+    "encode",
+    "endswith",
+    "expandtabs",
+    "find",
+    "format",
+    "format_map",
+    "index",
+    "isalnum",
+    "isalpha",
+    "isascii",
+    "isdecimal",
+    "isdigit",
+    "isidentifier",
+    "islower",
+    "isnumeric",
+    "isprintable",
+    "isspace",
+    "istitle",
+    "isupper",
+    "join",
+    "ljust",
+    "lower",
+    "lstrip",
+    "maketrans",
+    "partition",
+    "removeprefix",
+    "removesuffix",
+    "replace",
+    "rfind",
+    "rindex",
+    "rjust",
+    "rpartition",
+    "rsplit",
+    "rstrip",
+    "split",
+    "splitlines",
+    "startswith",
+    "strip",
+    "swapcase",
+    "title",
+    "translate",
+    "upper",
+    "zfill",
 ];
 
 pub(super) fn call(text: &Str, name: &str, args: &Args, lookup: Lookup<'_>) -> Outcome {
     let text = text.as_str();
     let function = format!("str.{name}");
-    let take = |names: &'static [&'static str], required: usize| Taken::new(&function, args, names, required);
+    let take = |names: &'static [&'static str], required: usize| {
+        Taken::new(&function, args, names, required)
+    };
     match name {
         "upper" => take(&[], 0).map(|_| Value::from(text.to_uppercase())),
         "lower" | "casefold" => take(&[], 0).map(|_| Value::from(text.to_lowercase())),
@@ -26,7 +72,9 @@ pub(super) fn call(text: &Str, name: &str, args: &Args, lookup: Lookup<'_>) -> O
         "swapcase" => take(&[], 0).map(|_| Value::from(swapcase(text))),
         "strip" | "lstrip" | "rstrip" => strip(text, name, &take(&["chars"], 0)?),
         "split" | "rsplit" => split(text, name == "rsplit", &take(&["sep", "maxsplit"], 0)?),
-        "splitlines" => take(&["keepends"], 0).and_then(|taken| Ok(split_lines(text, taken.bool(0)?))),
+        "splitlines" => {
+            take(&["keepends"], 0).and_then(|taken| Ok(split_lines(text, taken.bool(0)?)))
+        }
         "join" => join(text, &take(&["iterable"], 1)?),
         "replace" => replace(text, &take(&["old", "new", "count"], 2)?),
         "startswith" | "endswith" => affix(text, name, &take(&["prefix", "start", "end"], 1)?),
@@ -46,7 +94,9 @@ pub(super) fn call(text: &Str, name: &str, args: &Args, lookup: Lookup<'_>) -> O
             Ok(Value::from(format!("{sign}{digits}")))
         }
         "ljust" | "rjust" | "center" => justify(text, name, &take(&["width", "fillchar"], 1)?),
-        "find" | "rfind" | "index" | "rindex" | "count" => search(text, name, &take(&["sub", "start", "end"], 1)?),
+        "find" | "rfind" | "index" | "rindex" | "count" => {
+            search(text, name, &take(&["sub", "start", "end"], 1)?)
+        }
         "partition" | "rpartition" => partition(text, name == "rpartition", &take(&["sep"], 1)?),
         "encode" | "decode" => take(&["encoding", "errors"], 0).map(|_| Value::from(text)),
         "removeprefix" => {
@@ -104,7 +154,8 @@ fn strip(text: &str, name: &str, taken: &Taken<'_>) -> Outcome {
         Some(Value::Str(chars)) => Some(chars.as_str()),
         Some(_) => return Err(ValueError::Type(format!("{name} arg must be None or str"))),
     };
-    let goes = |char: char| chars.map_or_else(|| char.is_whitespace(), |chars| chars.contains(char));
+    let goes =
+        |char: char| chars.map_or_else(|| char.is_whitespace(), |chars| chars.contains(char));
     let mut text = text;
     if name != "rstrip" {
         text = text.trim_start_matches(goes);
@@ -116,12 +167,19 @@ fn strip(text: &str, name: &str, taken: &Taken<'_>) -> Outcome {
 }
 
 fn split(text: &str, from_right: bool, taken: &Taken<'_>) -> Outcome {
-    let most = taken.int(1)?.filter(|most| *most >= 0).map(|most| usize::try_from(most).unwrap_or(usize::MAX));
+    let most = taken
+        .int(1)?
+        .filter(|most| *most >= 0)
+        .map(|most| usize::try_from(most).unwrap_or(usize::MAX));
     let separator = match taken.get(0) {
         None | Some(Value::Null) => None,
-        Some(Value::Str(separator)) if separator.is_empty() => return Err(ValueError::Value("empty separator".into())),
+        Some(Value::Str(separator)) if separator.is_empty() => {
+            return Err(ValueError::Value("empty separator".into()));
+        }
         Some(Value::Str(separator)) => Some(separator.as_str()),
-        Some(other) => return Err(ValueError::Type(format!("must be str or None, not {}", other.type_name()))),
+        Some(other) => {
+            return Err(ValueError::Type(format!("must be str or None, not {}", other.type_name())));
+        }
     };
     let parts = most.unwrap_or(usize::MAX - 1).saturating_add(1);
     let pieces: Vec<&str> = match (separator, from_right) {
@@ -153,7 +211,11 @@ fn split(text: &str, from_right: bool, taken: &Taken<'_>) -> Outcome {
                     pieces.push(rest);
                     break;
                 }
-                let start = rest.char_indices().rev().find(|(_, c)| c.is_whitespace()).map_or(0, |(at, c)| at + c.len_utf8());
+                let start = rest
+                    .char_indices()
+                    .rev()
+                    .find(|(_, c)| c.is_whitespace())
+                    .map_or(0, |(at, c)| at + c.len_utf8());
                 pieces.push(&rest[start..]);
                 rest = rest[..start].trim_end();
             }
@@ -168,12 +230,29 @@ fn split_lines(text: &str, keep_ends: bool) -> Value {
     let mut lines = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let breaks = |c: char| matches!(c, '\n' | '\r' | '\x0b' | '\x0c' | '\x1c' | '\x1d' | '\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}');
+        let breaks = |c: char| {
+            matches!(
+                c,
+                '\n' | '\r'
+                    | '\x0b'
+                    | '\x0c'
+                    | '\x1c'
+                    | '\x1d'
+                    | '\x1e'
+                    | '\u{85}'
+                    | '\u{2028}'
+                    | '\u{2029}'
+            )
+        };
         let Some(at) = rest.find(breaks) else {
             lines.push(Value::from(rest));
             break;
         };
-        let length = if rest[at..].starts_with("\r\n") { 2 } else { rest[at..].chars().next().map_or(1, char::len_utf8) };
+        let length = if rest[at..].starts_with("\r\n") {
+            2
+        } else {
+            rest[at..].chars().next().map_or(1, char::len_utf8)
+        };
         lines.push(Value::from(if keep_ends { &rest[..at + length] } else { &rest[..at] }));
         rest = &rest[at + length..];
     }
@@ -187,7 +266,9 @@ fn join(text: &str, taken: &Taken<'_>) -> Outcome {
         Some(Value::Map(map)) => map.keys().map(Key::to_value).collect(),
         Some(Value::Object(object)) => match object.keys() {
             Some(keys) => keys.iter().map(Key::to_value).collect(),
-            None => object.items()?.ok_or_else(|| ValueError::Type("can only join an iterable".into()))?,
+            None => object
+                .items()?
+                .ok_or_else(|| ValueError::Type("can only join an iterable".into()))?,
         },
         _ => return Err(ValueError::Type("can only join an iterable".into())),
     };
@@ -229,13 +310,17 @@ fn between<'a>(text: &'a str, taken: &Taken<'_>) -> Result<Option<(&'a str, usiz
         return Ok(Some((text, 0)));
     }
     let length = i128::try_from(text.chars().count()).unwrap_or(i128::MAX);
-    let fixed = |index: i128| (if index < 0 { (index + length).max(0) } else { index }).min(length + 1);
+    let fixed =
+        |index: i128| (if index < 0 { (index + length).max(0) } else { index }).min(length + 1);
     let (start, end) = (fixed(start.unwrap_or(0)), fixed(end.unwrap_or(length)).min(length));
     if start > end {
         return Ok(None);
     }
     let byte = |index: i128| {
-        usize::try_from(index).ok().and_then(|index| text.char_indices().nth(index)).map_or(text.len(), |(at, _)| at)
+        usize::try_from(index)
+            .ok()
+            .and_then(|index| text.char_indices().nth(index))
+            .map_or(text.len(), |(at, _)| at)
     };
     let (start, end) = (byte(start), byte(end));
     Ok(Some((&text[start..end], start)))
@@ -267,7 +352,11 @@ fn affix(text: &str, name: &str, taken: &Taken<'_>) -> Outcome {
 
 fn width(taken: &Taken<'_>) -> Result<usize, ValueError> {
     let width = usize::try_from(taken.int(0)?.unwrap_or(0).max(0)).unwrap_or(usize::MAX);
-    if width > 10_000_000 { Err(ValueError::Value("the width is too large".into())) } else { Ok(width) }
+    if width > 10_000_000 {
+        Err(ValueError::Value("the width is too large".into()))
+    } else {
+        Ok(width)
+    }
 }
 
 fn justify(text: &str, name: &str, taken: &Taken<'_>) -> Outcome {
@@ -278,7 +367,11 @@ fn justify(text: &str, name: &str, taken: &Taken<'_>) -> Outcome {
             let mut chars = fill.chars();
             match (chars.next(), chars.next()) {
                 (Some(fill), None) => fill,
-                _ => return Err(ValueError::Type("The fill character must be exactly one character long".into())),
+                _ => {
+                    return Err(ValueError::Type(
+                        "The fill character must be exactly one character long".into(),
+                    ));
+                }
             }
         }
         Some(other) => {
@@ -305,7 +398,12 @@ fn justify(text: &str, name: &str, taken: &Taken<'_>) -> Outcome {
 fn search(text: &str, name: &str, taken: &Taken<'_>) -> Outcome {
     let wanted = match taken.get(0) {
         Some(Value::Str(wanted)) => wanted.as_str(),
-        other => return Err(ValueError::Type(format!("must be str, not {}", other.map_or("NoneType", Value::type_name)))),
+        other => {
+            return Err(ValueError::Type(format!(
+                "must be str, not {}",
+                other.map_or("NoneType", Value::type_name)
+            )));
+        }
     };
     let part = between(text, taken)?;
     if name == "count" {
@@ -328,11 +426,21 @@ fn search(text: &str, name: &str, taken: &Taken<'_>) -> Outcome {
 
 fn partition(text: &str, from_right: bool, taken: &Taken<'_>) -> Outcome {
     let separator = match taken.get(0) {
-        Some(Value::Str(separator)) if separator.is_empty() => return Err(ValueError::Value("empty separator".into())),
+        Some(Value::Str(separator)) if separator.is_empty() => {
+            return Err(ValueError::Value("empty separator".into()));
+        }
         Some(Value::Str(separator)) => separator.as_str(),
-        other => return Err(ValueError::Type(format!("must be str, not {}", other.map_or("NoneType", Value::type_name)))),
+        other => {
+            return Err(ValueError::Type(format!(
+                "must be str, not {}",
+                other.map_or("NoneType", Value::type_name)
+            )));
+        }
     };
-    let parts = match (if from_right { text.rsplit_once(separator) } else { text.split_once(separator) }, from_right) {
+    let parts = match (
+        if from_right { text.rsplit_once(separator) } else { text.split_once(separator) },
+        from_right,
+    ) {
         (Some((head, tail)), _) => [head, separator, tail],
         (None, false) => [text, "", ""],
         (None, true) => ["", "", text],
@@ -366,7 +474,9 @@ fn translate(text: &str, taken: &Taken<'_>) -> Outcome {
         match table.get_key(&Key::Int(i128::from(u32::from(char)))) {
             None => out.push(char),
             Some(Value::Null) => {}
-            Some(Value::Int(code)) => out.extend(u32::try_from(*code).ok().and_then(char::from_u32)),
+            Some(Value::Int(code)) => {
+                out.extend(u32::try_from(*code).ok().and_then(char::from_u32))
+            }
             Some(other) => out.push_str(&other.to_str()),
         }
     }
@@ -389,7 +499,9 @@ fn make_translation(taken: &Taken<'_>) -> Outcome {
         _ => {
             let (from, to) = (taken.text(0)?, taken.text(1)?);
             if from.chars().count() != to.chars().count() {
-                return Err(ValueError::Value("the first two maketrans arguments must have equal length".into()));
+                return Err(ValueError::Value(
+                    "the first two maketrans arguments must have equal length".into(),
+                ));
             }
             for (from, to) in from.chars().zip(to.chars()) {
                 table.insert(code(from), Value::from(u32::from(to)));
@@ -421,15 +533,17 @@ fn is(text: &str, name: &str) -> bool {
         "isprintable" => !text.chars().any(char::is_control),
         _ => {
             let mut chars = text.chars();
-            chars.next().is_some_and(|c| c.is_alphabetic() || c == '_') && chars.all(|c| c.is_alphanumeric() || c == '_')
+            chars.next().is_some_and(|c| c.is_alphabetic() || c == '_')
+                && chars.all(|c| c.is_alphanumeric() || c == '_')
         }
     }
 }
 
 /// Where runs of ten decimal digits begin outside ASCII (Unicode category Nd, the basic plane).
 const ZEROS: &[u32] = &[
-    0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50, 0xed0, 0xf20, 0x1040, 0x1090, 0x17e0, 0x1810,
-    0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40, 0x1c50, 0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10,
+    0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6,
+    0xe50, 0xed0, 0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50,
+    0x1bb0, 0x1c40, 0x1c50, 0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10,
 ];
 
 fn is_decimal(char: char) -> bool {

@@ -78,7 +78,8 @@ impl Parser {
                 Kind::Op(">=") => Comparison::GreaterOrEqual,
                 Kind::Name(name) if &**name == "in" => Comparison::In,
                 Kind::Name(name)
-                    if &**name == "not" && matches!(self.peek_second(), Kind::Name(next) if &**next == "in") =>
+                    if &**name == "not"
+                        && matches!(self.peek_second(), Kind::Name(next) if &**next == "in") =>
                 {
                     self.place += 1;
                     Comparison::NotIn
@@ -208,7 +209,12 @@ impl Parser {
     }
 
     /// A tuple without its parentheses, or the one expression where there is no comma.
-    pub(super) fn tuple(&mut self, with_condition: bool, ends: &[&str], explicit: bool) -> Parsed<Expr> {
+    pub(super) fn tuple(
+        &mut self,
+        with_condition: bool,
+        ends: &[&str],
+        explicit: bool,
+    ) -> Parsed<Expr> {
         let at = self.at();
         let mut items = Vec::new();
         let mut is_tuple = false;
@@ -231,7 +237,10 @@ impl Parser {
                 return Ok(only);
             }
             if !explicit {
-                return self.fail(format!("Expected an expression, got {}", quoted(self.peek().describe())));
+                return self.fail(format!(
+                    "Expected an expression, got {}",
+                    quoted(self.peek().describe())
+                ));
             }
         }
         Ok(expr(ExprKind::Tuple(items), at))
@@ -360,7 +369,8 @@ impl Parser {
             arguments.positional.push(argument);
         }
         let place = node.at;
-        let test = expr(ExprKind::Test(Box::new(node), Box::new(Named { name, arguments, at })), place);
+        let test =
+            expr(ExprKind::Test(Box::new(node), Box::new(Named { name, arguments, at })), place);
         Ok(if negated { expr(ExprKind::Not(Box::new(test)), place) } else { test })
     }
 
@@ -432,9 +442,10 @@ impl Parser {
         let arguments = self.arguments()?;
         if let ExprKind::Attribute(inner, method) = &node.kind
             && methods::changes_its_object(method)
-                && let Some(name) = root_name(inner) {
-                    self.mutated.insert(name);
-                }
+            && let Some(name) = root_name(inner)
+        {
+            self.mutated.insert(name);
+        }
         let at = node.at;
         Ok(expr(ExprKind::Call(Box::new(node), Box::new(arguments)), at))
     }
@@ -442,7 +453,9 @@ impl Parser {
     pub(super) fn arguments(&mut self) -> Parsed<Arguments> {
         let start = self.at();
         self.expect_op("(")?;
-        let invalid = || Err(crate::lexer::Failure::new("invalid syntax for function call expression", start));
+        let invalid = || {
+            Err(crate::lexer::Failure::new("invalid syntax for function call expression", start))
+        };
         let mut out = Arguments::default();
         let mut first = true;
         while !self.is_op(")") {
@@ -463,7 +476,9 @@ impl Parser {
                     return invalid();
                 }
                 out.double_star = Some(self.expression()?);
-            } else if let (Kind::Name(name), Kind::Op("=")) = (self.peek().clone(), self.peek_second()) {
+            } else if let (Kind::Name(name), Kind::Op("=")) =
+                (self.peek().clone(), self.peek_second())
+            {
                 if out.double_star.is_some() {
                     return invalid();
                 }
@@ -493,7 +508,9 @@ fn root_name(mut node: &Expr) -> Option<Arc<str>> {
     loop {
         match &node.kind {
             ExprKind::Name(name) => return Some(Arc::clone(name)),
-            ExprKind::Attribute(inner, _) | ExprKind::Item(inner, _) | ExprKind::Call(inner, _) => node = inner,
+            ExprKind::Attribute(inner, _) | ExprKind::Item(inner, _) | ExprKind::Call(inner, _) => {
+                node = inner
+            }
             _ => return None,
         }
     }

@@ -40,9 +40,14 @@ pub(crate) struct Parser {
 type Parsed<T> = Result<T, Failure>;
 
 /// Parses a template.
-pub(crate) fn template(text: &str, syntax: &Arc<Syntax>, extensions: Extensions) -> Result<Tree, (Failure, Arc<str>)> {
+pub(crate) fn template(
+    text: &str,
+    syntax: &Arc<Syntax>,
+    extensions: Extensions,
+) -> Result<Tree, (Failure, Arc<str>)> {
     let normal = lexer::normalize(text, syntax);
-    let newline_dropped = !syntax.keep_trailing_newline && !syntax.drops_newline && text.ends_with(['\n', '\r']);
+    let newline_dropped =
+        !syntax.keep_trailing_newline && !syntax.drops_newline && text.ends_with(['\n', '\r']);
     let normal: Arc<str> = Arc::from(normal.as_ref());
     let parse = || {
         let mut parser = Parser::new(lexer::template_tokens(&normal, syntax)?, extensions);
@@ -64,7 +69,11 @@ pub(crate) fn template(text: &str, syntax: &Arc<Syntax>, extensions: Extensions)
 }
 
 /// Parses a bare expression, as conditionals have it.
-pub(crate) fn expression(text: &str, syntax: &Arc<Syntax>, extensions: Extensions) -> Result<Tree, Failure> {
+pub(crate) fn expression(
+    text: &str,
+    syntax: &Arc<Syntax>,
+    extensions: Extensions,
+) -> Result<Tree, Failure> {
     let mut parser = Parser::new(lexer::expression_tokens(text, syntax)?, extensions);
     let expr = parser.expression()?;
     if *parser.peek() != Kind::End {
@@ -141,7 +150,9 @@ impl Parser {
     fn unexpected<T>(&self, wanted: &str) -> Parsed<T> {
         match self.peek() {
             Kind::End => self.fail(format!("unexpected end of template, expected '{wanted}'.")),
-            kind => self.fail(format!("expected token '{wanted}', got {}", quoted(kind.describe()))),
+            kind => {
+                self.fail(format!("expected token '{wanted}', got {}", quoted(kind.describe())))
+            }
         }
     }
 
@@ -178,7 +189,8 @@ impl Parser {
             return self.fail("the template is nested too deeply");
         }
         self.depth += 1;
-        let result = stacker::maybe_grow(crate::limits::RED_ZONE, crate::limits::STACK, || parse(self));
+        let result =
+            stacker::maybe_grow(crate::limits::RED_ZONE, crate::limits::STACK, || parse(self));
         self.depth -= 1;
         result
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use davit_value::Value;
 
 use super::{Parsed, Parser, quoted};
-use crate::ast::{Block, Body, Expr, ExprKind, For, FromImport, Import, Include, Macro, Named, Node, Target};
+use crate::ast::{
+    Block, Body, Expr, ExprKind, For, FromImport, Import, Include, Macro, Named, Node, Target,
+};
 use crate::lexer::{Failure, Kind};
 
 impl Parser {
@@ -32,9 +34,10 @@ impl Parser {
                 Kind::BlockBegin => {
                     self.place += 1;
                     if let Kind::Name(name) = self.peek()
-                        && ends.contains(&&**name) {
-                            break;
-                        }
+                        && ends.contains(&&**name)
+                    {
+                        break;
+                    }
                     if let Some(node) = self.deeper(Self::statement)? {
                         body.push(node);
                     }
@@ -58,8 +61,10 @@ impl Parser {
             Some(name) => format!("Encountered unknown tag {}.", quoted(name)),
         };
         if let Some(ends) = self.end_stack.last() {
-            let looking = ends.iter().map(|end| format!("'{end}'")).collect::<Vec<_>>().join(" or ");
-            let misplaced = name.is_some_and(|name| self.end_stack.iter().any(|ends| ends.contains(&name)));
+            let looking =
+                ends.iter().map(|end| format!("'{end}'")).collect::<Vec<_>>().join(" or ");
+            let misplaced =
+                name.is_some_and(|name| self.end_stack.iter().any(|ends| ends.contains(&name)));
             if misplaced {
                 message.push_str(&format!(
                     " You probably made a nesting mistake. Jinja is expecting this tag, but currently looking for {looking}."
@@ -126,7 +131,8 @@ impl Parser {
         let filter = if self.skip_name("if") { Some(self.expression()?) } else { None };
         let recursive = self.skip_name("recursive");
         let body = self.block_body(&["endfor", "else"])?;
-        let otherwise = if self.skip_name("else") { self.block_body(&["endfor"])? } else { Vec::new() };
+        let otherwise =
+            if self.skip_name("else") { self.block_body(&["endfor"])? } else { Vec::new() };
         self.place += 1;
         Ok(Some(Node::For(Arc::new(For { target, source, filter, recursive, body, otherwise }))))
     }
@@ -140,7 +146,8 @@ impl Parser {
                 break;
             }
         }
-        let otherwise = if self.skip_name("else") { self.block_body(&["endif"])? } else { Vec::new() };
+        let otherwise =
+            if self.skip_name("else") { self.block_body(&["endif"])? } else { Vec::new() };
         self.place += 1;
         Ok(Some(Node::If(branches, otherwise)))
     }
@@ -205,7 +212,9 @@ impl Parser {
             return Err(Failure::new(format!("block '{name}' defined twice"), at));
         }
         let body = self.whole_body(&["endblock"])?;
-        if required && !body.iter().all(|node| matches!(node, Node::Text(text) if text.trim().is_empty())) {
+        if required
+            && !body.iter().all(|node| matches!(node, Node::Text(text) if text.trim().is_empty()))
+        {
             return self.fail("Required blocks can only contain comments or whitespace");
         }
         self.skip_name(&name);
@@ -255,12 +264,12 @@ impl Parser {
         let mut names = Vec::new();
         let mut with_context = false;
         loop {
-            if !names.is_empty()
-                && !self.skip_op(",") {
-                    break;
-                }
+            if !names.is_empty() && !self.skip_op(",") {
+                break;
+            }
             if matches!(self.peek(), Kind::Name(_)) {
-                let next_is_context = matches!(self.peek_second(), Kind::Name(next) if &**next == "context");
+                let next_is_context =
+                    matches!(self.peek_second(), Kind::Name(next) if &**next == "context");
                 if next_is_context && (self.is_name("with") || self.is_name("without")) {
                     with_context = self.context(false);
                     break;
@@ -269,9 +278,11 @@ impl Parser {
                 if exported.starts_with('_') {
                     return self.fail("names starting with an underline can not be imported");
                 }
-                let alias = if self.skip_name("as") { self.target_name()? } else { Arc::clone(&exported) };
+                let alias =
+                    if self.skip_name("as") { self.target_name()? } else { Arc::clone(&exported) };
                 names.push((exported, alias));
-                let next_is_context = matches!(self.peek_second(), Kind::Name(next) if &**next == "context");
+                let next_is_context =
+                    matches!(self.peek_second(), Kind::Name(next) if &**next == "context");
                 if next_is_context && (self.is_name("with") || self.is_name("without")) {
                     with_context = self.context(false);
                     break;
@@ -315,7 +326,8 @@ impl Parser {
         let takes = |at: usize, word: &str| {
             self.specials[at] > before[at] && !parameters.iter().any(|(name, _)| &**name == word)
         };
-        let (takes_varargs, takes_kwargs, takes_caller) = (takes(0, "varargs"), takes(1, "kwargs"), takes(2, "caller"));
+        let (takes_varargs, takes_kwargs, takes_caller) =
+            (takes(0, "varargs"), takes(1, "kwargs"), takes(2, "caller"));
         Ok(Arc::new(Macro { name, parameters, body, takes_varargs, takes_kwargs, takes_caller }))
     }
 
@@ -388,11 +400,16 @@ impl Parser {
             }
         }
         if is_tuple {
-            return Ok(Target::Tuple(items.into_iter().map(|item| self.target_of(item)).collect::<Parsed<_>>()?));
+            return Ok(Target::Tuple(
+                items.into_iter().map(|item| self.target_of(item)).collect::<Parsed<_>>()?,
+            ));
         }
         match items.pop() {
             Some(only) => self.target_of(only),
-            None => Err(Failure::new(format!("Expected an expression, got {}", quoted(self.peek().describe())), at)),
+            None => Err(Failure::new(
+                format!("Expected an expression, got {}", quoted(self.peek().describe())),
+                at,
+            )),
         }
     }
 
@@ -400,9 +417,13 @@ impl Parser {
         let kind = match node.kind {
             ExprKind::Name(name) => return Ok(Target::Name(name)),
             ExprKind::Tuple(items) => {
-                return Ok(Target::Tuple(items.into_iter().map(|item| self.target_of(item)).collect::<Parsed<_>>()?));
+                return Ok(Target::Tuple(
+                    items.into_iter().map(|item| self.target_of(item)).collect::<Parsed<_>>()?,
+                ));
             }
-            ExprKind::Const(Value::Bool(_) | Value::Null | Value::Str(_) | Value::Int(_) | Value::Float(_)) => "const",
+            ExprKind::Const(
+                Value::Bool(_) | Value::Null | Value::Str(_) | Value::Int(_) | Value::Float(_),
+            ) => "const",
             ExprKind::List(_) => "list",
             ExprKind::Dict(_) => "dict",
             _ => "expression",

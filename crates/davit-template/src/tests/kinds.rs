@@ -91,7 +91,10 @@ pub(super) fn callable(call: &Call<'_>) -> Answer {
         return Err(ValueError::Type("callable() takes no keyword arguments".into()));
     }
     if call.args.positional.len() != 1 {
-        return Err(ValueError::Type(format!("callable() takes exactly one argument ({} given)", call.args.positional.len())));
+        return Err(ValueError::Type(format!(
+            "callable() takes exactly one argument ({} given)",
+            call.args.positional.len()
+        )));
     }
     let value = call.input()?;
     Ok(matches!(&value, Value::Object(object) if object.is_callable()).into())
@@ -118,7 +121,9 @@ pub(super) fn upper(call: &Call<'_>) -> Answer {
 /// Python's `value % divisor`, for what these tests meet.
 fn remainder(value: &Value, divisor: &Value) -> Result<f64, ValueError> {
     if value.as_str().is_some() {
-        return Err(ValueError::Type("not all arguments converted during string formatting".into()));
+        return Err(ValueError::Type(
+            "not all arguments converted during string formatting".into(),
+        ));
     }
     let whole = |value: &Value| match value {
         Value::Int(int) => Some(*int),
@@ -164,7 +169,9 @@ pub(super) fn nan(call: &Call<'_>) -> Answer {
 pub(super) fn sameas(call: &Call<'_>) -> Answer {
     let bound = call.bind_any("test_sameas", &["value", "other"], 2)?;
     let same = match (&bound.value(0), &bound.value(1)) {
-        (Value::List(a), Value::List(b)) | (Value::Tuple(a), Value::Tuple(b)) => std::sync::Arc::ptr_eq(a, b),
+        (Value::List(a), Value::List(b)) | (Value::Tuple(a), Value::Tuple(b)) => {
+            std::sync::Arc::ptr_eq(a, b)
+        }
         (Value::Map(a), Value::Map(b)) => std::sync::Arc::ptr_eq(a, b),
         (Value::Object(a), Value::Object(b)) => std::sync::Arc::ptr_eq(a, b),
         (a, b) => a.type_name() == b.type_name() && a == b,

@@ -71,7 +71,8 @@ pub(super) fn search(call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn regex(call: &Call<'_>) -> Answer {
-    let bound = call.bind("regex", &["value", "pattern", "ignorecase", "multiline", "match_type"], 0)?;
+    let bound =
+        call.bind("regex", &["value", "pattern", "ignorecase", "multiline", "match_type"], 0)?;
     let flags = Flags { ignore_case: bound.truth(2, false)?, multi_line: bound.truth(3, false)? };
     let place = match bound.text_or(4, "search").as_str() {
         "search" => Where::Anywhere,
@@ -86,7 +87,9 @@ pub(super) fn regex(call: &Call<'_>) -> Answer {
 fn parts(text: &str) -> Option<(String, bool, bool)> {
     let (scheme, rest) = text.split_once(':')?;
     let good = scheme.starts_with(|char: char| char.is_ascii_alphabetic())
-        && scheme.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '+' | '-' | '.'));
+        && scheme
+            .chars()
+            .all(|char| char.is_ascii_alphanumeric() || matches!(char, '+' | '-' | '.'));
     if !good {
         return None;
     }
@@ -103,7 +106,9 @@ fn parts(text: &str) -> Option<(String, bool, bool)> {
 fn allowed(value: Option<&Value>, scheme: &str) -> Result<bool, ValueError> {
     match value {
         None => Ok(true),
-        Some(list) => Ok(crate::call::items_of(list)?.iter().any(|item| item.as_str() == Some(scheme))),
+        Some(list) => {
+            Ok(crate::call::items_of(list)?.iter().any(|item| item.as_str() == Some(scheme)))
+        }
     }
 }
 
@@ -111,7 +116,8 @@ pub(super) fn uri(call: &Call<'_>) -> Answer {
     let bound = call.bind("is_uri", &["value", "schemes"], 1)?;
     let value = bound.value(0);
     // Every text can be taken apart as a URI; only its scheme can be wrong.
-    let scheme = value.as_str().map(|text| parts(text).map_or_else(String::new, |(scheme, _, _)| scheme));
+    let scheme =
+        value.as_str().map(|text| parts(text).map_or_else(String::new, |(scheme, _, _)| scheme));
     Ok(match scheme {
         Some(scheme) => allowed(bound.some(1), &scheme)?,
         None => false,
@@ -131,5 +137,9 @@ pub(super) fn url(call: &Call<'_>) -> Answer {
 
 pub(super) fn urn(call: &Call<'_>) -> Answer {
     let value = call.bind("is_urn", &["value"], 1)?.value(0);
-    Ok(value.as_str().and_then(parts).is_some_and(|(scheme, _, path)| scheme == "urn" && path).into())
+    Ok(value
+        .as_str()
+        .and_then(parts)
+        .is_some_and(|(scheme, _, path)| scheme == "urn" && path)
+        .into())
 }

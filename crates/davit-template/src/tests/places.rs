@@ -12,8 +12,12 @@ use crate::Call;
 type Answer = Result<Value, ValueError>;
 
 fn text(value: &Value) -> Result<&str, ValueError> {
-    value.as_str()
-        .ok_or_else(|| ValueError::Type(format!("expected str, bytes or os.PathLike object, not {}", value.type_name())))
+    value.as_str().ok_or_else(|| {
+        ValueError::Type(format!(
+            "expected str, bytes or os.PathLike object, not {}",
+            value.type_name()
+        ))
+    })
 }
 
 fn path(call: &Call<'_>, name: &'static str) -> Result<PathBuf, ValueError> {
@@ -48,7 +52,9 @@ pub(super) fn link_exists(call: &Call<'_>) -> Answer {
 
 pub(super) fn mount(call: &Call<'_>) -> Answer {
     let path = path(call, "ismount")?;
-    let (Ok(here), Ok(above)) = (path.symlink_metadata(), path.join("..").metadata()) else { return Ok(false.into()) };
+    let (Ok(here), Ok(above)) = (path.symlink_metadata(), path.join("..").metadata()) else {
+        return Ok(false.into());
+    };
     let is_mount = !here.is_symlink() && (here.dev() != above.dev() || here.ino() == above.ino());
     Ok(is_mount.into())
 }
@@ -91,7 +97,11 @@ pub(super) fn vaulted_file(call: &Call<'_>) -> Answer {
     let value = call.bind("vaulted_file", &["value"], 1)?.value(0);
     let name = text(&value)?;
     let content = std::fs::read(call.env.outside.folder.join(name)).map_err(|error| {
-        ValueError::Value(format!("Cannot test if the file {0} is a vault: {1}: b{0}", value.repr(), python_error(&error)))
+        ValueError::Value(format!(
+            "Cannot test if the file {0} is a vault: {1}: b{0}",
+            value.repr(),
+            python_error(&error)
+        ))
     })?;
     Ok(davit_vault::is_vault_bytes(&content).into())
 }

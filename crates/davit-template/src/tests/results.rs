@@ -68,7 +68,9 @@ pub(super) fn changed(call: &Call<'_>) -> Answer {
 fn asynchronous(call: &Call<'_>, function: &'static str) -> Answer {
     let map = result(call, function, function)?;
     if !map.contains(function) {
-        call.env.outside.warn(&format!("The '{function}' test expects an async task, but a non-async task was tested"));
+        call.env.outside.warn(&format!(
+            "The '{function}' test expects an async task, but a non-async task was tested"
+        ));
         return Ok(true.into());
     }
     Ok(truth(call, &map, function)?.into())

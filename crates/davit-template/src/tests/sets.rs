@@ -16,7 +16,10 @@ pub(crate) fn holds(call: &Call<'_>, container: &Value, value: &Value) -> Result
     match container {
         Value::Str(text) => match value {
             Value::Str(part) => Ok(text.contains(part.as_str())),
-            other => Err(ValueError::Type(format!("'in <string>' requires string as left operand, not {}", other.type_name()))),
+            other => Err(ValueError::Type(format!(
+                "'in <string>' requires string as left operand, not {}",
+                other.type_name()
+            ))),
         },
         Value::Map(map) => match Key::from_value(value) {
             Some(key) => Ok(map.get_key(&key).is_some()),
@@ -31,7 +34,10 @@ pub(crate) fn holds(call: &Call<'_>, container: &Value, value: &Value) -> Result
             Ok(false)
         }
         Value::Undefined(what) => Err(ValueError::Undefined(what.clone())),
-        other => Err(ValueError::Type(format!("argument of type '{}' is not iterable", other.type_name()))),
+        other => Err(ValueError::Type(format!(
+            "argument of type '{}' is not iterable",
+            other.type_name()
+        ))),
     }
 }
 
@@ -69,7 +75,10 @@ fn truths(call: &Call<'_>, name: &str) -> Result<Vec<bool>, ValueError> {
         return Err(ValueError::Type(format!("{name}() takes no keyword arguments")));
     }
     if call.args.positional.len() != 1 {
-        return Err(ValueError::Type(format!("{name}() takes exactly one argument ({} given)", call.args.positional.len())));
+        return Err(ValueError::Type(format!(
+            "{name}() takes exactly one argument ({} given)",
+            call.args.positional.len()
+        )));
     }
     call.items(&call.input()?)?.iter().map(Value::truthy).collect()
 }

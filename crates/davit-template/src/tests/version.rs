@@ -66,8 +66,11 @@ fn strict(text: &str) -> Result<Strict, ValueError> {
         }
         None => (text, None),
     };
-    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse::<u64>().ok()).flatten();
-    let mut found: Vec<u64> = numbers.split('.').map(|part| digits(part).ok_or_else(bad)).collect::<Result<_, _>>()?;
+    let digits = |part: &str| {
+        part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse::<u64>().ok()).flatten()
+    };
+    let mut found: Vec<u64> =
+        numbers.split('.').map(|part| digits(part).ok_or_else(bad)).collect::<Result<_, _>>()?;
     if !(2..=3).contains(&found.len()) {
         return Err(bad());
     }
@@ -110,17 +113,23 @@ impl PartialOrd for Part {
 
 fn semantic(text: &str) -> Result<(Vec<u128>, Option<Vec<Part>>), ValueError> {
     let bad = || refuse(format!("invalid semantic version '{text}'"));
-    let (front, build) = text.split_once('+').map_or((text, None), |(front, build)| (front, Some(build)));
+    let (front, build) =
+        text.split_once('+').map_or((text, None), |(front, build)| (front, Some(build)));
     let (core, pre) = front.split_once('-').map_or((front, None), |(core, pre)| (core, Some(pre)));
-    let word = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let word = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
     if build.is_some_and(|build| !build.split('.').all(word)) {
         return Err(bad());
     }
     let number = |part: &str| {
         let plain = part == "0" || !part.starts_with('0');
-        (plain && part.bytes().all(|byte| byte.is_ascii_digit())).then(|| part.parse::<u128>().ok()).flatten()
+        (plain && part.bytes().all(|byte| byte.is_ascii_digit()))
+            .then(|| part.parse::<u128>().ok())
+            .flatten()
     };
-    let numbers: Vec<u128> = core.split('.').map(|part| number(part).ok_or_else(bad)).collect::<Result<_, _>>()?;
+    let numbers: Vec<u128> =
+        core.split('.').map(|part| number(part).ok_or_else(bad)).collect::<Result<_, _>>()?;
     if numbers.len() != 3 {
         return Err(bad());
     }
@@ -150,10 +159,13 @@ const PEP440: &str = r"(?i)^\s*v?(?:(?P<epoch>[0-9]+)!)?(?P<release>[0-9]+(?:\.[
 
 fn pep440(text: &str) -> Result<Pep440, ValueError> {
     let pattern = Pattern::new(PEP440, Flags::default())?;
-    let found = pattern.find_from(text, 0)?.ok_or_else(|| refuse(format!("Invalid version: {}", Value::from(text).repr())))?;
+    let found = pattern
+        .find_from(text, 0)?
+        .ok_or_else(|| refuse(format!("Invalid version: {}", Value::from(text).repr())))?;
     let part = |name: &str| found.name(name).map(|it| it.as_str());
     let number = |text: Option<&str>| text.and_then(|text| text.parse::<u128>().ok()).unwrap_or(0);
-    let mut release: Vec<u128> = part("release").unwrap_or("0").split('.').map(|it| number(Some(it))).collect();
+    let mut release: Vec<u128> =
+        part("release").unwrap_or("0").split('.').map(|it| number(Some(it))).collect();
     while release.len() > 1 && release.last() == Some(&0) {
         release.pop();
     }
@@ -166,7 +178,11 @@ fn pep440(text: &str) -> Result<Pep440, ValueError> {
         None if !post && dev => (-1, 0, 0),
         None => (1, 0, 0),
     };
-    let post = if post { i128::try_from(number(part("post_n1").or_else(|| part("post_n2")))).unwrap_or(0) } else { -1 };
+    let post = if post {
+        i128::try_from(number(part("post_n1").or_else(|| part("post_n2")))).unwrap_or(0)
+    } else {
+        -1
+    };
     let dev = if dev { number(part("dev_n")) } else { u128::MAX };
     let local = part("local").unwrap_or("").to_ascii_lowercase();
     let local = local
@@ -196,20 +212,28 @@ fn order(kind: &str, a: &str, b: &str) -> Result<Ordering, ValueError> {
 }
 
 pub(super) fn version(call: &Call<'_>) -> Result<Value, ValueError> {
-    let bound = call.bind("version_compare", &["value", "version", "operator", "strict", "version_type"], 2)?;
+    let bound = call.bind(
+        "version_compare",
+        &["value", "version", "operator", "strict", "version_type"],
+        2,
+    )?;
     let operator = bound.text_or(2, "eq");
     let empty = |at: usize| !bound.value(at).truthy().unwrap_or(false);
     if empty(0) {
         return Err(ValueError::Value("Input version value cannot be empty".into()));
     }
     if empty(1) {
-        return Err(ValueError::Value("Version parameter to compare against cannot be empty".into()));
+        return Err(ValueError::Value(
+            "Version parameter to compare against cannot be empty".into(),
+        ));
     }
     let kind = bound.some(4).map(Value::to_str);
     if bound.some(3).is_some() && kind.is_some() {
         return Err(ValueError::Value("Cannot specify both 'strict' and 'version_type'".into()));
     }
-    let kind = kind.unwrap_or_else(|| if bound.truth(3, false).unwrap_or(false) { "strict".into() } else { "loose".into() });
+    let kind = kind.unwrap_or_else(|| {
+        if bound.truth(3, false).unwrap_or(false) { "strict".into() } else { "loose".into() }
+    });
     if !matches!(kind.as_str(), "loose" | "strict" | "semver" | "semantic" | "pep440") {
         return Err(ValueError::Value(format!(
             "Invalid version type ({kind}). Must be one of 'loose', 'strict', 'semver', 'semantic', 'pep440'"
@@ -238,7 +262,9 @@ mod tests {
 
     #[test]
     fn orders_as_the_originals() {
-        let check = |kind: &str, a: &str, b: &str, expect: Ordering| assert_eq!(order(kind, a, b).unwrap(), expect, "{kind}: {a} {b}");
+        let check = |kind: &str, a: &str, b: &str, expect: Ordering| {
+            assert_eq!(order(kind, a, b).unwrap(), expect, "{kind}: {a} {b}")
+        };
         check("loose", "1.10", "1.9", Greater);
         check("loose", "1.0", "1.0.0", Less);
         check("loose", "1.0-rc1", "1.0", Greater);
