@@ -3,11 +3,13 @@
 
 usage: record.py BIN [CASE ...]     BIN: the folder that has ansible-inventory and ansible
 """
-import os, pathlib, shlex, shutil, subprocess, sys
+import os, pathlib, re, shlex, shutil, subprocess, sys, tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 HERE = pathlib.Path(__file__).parent
-ROOT = pathlib.Path("/tmp/inv")
+ROOT = pathlib.Path(tempfile.gettempdir(), "davit-inventory")
+# The original adds where in itself it stumbled: nothing to compare.
+TRACEBACK = re.compile(r"\nTraceback \(most recent call last\):\n.*\Z", re.DOTALL)
 
 
 def parse(text):
@@ -50,7 +52,8 @@ def record(path, bin):
         done = subprocess.run(shlex.split(command), cwd=folder, env=base | env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         fix = lambda text: text.replace(str(folder), "$DIR")
         out += f"$ {command}\n"
-        out += f"=== code {done.returncode}\n=== stderr\n{fix(done.stderr)}=== stdout\n{fix(done.stdout)}"
+        errors, printed = TRACEBACK.sub("\n", fix(done.stderr)), fix(done.stdout).replace(f"{bin}/python3", "PYTHON")
+        out += f"=== code {done.returncode}\n=== stderr\n{errors}=== stdout\n{printed}"
     (HERE / "recorded").mkdir(exist_ok=True)
     (HERE / "recorded" / f"{path.stem}.out").write_text(out)
 
