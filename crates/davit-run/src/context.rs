@@ -83,28 +83,35 @@ impl TaskContext {
     /// # Errors
     /// A failure that lists where it was searched.
     pub fn find_file(&self, folder: &str, name: &str) -> Result<PathBuf, Outcome> {
-        let tried = self.candidates(folder, name);
-        match tried.iter().find(|path| path.exists()) {
-            Some(path) => Ok(path.clone()),
-            None => {
-                let tried: Vec<String> =
-                    tried.iter().map(|it| format!("\n\t{}", it.display())).collect();
-                Err(Outcome::failed(format!(
-                    "Could not find or access '{name}'\nSearched in:{} on the Ansible Controller.\nIf you are using a module and expect the file to exist on the remote, see the remote_src option",
-                    tried.concat()
-                )))
+        self.candidates(folder, name)
+            .into_iter()
+            .find(|path| path.exists())
+            .ok_or_else(|| Outcome::failed(self.not_found(folder, name)))
+    }
+
+    /// What is said of a file that [`find_file`](Self::find_file) does not find.
+    #[must_use]
+    pub fn not_found(&self, folder: &str, name: &str) -> String {
+        let mut tried = self.candidates(folder, name);
+        let searched = if name.starts_with(['/', '~']) {
+            String::new()
+        } else {
+            // A playbook's folder is searched for its tasks, and for the play.
+            if self.task.folder() == self.play.folder && self.task.role().is_none() {
+                tried.extend(tried.clone());
             }
-        }
+            let tried: Vec<String> = tried.iter().map(|it| format!("\n\t{}", it.display())).collect();
+            format!("\nSearched in:{}", tried.concat())
+        };
+        format!(
+            "Could not find or access '{name}'{searched} on the Ansible Controller.\nIf you are using a module and expect the file to exist on the remote, see the remote_src option"
+        )
     }
 
     /// Where [`find_file`](Self::find_file) looks, in order.
     #[must_use]
     pub fn candidates(&self, folder: &str, name: &str) -> Vec<PathBuf> {
-        let home = self.world.settings.environment.get("HOME").map(String::as_str);
-        let name = match (name.strip_prefix("~/"), home) {
-            (Some(rest), Some(home)) => format!("{home}/{rest}"),
-            _ => name.to_owned(),
-        };
+        let name = self.expand(name);
         if Path::new(&name).is_absolute() {
             return vec![PathBuf::from(name)];
         }
@@ -122,7 +129,24 @@ impl TaskContext {
         tried
     }
 
-    /// Calls a module on the task's host.
+    /// A path of the controller with its `~` opened.
+    #[must_use]
+    pub fn expand(&self, path: &str) -> String {
+        let home = self.world.settings.environment.get("HOME");
+        match (path.strip_prefix('~'), home) {
+            (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => format!("{home}{rest}"),
+            _ => path.to_owned(),
+        }
+    }
+
+    /// True where the task sets variables of the environment.
+    #[must_use]
+    pub fn has_environment(&self) -> bool {
+        !self.environment.is_empty()
+    }
+
+    /// Calls a module on the task's host. Messages call it by the task's own word for it, or by
+    /// `name` where that is `ansible.legacy.x` or another module.
     pub async fn call_module(
         &self,
         name: &str,
@@ -140,8 +164,9 @@ impl TaskContext {
                 return outcome;
             }
         };
+        let own = !name.contains("legacy.") && entry.name == &*self.task.full_name;
         let call = Call {
-            name: self.task.written.action.to_string(),
+            name: if own { self.task.written.action.to_string() } else { name.to_owned() },
             args,
             check: self.check,
             diff: self.diff,
@@ -151,7 +176,7 @@ impl TaskContext {
             verbosity: self.world.settings.verbosity,
             cancel: self.cancel.clone(),
             tmp: self.world.settings.tmp.clone(),
-            folder: self.world.settings.folder.clone(),
+            folder: self.play.folder.clone(),
             umask: None,
         };
         match connection.call(entry, self.world.tables.spec(entry), call).await {
@@ -161,6 +186,18 @@ impl TaskContext {
                 outcome.unreachable = true;
                 outcome
             }
+        }
+    }
+
+    /// The name that the original uses for the module in messages: another for those that it
+    /// reaches through an action.
+    fn module_name(&self, entry: &davit_module::Entry) -> String {
+        let short = entry.short_name();
+        match short {
+            "command" | "shell" => "ansible.legacy.command".into(),
+            "raw" => short.into(),
+            _ if matches!(self.task.work, crate::tree::Work::Action(_)) => format!("ansible.legacy.{short}"),
+            _ => self.task.written.action.to_string(),
         }
     }
 

@@ -14,6 +14,14 @@ pub trait Decrypt: Send + Sync {
     /// # Errors
     /// What went wrong, as the user is to read it.
     fn decrypt(&self, ciphertext: &str) -> Result<String, String>;
+
+    /// The bytes behind `ciphertext`: what is in a file need not be text.
+    ///
+    /// # Errors
+    /// What went wrong, as the user is to read it.
+    fn decrypt_bytes(&self, ciphertext: &str) -> Result<Vec<u8>, String> {
+        self.decrypt(ciphertext).map(String::into_bytes)
+    }
 }
 
 /// The hosts that a pattern selects.

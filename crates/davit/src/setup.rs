@@ -1,25 +1,29 @@
-//! Puts a run together from options and configuration: inventory, vaults, tables, views, store.
+//! Puts together what commands need: configuration, vaults, templates, inventory, tables, settings.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
-use davit_inventory::{Inventory, LoadOptions};
+use davit_event::Level;
+use davit_inventory::{GroupNames, HashBehaviour, Inventory, LoadOptions, PatternMismatch};
 use davit_playbook::Loader;
 use davit_run::{Connections, Gathering, Parts, Settings, World};
 use davit_template::{Decrypt, Engine, Outside};
 use davit_value::{Map, Value};
-use davit_vault::{IdSpec, Secrets, Source};
+use davit_vault::Secrets;
 use davit_yaml::Convert;
 
 use crate::config::Config;
-use crate::report::Report;
+use crate::report::{Report, exit, warn};
 
-/// What the command line says about a run, in every command that makes one.
+/// What the command line means, in every command that reads playbooks or inventories.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
     pub(crate) inventory: Vec<String>,
     pub(crate) limit: Option<String>,
     pub(crate) extra_vars: Vec<String>,
+    /// `--tags`; without `-t`, what the configuration says.
     pub(crate) tags: Vec<String>,
     pub(crate) skip_tags: Vec<String>,
     pub(crate) start_at_task: Option<String>,
@@ -28,11 +32,22 @@ pub(crate) struct Request {
     pub(crate) forks: Option<usize>,
     pub(crate) verbosity: u8,
     pub(crate) force_handlers: bool,
+    pub(crate) flush_cache: bool,
+    pub(crate) step: bool,
     pub(crate) vault_ids: Vec<String>,
     pub(crate) vault_password_files: Vec<String>,
     pub(crate) ask_vault_password: bool,
     pub(crate) connection: Option<String>,
+    pub(crate) timeout: Option<u64>,
+    pub(crate) task_timeout: Option<u64>,
+    pub(crate) user: Option<String>,
+    /// `become`, `become_user`, `become_method` as the command line has them.
+    pub(crate) privileges: BTreeMap<String, String>,
     pub(crate) strict: bool,
+    /// Every tag is let through: for listings of tags.
+    pub(crate) all_tags: bool,
+    /// Stands for the playbook's folder where there is no playbook.
+    pub(crate) playbook_dir: Option<PathBuf>,
 }
 
 /// The vault secrets of a run.
@@ -47,7 +62,7 @@ impl Decrypt for Vault {
 
 /// The pieces that reading files needs, before there is a run.
 pub(crate) struct Ground {
-    pub(crate) config: Config,
+    pub(crate) config: Arc<Config>,
     pub(crate) folder: PathBuf,
     pub(crate) engine: Arc<Engine>,
     pub(crate) vault: Arc<Vault>,
@@ -55,26 +70,29 @@ pub(crate) struct Ground {
     pub(crate) extra_vars: Arc<Map>,
 }
 
+/// The working folder.
+pub(crate) fn working_folder() -> Result<PathBuf, Report> {
+    std::env::current_dir().map_err(|error| Report::new(format!("cannot tell the working folder: {error}")))
+}
+
 impl Ground {
     /// Reads the configuration, the vault secrets and the extra variables.
     pub(crate) fn new(request: &Request) -> Result<Self, Report> {
-        let folder = std::env::current_dir()
-            .map_err(|error| Report::new(format!("cannot tell the working folder: {error}")))?;
-        let config = Config::load(&folder);
+        let folder = working_folder()?;
+        let config = Config::load(&folder)?;
+        for text in &config.warnings {
+            warn(text);
+        }
+        let broken = config.is("ALLOW_BROKEN_CONDITIONALS")?;
         let engine = Arc::new(Engine::new(davit_template::Settings {
-            extensions: config
-                .list("ANSIBLE_JINJA2_EXTENSIONS", "defaults", "jinja2_extensions")
-                .unwrap_or_default(),
-            allow_broken_conditionals: !request.strict
-                && config
-                    .flag("ANSIBLE_ALLOW_BROKEN_CONDITIONALS", "defaults", "allow_broken_conditionals")
-                    .unwrap_or(false),
+            extensions: config.list_or_default("DEFAULT_JINJA2_EXTENSIONS"),
+            allow_broken_conditionals: broken && !request.strict,
             ..davit_template::Settings::default()
         }));
-        let vault = Arc::new(Vault(secrets(request, &config)?));
+        let vault = Arc::new(Vault(crate::secrets::of_run(request, &config)?));
         let tables = Arc::new(crate::tables::all());
-        let mut ground =
-            Self { config, folder, engine, vault, tables, extra_vars: Arc::default() };
+        let config = Arc::new(config);
+        let mut ground = Self { config, folder, engine, vault, tables, extra_vars: Arc::default() };
         ground.extra_vars = Arc::new(ground.extra_vars(&request.extra_vars)?);
         Ok(ground)
     }
@@ -90,19 +108,19 @@ impl Ground {
                     || collections.iter().any(|it| tables.find(&format!("{it}.{name}")).is_some())
             }),
             is_lookup: Arc::new(move |name| engine.has_lookup(name)),
-            vault: Some(Arc::new(move |bytes: &[u8]| {
-                vault.decrypt(&String::from_utf8_lossy(bytes))
-            })),
+            vault: Some(Arc::new(move |bytes: &[u8]| vault.decrypt(&String::from_utf8_lossy(bytes)))),
             warn,
         }
     }
 
     /// What templates may reach.
     pub(crate) fn outside(&self) -> Outside {
+        let config = Arc::clone(&self.config);
         Outside {
             environment: Arc::new(self.config.environment.clone()),
             folder: self.folder.clone(),
             vault: Some(Arc::<Vault>::clone(&self.vault)),
+            config: Some(Arc::new(move |name: &str| config.value(name))),
             ..Outside::none()
         }
     }
@@ -110,38 +128,16 @@ impl Ground {
     /// `-e`: `k=v k=v`, JSON, YAML, or `@file`.
     fn extra_vars(&self, given: &[String]) -> Result<Map, Report> {
         let mut all = Map::new();
-        for text in given {
-            let loader = self.loader(Arc::new(|_| {}));
+        for text in given.iter().filter(|it| !it.is_empty()) {
             if let Some(path) = text.strip_prefix('@') {
                 let path = self.folder.join(self.config.expand(path));
-                all.extend(&loader.vars_file(&path)?);
-            } else if text.trim_start().starts_with(['{', '[']) {
-                let file: Arc<str> = "<extra vars>".into();
-                let node = davit_yaml::parse(text, &file)
-                    .map_err(|error| Report::new(error.to_string()))?;
-                let value = match node {
-                    Some(node) => Convert::trusted()
-                        .value(&node, &file, text)
-                        .map_err(|error| Report::new(error.to_string()))?,
-                    None => Value::Null,
-                };
-                match value {
-                    Value::Map(map) => all.extend(&map),
-                    other => {
-                        return Err(Report::new(format!(
-                            "Invalid extra vars data supplied. '{}' could not be made into a dictionary",
-                            other.to_str()
-                        )));
-                    }
-                }
+                all.extend(&self.loader(Arc::new(|_| {})).vars_file(&path)?);
+            } else if text.starts_with(['{', '[']) {
+                all.extend(&inline_vars(text)?);
             } else {
                 let text = davit_value::Str::trusted(text.as_str(), None);
                 let parts = davit_playbook::free_form("set_fact", &text).map_err(Report::new)?;
-                if let Some(raw) = parts.raw {
-                    return Err(Report::new(format!(
-                        "Invalid extra vars data supplied. '{raw}' could not be made into a dictionary"
-                    )));
-                }
+                // Words without `=` are nobody's variable; the original takes no notice either.
                 all.extend(&parts.args);
             }
         }
@@ -153,23 +149,58 @@ impl Ground {
         if !request.inventory.is_empty() {
             return request.inventory.clone();
         }
-        let configured = self.config.get("ANSIBLE_INVENTORY", "defaults", "inventory");
-        match configured {
-            Some(text) => {
-                let from_file = !self.config.environment.contains_key("ANSIBLE_INVENTORY");
-                let base = self.config.file.as_deref().and_then(Path::parent).filter(|_| from_file);
-                text.split(',')
-                    .map(str::trim)
-                    .filter(|it| !it.is_empty())
-                    .map(|it| {
-                        let path = self.config.expand(it);
-                        let path = base.map_or_else(|| path.clone(), |base| base.join(&path));
-                        path.to_string_lossy().into_owned()
-                    })
-                    .collect()
+        // A list of hosts is no path, though it has commas between them.
+        match self.config.get("DEFAULT_HOST_LIST") {
+            Some(text) if text.trim_end().ends_with(',') => vec![text.to_owned()],
+            _ => {
+                let paths = self.config.paths("DEFAULT_HOST_LIST");
+                paths.iter().map(|it| it.to_string_lossy().into_owned()).collect()
             }
-            None => vec!["/etc/ansible/hosts".to_owned()],
         }
+    }
+
+    /// What reading inventories depends on.
+    pub(crate) fn load_options(&self) -> Result<LoadOptions, Report> {
+        let vault = Arc::clone(&self.vault);
+        let config = &self.config;
+        let choice = |name: &str| config.text(name).to_lowercase();
+        Ok(LoadOptions {
+            folder: self.folder.clone(),
+            enabled: config.list_or_default("INVENTORY_ENABLED"),
+            any_unparsed_is_failed: config.is("INVENTORY_ANY_UNPARSED_IS_FAILED")?,
+            unparsed_is_failed: config.is("INVENTORY_UNPARSED_IS_FAILED")?,
+            unparsed_warning: config.is("INVENTORY_UNPARSED_WARNING")?,
+            ignore_extensions: config.list_or_default("INVENTORY_IGNORE_EXTS"),
+            ignore_patterns: config.list_or_default("INVENTORY_IGNORE_PATTERNS"),
+            yaml_extensions: config.list_or_default("YAML_FILENAME_EXTENSIONS"),
+            group_names: match choice("TRANSFORM_INVALID_GROUP_CHARS").as_str() {
+                "always" => GroupNames::Always,
+                "silently" => GroupNames::Silently,
+                "ignore" => GroupNames::Ignore,
+                _ => GroupNames::Never,
+            },
+            hash_behaviour: match choice("DEFAULT_HASH_BEHAVIOUR").as_str() {
+                "merge" => HashBehaviour::Merge,
+                _ => HashBehaviour::Replace,
+            },
+            precedence: config
+                .list_or_default("VARIABLE_PRECEDENCE")
+                .iter()
+                .filter_map(|it| davit_inventory::Level::from_name(it))
+                .collect(),
+            pattern_mismatch: match choice("HOST_PATTERN_MISMATCH").as_str() {
+                "error" => PatternMismatch::Error,
+                "ignore" => PatternMismatch::Ignore,
+                _ => PatternMismatch::Warning,
+            },
+            environment: Arc::new(config.environment.clone()),
+            decrypt: Some(Arc::new(move |text: &str, _path: &str| vault.decrypt(text))),
+            engine: Arc::clone(&self.engine),
+            outside: Arc::new(self.outside()),
+            extra_vars: Arc::clone(&self.extra_vars),
+            local_interpreter: Some(self.python()),
+            ..LoadOptions::default()
+        })
     }
 
     /// Reads the inventory.
@@ -178,23 +209,15 @@ impl Ground {
         request: &Request,
         warnings: &mut Vec<davit_inventory::Warning>,
     ) -> Result<Inventory, Report> {
-        let vault = Arc::clone(&self.vault);
-        let options = LoadOptions {
-            folder: self.folder.clone(),
-            environment: Arc::new(self.config.environment.clone()),
-            decrypt: Some(Arc::new(move |text: &str, _path: &str| vault.decrypt(text))),
-            engine: Arc::clone(&self.engine),
-            outside: Arc::new(self.outside()),
-            extra_vars: Arc::clone(&self.extra_vars),
-            local_interpreter: Some(self.python()),
-            ..LoadOptions::default()
-        };
-        Inventory::load(&self.sources(request), &options, warnings)
-            .map_err(|error| Report::new(error.to_string()))
+        Ok(Inventory::load(&self.sources(request), &self.load_options()?, warnings)?)
     }
 
     /// The Python that playbooks may find here, for those that start it themselves.
     pub(crate) fn python(&self) -> String {
+        let configured = self.config.get("INTERPRETER_PYTHON").filter(|it| it.starts_with('/'));
+        if let Some(path) = configured {
+            return path.to_owned();
+        }
         let path = self.config.environment.get("PATH").map(String::as_str).unwrap_or_default();
         std::env::split_paths(path)
             .map(|it| it.join("python3"))
@@ -202,166 +225,221 @@ impl Ground {
             .map_or_else(|| "/usr/bin/python3".to_owned(), |it| it.to_string_lossy().into_owned())
     }
 
+    /// How much is said: the command line's word, else the configuration's.
+    pub(crate) fn verbosity(&self, request: &Request) -> Result<u8, Report> {
+        let configured = self.config.number("DEFAULT_VERBOSITY")?.unwrap_or(0);
+        Ok(request.verbosity.max(u8::try_from(configured).unwrap_or(u8::MAX)))
+    }
+
     /// How the run is to be done.
-    pub(crate) fn settings(&self, request: &Request) -> Settings {
+    pub(crate) fn settings(&self, request: &Request) -> Result<Settings, Report> {
         let config = &self.config;
         let defaults = Settings::default();
-        let flag = |variable: &str, key: &str| config.flag(variable, "defaults", key);
-        Settings {
-            forks: request
-                .forks
-                .or_else(|| usize::try_from(config.number("ANSIBLE_FORKS", "defaults", "forks")?).ok())
-                .unwrap_or(defaults.forks),
-            check: request.check || flag("ANSIBLE_CHECK_MODE_DEFAULT", "check_mode").unwrap_or(false),
-            diff: request.diff || config.flag("ANSIBLE_DIFF_ALWAYS", "diff", "always").unwrap_or(false),
-            tags: match (request.tags.is_empty(), config.list("ANSIBLE_RUN_TAGS", "tags", "run")) {
-                (false, _) => request.tags.clone(),
-                (true, Some(tags)) if !tags.is_empty() => tags,
-                _ => vec!["all".into()],
-            },
+        let forks = config.number("DEFAULT_FORKS")?.and_then(|it| usize::try_from(it).ok());
+        let seconds = request.timeout.or(config.number("DEFAULT_TIMEOUT")?);
+        Ok(Settings {
+            forks: request.forks.or(forks).unwrap_or(defaults.forks).max(1),
+            check: request.check || config.is("CHECK_MODE_DEFAULT")?,
+            diff: request.diff || config.is("DIFF_ALWAYS")?,
+            tags: tags(request, config),
             skip_tags: if request.skip_tags.is_empty() {
-                config.list("ANSIBLE_SKIP_TAGS", "tags", "skip").unwrap_or_default()
+                config.list_or_default("TAGS_SKIP")
             } else {
                 request.skip_tags.clone()
             },
             start_at_task: request.start_at_task.clone(),
             limit: request.limit.clone(),
             extra_vars: Arc::clone(&self.extra_vars),
-            verbosity: request
-                .verbosity
-                .max(config.number("ANSIBLE_VERBOSITY", "defaults", "verbosity").and_then(|it| u8::try_from(it).ok()).unwrap_or(0)),
-            force_handlers: request.force_handlers
-                || flag("ANSIBLE_FORCE_HANDLERS", "force_handlers").unwrap_or(false),
-            gathering: match config.get("ANSIBLE_GATHERING", "defaults", "gathering") {
-                Some("explicit") => Gathering::Explicit,
-                Some("smart") => Gathering::Smart,
+            verbosity: self.verbosity(request)?,
+            force_handlers: request.force_handlers || config.is("DEFAULT_FORCE_HANDLERS")?,
+            gathering: match config.text("DEFAULT_GATHERING").as_str() {
+                "explicit" => Gathering::Explicit,
+                "smart" => Gathering::Smart,
                 _ => Gathering::Implicit,
             },
-            merge_hashes: config.get("ANSIBLE_HASH_BEHAVIOUR", "defaults", "hash_behaviour")
-                == Some("merge"),
-            inject_facts: flag("ANSIBLE_INJECT_FACT_VARS", "inject_facts_as_vars").unwrap_or(true),
-            missing_handler_is_error: flag("ANSIBLE_ERROR_ON_MISSING_HANDLER", "error_on_missing_handler")
-                .unwrap_or(true),
-            any_errors_fatal: flag("ANSIBLE_ANY_ERRORS_FATAL", "any_errors_fatal").unwrap_or(false),
-            connection: request
-                .connection
-                .clone()
-                .or_else(|| config.get("ANSIBLE_TRANSPORT", "defaults", "transport").map(str::to_owned))
-                .unwrap_or(defaults.connection),
-            no_log: flag("ANSIBLE_NO_LOG", "no_log").unwrap_or(false),
-            strategy: config
-                .get("ANSIBLE_STRATEGY", "defaults", "strategy")
-                .map_or(defaults.strategy, str::to_owned),
-            task_timeout: config.number("ANSIBLE_TASK_TIMEOUT", "defaults", "task_timeout").unwrap_or(0),
-            private_role_vars: flag("ANSIBLE_PRIVATE_ROLE_VARS", "private_role_vars").unwrap_or(false),
+            merge_hashes: config.text("DEFAULT_HASH_BEHAVIOUR") == "merge",
+            inject_facts: config.is("INJECT_FACTS_AS_VARS")?,
+            missing_handler_is_error: config.is("ERROR_ON_MISSING_HANDLER")?,
+            any_errors_fatal: config.is("ANY_ERRORS_FATAL")?,
+            become_defaults: privileges(request, config)?,
+            connection: request.connection.clone().unwrap_or_else(|| config.text("DEFAULT_TRANSPORT")),
+            no_log: config.is("DEFAULT_NO_LOG")?,
+            strategy: config.text("DEFAULT_STRATEGY"),
+            task_timeout: request.task_timeout.or(config.number("TASK_TIMEOUT")?).unwrap_or(0),
+            poll_interval: config.number("DEFAULT_POLL_INTERVAL")?.unwrap_or(defaults.poll_interval),
+            private_role_vars: config.is("DEFAULT_PRIVATE_ROLE_VARS")?,
             allow_broken_conditionals: self.engine.settings().allow_broken_conditionals,
-            roles_path: config.paths("ANSIBLE_ROLES_PATH", "defaults", "roles_path").unwrap_or_else(|| {
-                ["~/.ansible/roles", "/usr/share/ansible/roles", "/etc/ansible/roles"]
-                    .iter()
-                    .map(|it| config.expand(it))
-                    .collect()
-            }),
-            collections_path: config
-                .paths("ANSIBLE_COLLECTIONS_PATH", "defaults", "collections_path")
-                .unwrap_or_else(|| {
-                    vec![config.expand("~/.ansible/collections"), "/usr/share/ansible/collections".into()]
-                }),
-            show_args: flag("ANSIBLE_DISPLAY_ARGS_TO_STDOUT", "display_args_to_stdout").unwrap_or(false),
-            show_custom_stats: flag("ANSIBLE_SHOW_CUSTOM_STATS", "show_custom_stats").unwrap_or(false),
+            roles_path: config.paths("DEFAULT_ROLES_PATH"),
+            collections_path: config.paths("COLLECTIONS_PATHS"),
+            show_args: config.is("DISPLAY_ARGS_TO_STDOUT")?,
+            show_custom_stats: config.is("SHOW_CUSTOM_STATS")?,
             folder: self.folder.clone(),
             environment: Arc::new(config.environment.clone()),
             tmp: std::env::temp_dir(),
             config_file: config.file.as_ref().map(|it| it.to_string_lossy().into_owned()),
-            inventory_sources: self.sources(request).iter().map(|it| self.folder.join(it).to_string_lossy().into_owned()).collect(),
+            inventory_sources: self
+                .sources(request)
+                .iter()
+                .map(|it| self.folder.join(it).to_string_lossy().into_owned())
+                .collect(),
             python: self.python(),
+            step: request.step,
+            flush_cache: request.flush_cache,
+            connect_timeout: seconds.map_or(defaults.connect_timeout, Duration::from_secs),
             ..defaults
-        }
+        })
     }
 
     /// The run itself.
     pub(crate) fn world(
-        self,
+        &self,
         request: &Request,
         bus: davit_event::Bus,
         resume: Vec<davit_event::Event>,
     ) -> Result<Arc<World>, Report> {
         let mut warnings = Vec::new();
         let inventory = self.inventory(request, &mut warnings)?;
-        let settings = self.settings(request);
-        let kept: Arc<std::sync::Mutex<Vec<davit_playbook::Warning>>> = Arc::default();
-        let loader = {
-            let kept = Arc::clone(&kept);
-            self.loader(Arc::new(move |warning| {
-                if let Ok(mut kept) = kept.lock() {
-                    kept.push(warning);
-                }
-            }))
-        };
+        self.check_hosts(request, &inventory, &mut warnings)?;
+        let settings = self.settings(request)?;
+        let target: Arc<OnceLock<Weak<World>>> = Arc::default();
+        let loader = self.loader(self.warner(&target));
         let options = davit_module::Options {
             dry_run: settings.check,
             keep: None,
             environment: self.config.environment.clone().into_iter().collect(),
         };
-        let outside = self.outside();
         let world = World::new(Parts {
             settings,
             tables: crate::tables::all(),
             engine: Arc::clone(&self.engine),
             loader,
-            outside,
+            outside: self.outside(),
             inventory,
             connections: Connections::new(options),
             prompt: Arc::new(crate::prompt::Terminal),
             bus,
             resume,
         });
-        for warning in warnings {
-            world.warn(&warning.text());
+        // Nobody else has it yet.
+        let _ = target.set(Arc::downgrade(&world));
+        for warning in &warnings {
+            tell(&world, warning);
         }
         Ok(world)
     }
+
+    /// Passes what is odd in playbook files on to the run.
+    fn warner(
+        &self,
+        target: &Arc<OnceLock<Weak<World>>>,
+    ) -> Arc<dyn Fn(davit_playbook::Warning) + Send + Sync> {
+        let target = Arc::clone(target);
+        let quiet = self.config.text("DUPLICATE_YAML_DICT_KEY") == "ignore";
+        Arc::new(move |warning| {
+            let is_duplicate = warning.message.to_lowercase().contains("duplicate");
+            if quiet && is_duplicate {
+                return;
+            }
+            if let Some(world) = target.get().and_then(Weak::upgrade) {
+                let level = if warning.deprecated { Level::Deprecated } else { Level::Warning };
+                let origin = warning.origin.map(|it| it.to_string());
+                world.message(level, &warning.message, origin, warning.help);
+            }
+        })
+    }
+
+    /// No host at all is worth a word, and an error where it is the limit's doing.
+    fn check_hosts(
+        &self,
+        request: &Request,
+        inventory: &Inventory,
+        warnings: &mut Vec<davit_inventory::Warning>,
+    ) -> Result<(), Report> {
+        let nobody = inventory.hosts().next().is_none();
+        if nobody && self.config.is("LOCALHOST_WARNING")? {
+            warnings.push(davit_inventory::Warning::new(
+                "provided hosts list is empty, only localhost is available. Note that the implicit localhost does not match 'all'",
+            ));
+        }
+        let Some(limit) = &request.limit else { return Ok(()) };
+        let mut said = Vec::new();
+        let left = inventory.match_hosts("all", Some(limit), &mut said)?;
+        if left.is_empty() && !nobody {
+            for warning in &said {
+                warn(&warning.text());
+            }
+            return Err(Report::new(
+                "Specified inventory, host pattern and/or --limit leaves us with no hosts to target.",
+            )
+            .code(exit::ERROR));
+        }
+        Ok(())
+    }
 }
 
-/// The vault secrets that the command line and the configuration name.
-fn secrets(request: &Request, config: &Config) -> Result<Secrets, Report> {
-    let mut specs: Vec<IdSpec> = Vec::new();
-    for id in config
-        .list("ANSIBLE_VAULT_IDENTITY_LIST", "defaults", "vault_identity_list")
-        .unwrap_or_default()
-        .iter()
-        .chain(&request.vault_ids)
-    {
-        specs.push(IdSpec::parse(id));
+/// Tells the user what is odd in an inventory.
+pub(crate) fn tell(world: &World, warning: &davit_inventory::Warning) {
+    let level = match warning.severity {
+        davit_inventory::Severity::Deprecation => Level::Deprecated,
+        davit_inventory::Severity::Error => Level::Error,
+        davit_inventory::Severity::Warning => Level::Warning,
+    };
+    if warning.causes.is_empty() {
+        let origin = warning.place.as_ref().map(ToString::to_string);
+        world.message(level, &warning.message, origin, warning.help.clone());
+    } else {
+        world.message(level, &warning.text(), None, None);
     }
-    for file in &request.vault_password_files {
-        specs.push(IdSpec::parse(file));
+}
+
+fn tags(request: &Request, config: &Config) -> Vec<String> {
+    if request.all_tags {
+        return Vec::new();
     }
-    if request.vault_password_files.is_empty() && !request.ask_vault_password {
-        if let Some(file) =
-            config.get("ANSIBLE_VAULT_PASSWORD_FILE", "defaults", "vault_password_file")
-        {
-            specs.push(IdSpec::parse(file));
+    let configured = config.list_or_default("TAGS_RUN");
+    match (request.tags.is_empty(), configured.is_empty()) {
+        (false, _) => request.tags.clone(),
+        (true, false) => configured,
+        (true, true) => vec!["all".into()],
+    }
+}
+
+/// `become` and what belongs to it, where the playbook does not say.
+fn privileges(request: &Request, config: &Config) -> Result<BTreeMap<String, String>, Report> {
+    let mut all = BTreeMap::new();
+    if config.is("DEFAULT_BECOME")? {
+        all.insert("become".to_owned(), "true".to_owned());
+    }
+    for (key, name) in [
+        ("become_user", "DEFAULT_BECOME_USER"),
+        ("become_method", "DEFAULT_BECOME_METHOD"),
+        ("become_exe", "DEFAULT_BECOME_EXE"),
+        ("become_flags", "DEFAULT_BECOME_FLAGS"),
+        ("remote_user", "DEFAULT_REMOTE_USER"),
+    ] {
+        if let Some(text) = config.get(name) {
+            all.insert(key.to_owned(), text.to_owned());
         }
     }
-    if request.ask_vault_password {
-        specs.push(IdSpec::parse("prompt_ask_vault_pass"));
+    if let Some(user) = &request.user {
+        all.insert("remote_user".to_owned(), user.clone());
     }
-    let mut secrets = Secrets::default();
-    for spec in specs {
-        let secret = match &spec.source {
-            Source::Prompt | Source::AskPass => {
-                let text = spec.prompt().unwrap_or_default();
-                let typed = davit_run::Prompt::ask(&crate::prompt::Terminal, &text, true)
-                    .ok_or_else(|| Report::new("a vault password is to be asked for, and there is no terminal"))?;
-                davit_vault::Secret::new(typed)
-            }
-            Source::File(path) => {
-                let path = config.expand(&path.to_string_lossy());
-                davit_vault::load_password(&path, &spec.label)
-                    .map_err(|error| Report::new(error.to_string()))?
-            }
-        };
-        secrets.add(spec.label, secret);
+    all.extend(request.privileges.clone());
+    Ok(all)
+}
+
+/// Variables written on the command line as JSON or YAML.
+fn inline_vars(text: &str) -> Result<Map, Report> {
+    let file: Arc<str> = "<CLI option '-e'>".into();
+    let wrong = |error: davit_yaml::Error| Report::from(davit_playbook::Error::Yaml(error)).code(exit::PARSER);
+    let value = match davit_yaml::parse(text, &file).map_err(wrong)? {
+        Some(node) => Convert::trusted().value(&node, &file, text).map_err(wrong)?,
+        None => Value::Null,
+    };
+    match value {
+        Value::Map(map) => Ok(Map::clone(&map)),
+        _ => Err(Report::usage(format!(
+            "Invalid extra vars data supplied. '{text}' could not be made into a dictionary"
+        ))),
     }
-    Ok(secrets)
 }

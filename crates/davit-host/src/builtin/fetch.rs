@@ -3,11 +3,13 @@
 //! This is the host's side, which reads the file; storing it is the controller's. Source:
 //! <https://docs.ansible.com/ansible/latest/collections/ansible/builtin/fetch_module.html>
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use davit_module::{Host, Module, ModuleError, Outcome};
+use davit_module::{Body, Host, Module, ModuleError, Outcome};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -37,6 +39,14 @@ pub(crate) struct Args {
     /// Store it under `dest` as it is, without folders for the host and the path.
     #[serde(default, rename = "flat")]
     _flat: bool,
+    /// Where in the file to begin, for a piece of it.
+    #[serde(default, rename = "_offset")]
+    #[schemars(extend("x-hidden" = true))]
+    offset: Option<u64>,
+    /// How long a piece is, at most.
+    #[serde(default, rename = "_length")]
+    #[schemars(extend("x-hidden" = true))]
+    length: Option<u64>,
 }
 
 fn yes() -> bool {
@@ -65,6 +75,13 @@ impl Module for Fetch {
             }
             Some(_) => {}
         }
+        if let Some(offset) = args.offset {
+            let bytes = piece(host, &args.src, offset, args.length.unwrap_or(u64::MAX))?;
+            return Ok(Outcome::new()
+                .changed(false)
+                .with("content", STANDARD.encode(bytes))
+                .with("encoding", "base64"));
+        }
         let bytes = host.read(&args.src)?;
         Ok(Outcome::new()
             .changed(false)
@@ -73,4 +90,22 @@ impl Module for Fetch {
             .with("source", &args.src)
             .with("encoding", "base64"))
     }
+}
+
+/// A piece of a file: large ones travel bit by bit.
+fn piece(host: &Host<'_>, path: &Path, offset: u64, length: u64) -> Result<Vec<u8>, ModuleError> {
+    let Body::File(real) = host.body(path)? else {
+        let bytes = host.read(path)?;
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        return Ok(bytes[offset..].iter().take(length).copied().collect());
+    };
+    let read = || -> io::Result<Vec<u8>> {
+        let mut file = File::open(&real)?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::new();
+        file.take(length).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    read().map_err(|err| ModuleError::io("read", path, err))
 }

@@ -1,0 +1,250 @@
+//! `ansible.builtin.copy`: the controller's half. It finds the files and sends them along; the
+//! module of the same name puts each in its place.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use davit_module::{Attachment, Rules};
+use davit_run::{Action, Outcome, Running, TaskContext};
+use davit_value::{Args as Given, Map, Value};
+use schemars::JsonSchema;
+
+use crate::failure::{Attempt, action_failed, as_action, broken, message};
+use crate::options::{filled, flag, no_raw_params, text, without};
+use crate::source;
+use crate::tree::Tree;
+
+/// Copies files of the controller to the host. The module of the same name says what it takes.
+#[derive(JsonSchema)]
+struct Args {}
+
+pub(crate) const ACTION: Action = Action {
+    name: "ansible.builtin.copy",
+    schema: || schemars::schema_for!(Args),
+    rules: Rules::NONE,
+    free_form: None,
+    open: true,
+    raw: false,
+    inline: false,
+    run: |context, args| {
+        Box::pin(async move { run(context, args).await.unwrap_or_else(|it| it) }) as Running<'_>
+    },
+};
+
+/// The name by which the module behind several actions is called.
+const MODULE: &str = "ansible.legacy.copy";
+
+/// A text is not to be put where a folder is.
+const NO_FOLDER: &str = "can not use content with a dir as dest";
+
+async fn run(context: &TaskContext, args: Map) -> Attempt {
+    no_raw_params(context, &args, "copy")?;
+    let src = filled(&args, "src");
+    let content = args.get("content").filter(|it| !it.is_null()).cloned();
+    let failed = |why: &str| Err(action_failed(context, why));
+    if src.is_none() && content.is_none() {
+        return failed("src (or content) is required");
+    }
+    let Some(dest) = filled(&args, "dest") else { return failed("dest is required") };
+    if src.is_some() && content.is_some() {
+        return failed("src and content are mutually exclusive");
+    }
+    if content.is_some() && dest.ends_with('/') {
+        return failed(NO_FOLDER);
+    }
+    if let Some(content) = content {
+        let bytes = content_text(context, &content)?.into_bytes();
+        let mut args = without(&args, OWN);
+        preserve(&mut args, || Some("0600".to_owned()));
+        return Ok(send(context, args, None, Attachment::Bytes(bytes.into())).await);
+    }
+    let src = src.unwrap_or_default();
+    if flag(&args, "remote_src", false) {
+        let args = without(&args, &["content"]);
+        return Ok(context.call_module(MODULE, TaskContext::reply_of(&args), BTreeMap::new()).await);
+    }
+    let Some(path) = source::find(context, "files", &src) else {
+        let why = format!("Unexpected AnsibleActionFail error: {}", source::not_found(context, "files", &src));
+        return Err(crate::failure::refused(context, why));
+    };
+    if path.is_dir() {
+        return folder(context, &args, &path, &dest).await;
+    }
+    let decrypt = flag(&args, "decrypt", true);
+    let attachment = source::attachment(context, &path, decrypt)?;
+    let mut args = without(&args, OWN);
+    preserve(&mut args, || source::mode(&path));
+    let name = path.file_name().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
+    let from = Sent { shown: &path, name };
+    Ok(send(context, args, Some(from), attachment).await)
+}
+
+/// Arguments that the module does not get as they are.
+const OWN: &[&str] = &["src", "content", "decrypt", "remote_src", "local_follow"];
+
+/// What a text for a file is: dictionaries and lists are written as JSON.
+fn content_text(context: &TaskContext, content: &Value) -> Attempt<String> {
+    if !matches!(content, Value::Map(_) | Value::List(_) | Value::Tuple(_)) {
+        return Ok(content.to_str());
+    }
+    let args = Given { positional: vec![content.clone()], ..Given::default() };
+    let json = context.env().call_filter("to_json", args);
+    json.map(|it| it.to_str()).map_err(|error| broken(context, error.to_string()))
+}
+
+/// `mode: preserve` becomes the mode that the source has.
+pub(crate) fn preserve(args: &mut Map, mode: impl FnOnce() -> Option<String>) {
+    if text(args, "mode").as_deref() != Some("preserve") {
+        return;
+    }
+    match mode() {
+        Some(mode) => args.insert("mode", mode.into()),
+        None => args.remove("mode"),
+    };
+}
+
+/// A file that is sent along: what results call it, and the name that it has in a folder.
+pub(crate) struct Sent<'a> {
+    pub(crate) shown: &'a Path,
+    pub(crate) name: String,
+}
+
+/// Has the module put a content in its place.
+pub(crate) async fn send(
+    context: &TaskContext,
+    mut args: Map,
+    from: Option<Sent<'_>>,
+    content: Attachment,
+) -> Outcome {
+    if let Some(from) = from {
+        args.insert("src", from.shown.to_string_lossy().as_ref().into());
+        args.insert("_original_basename", from.name.into());
+    }
+    let attachments = BTreeMap::from([("src".to_owned(), content)]);
+    let outcome = context.call_module(MODULE, TaskContext::reply_of(&args), attachments).await;
+    told(context, outcome)
+}
+
+/// The module's failure in the words of the action, where the action finds it out in the original.
+fn told(context: &TaskContext, mut outcome: Outcome) -> Outcome {
+    let msg = message(&outcome);
+    if !outcome.is_failed() {
+        return outcome;
+    }
+    if msg == NO_FOLDER {
+        return as_action(context, outcome);
+    }
+    if msg.starts_with("Task failed: ") {
+        outcome.causes = vec![davit_event::Cause {
+            message: msg,
+            origin: Some(context.origin().to_string()),
+            help: None,
+        }];
+    }
+    outcome
+}
+
+/// Copies a folder with all that is in it.
+async fn folder(context: &TaskContext, args: &Map, path: &Path, dest: &str) -> Attempt {
+    let shown = path.to_string_lossy().into_owned();
+    let follow = flag(args, "local_follow", true);
+    let root = path.to_path_buf();
+    let walked = tokio::task::spawn_blocking(move || Tree::of(&root, follow)).await;
+    let tree = walked
+        .map_err(|error| broken(context, error.to_string()))?
+        .map_err(|(path, error)| {
+            let why = source::system_error(&error);
+            broken(context, format!("{why}: '{}'", path.display()))
+        })?;
+    let dest = format!("{}/", dest.trim_end_matches('/'));
+    let copying = Folder { context, args, dest: &dest };
+    let mut changed = false;
+    let mut last = None;
+    for (path, name) in &tree.files {
+        last = Some(copying.file(path, name).await?);
+        changed |= last.as_ref().is_some_and(is_changed);
+    }
+    for name in &tree.folders {
+        last = Some(copying.folder(name).await?);
+        changed |= last.as_ref().is_some_and(is_changed);
+    }
+    for (target, name) in &tree.links {
+        last = Some(copying.link(target, name).await?);
+        changed |= last.as_ref().is_some_and(is_changed);
+    }
+    // A folder with a single file is told as what was done last.
+    match last.filter(|_| tree.files.len() == 1) {
+        Some(only) => Ok(only),
+        None => Ok(Outcome::changed(changed).with("dest", dest).with("src", shown)),
+    }
+}
+
+fn is_changed(outcome: &Outcome) -> bool {
+    outcome.result.get("changed").is_some_and(|it| it.truthy().unwrap_or(false))
+}
+
+/// What the members of one folder have in common.
+struct Folder<'a> {
+    context: &'a TaskContext,
+    args: &'a Map,
+    dest: &'a str,
+}
+
+impl Folder<'_> {
+    async fn file(&self, path: &Path, name: &str) -> Attempt {
+        let decrypt = flag(self.args, "decrypt", true);
+        let attachment = source::attachment(self.context, path, decrypt)?;
+        let mut args = without(self.args, OWN);
+        args.insert("dest", self.dest.into());
+        preserve(&mut args, || source::mode(path));
+        let from = Sent { shown: path, name: name.to_owned() };
+        passed(send(self.context, args, Some(from), attachment).await)
+    }
+
+    async fn folder(&self, name: &str) -> Attempt {
+        let mut args = self.attributes();
+        args.remove("mode");
+        if let Some(mode) = self.args.get("directory_mode").filter(|it| !it.is_null()) {
+            args.insert("mode", mode.clone());
+        }
+        args.insert("state", "directory".into());
+        args.insert("recurse", false.into());
+        self.set(args, name).await
+    }
+
+    async fn link(&self, target: &Path, name: &str) -> Attempt {
+        let mut args = self.attributes();
+        preserve(&mut args, || None);
+        args.insert("state", "link".into());
+        args.insert("src", target.to_string_lossy().as_ref().into());
+        args.insert("force", true.into());
+        self.set(args, name).await
+    }
+
+    /// The arguments that `file` has too.
+    fn attributes(&self) -> Map {
+        let mut found = Map::new();
+        for name in ATTRIBUTES {
+            if let Some(value) = self.args.get(name) {
+                found.insert(*name, value.clone());
+            }
+        }
+        found
+    }
+
+    async fn set(&self, mut args: Map, name: &str) -> Attempt {
+        let path: PathBuf = Path::new(self.dest).join(name);
+        args.insert("path", path.to_string_lossy().as_ref().into());
+        let reply = TaskContext::reply_of(&args);
+        passed(self.context.call_module("ansible.legacy.file", reply, BTreeMap::new()).await)
+    }
+}
+
+const ATTRIBUTES: &[&str] = &[
+    "mode", "owner", "group", "seuser", "serole", "setype", "selevel", "attributes", "attr",
+    "unsafe_writes", "follow",
+];
+
+fn passed(outcome: Outcome) -> Attempt {
+    if outcome.is_failed() || outcome.unreachable { Err(outcome) } else { Ok(outcome) }
+}
