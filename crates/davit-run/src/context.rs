@@ -164,9 +164,8 @@ impl TaskContext {
                 return outcome;
             }
         };
-        let own = !name.contains("legacy.") && entry.name == &*self.task.full_name;
         let call = Call {
-            name: if own { self.task.written.action.to_string() } else { name.to_owned() },
+            name: self.module_name(name, entry),
             args,
             check: self.check,
             diff: self.diff,
@@ -191,12 +190,12 @@ impl TaskContext {
 
     /// The name that the original uses for the module in messages: another for those that it
     /// reaches through an action.
-    fn module_name(&self, entry: &davit_module::Entry) -> String {
+    fn module_name(&self, name: &str, entry: &davit_module::Entry) -> String {
         let short = entry.short_name();
         match short {
             "command" | "shell" => "ansible.legacy.command".into(),
             "raw" => short.into(),
-            _ if matches!(self.task.work, crate::tree::Work::Action(_)) => format!("ansible.legacy.{short}"),
+            _ if name.starts_with("ansible.legacy.") || entry.name != &*self.task.full_name => name.to_owned(),
             _ => self.task.written.action.to_string(),
         }
     }
