@@ -104,10 +104,15 @@ impl Outcome {
         Self { result, ..Self::default() }
     }
 
-    /// True where the result says `failed`.
+    /// True where it failed: by `failed_when`, where there is one, else by its own word.
     #[must_use]
     pub fn is_failed(&self) -> bool {
-        flag(&self.result, "failed")
+        let key = if self.result.contains("failed_when_result") { "failed_when_result" } else { "failed" };
+        match self.result.get(key) {
+            // A condition that could not be evaluated leaves its error here.
+            Some(Value::Str(text)) if key == "failed_when_result" => !text.is_empty(),
+            _ => flag(&self.result, key),
+        }
     }
 }
 

@@ -313,7 +313,10 @@ impl<'a> Compiler<'a> {
             None => {
                 let first = tried.last().cloned().unwrap_or_else(|| PathBuf::from(name));
                 Err(Error::at(
-                    format!("Could not find or access '{}' on the Ansible Controller.", first.display()),
+                    format!(
+                        "Could not find or access '{0}' on the Ansible Controller: Unable to retrieve file contents.\nCould not find or access '{0}' on the Ansible Controller.\nIf you are using a module and expect the file to exist on the remote, see the remote_src option.",
+                        first.display()
+                    ),
                     &written.origin,
                 ))
             }

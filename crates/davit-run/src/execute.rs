@@ -103,6 +103,9 @@ impl Job {
     async fn once(&self, scope: TaskScope, outside: &Outside, before: Option<Outcome>) -> Done {
         let round = Round { scope, label: None, failure: before };
         let mut answer = self.round(round, outside).await;
+        if !answer.outcome.result.contains("changed") {
+            answer.outcome.result.insert("changed", false.into());
+        }
         let part = Part {
             result: answer.outcome.result.clone(),
             locals: Map::new(),
@@ -400,10 +403,8 @@ impl Job {
                     }
                     Ok(false) => {
                         outcome.result.insert("attempts", plan.most.saturating_sub(1).max(1).into());
-                        if self.task.own("failed_when").is_none() {
-                            outcome.result.insert("failed", true.into());
-                            reported(&mut outcome, self.task.origin(), self.kind());
-                        }
+                        outcome.result.insert("failed", true.into());
+                        reported(&mut outcome, self.task.origin(), self.kind());
                         answer.outcome = outcome;
                         return;
                     }
@@ -604,6 +605,10 @@ impl Job {
         })
     }
 
+    fn is_stranger(&self, host: &str) -> bool {
+        crate::state::read(&self.world.inventory).host(host).is_none()
+    }
+
     fn connect(
         &self,
         keywords: &Keyword<'_>,
@@ -622,6 +627,12 @@ impl Job {
         let name = match named {
             Some(name) => name.to_str(),
             None if crate::world::is_local_name(target) => "local".to_owned(),
+            // A host that nobody knows is reached as the task's own host is.
+            None if delegated && self.is_stranger(target) => keywords
+                .scope
+                .value("ansible_connection")
+                .map_err(|error| error.to_string())?
+                .map_or_else(|| self.world.settings.connection.clone(), |it| it.to_str()),
             None => keywords
                 .text("connection")
                 .map_err(said)?

@@ -40,11 +40,12 @@ pub(crate) fn request(job: &Job, scope: &TaskScope, outside: &Outside) -> Outcom
     };
     let mut args = Map::new();
     for (key, value) in &task.written.args {
-        // `apply` is rendered for the tasks that it applies to.
-        if key.as_str() == Some("apply") || key.as_str() == Some("file") {
+        if key.as_str() == Some("file") {
             continue;
         }
         match env.resolve(value) {
+            // `apply` is rendered for the tasks that it applies to; here it is only shown.
+            Err(_) if key.as_str() == Some("apply") => {}
             Ok(value) => {
                 args.insert(key.clone(), value);
             }
@@ -106,7 +107,7 @@ impl Batch {
                 // What is written wrong is wrong for everybody; a file that is missing fails the
                 // hosts that asked for it.
                 Err(Error::Written(error)) if error.is_parser_error() => return Err(error.into()),
-                Err(error) => self.include_failed(task, number, &hosts, &error),
+                Err(error) => self.include_failed(task, number, group, &error),
             }
         }
         for (host, (tasks, ordinals)) in made {
@@ -215,9 +216,9 @@ impl Batch {
         Arc::new(Parent { keywords, vars: Arc::new(applied), up: Some(params), ..Parent::default() })
     }
 
-    fn include_failed(&mut self, task: &Arc<Task>, number: u32, hosts: &[Arc<str>], error: &Error) {
-        for host in hosts {
-            let mut outcome = Outcome::failed(error.to_string());
+    fn include_failed(&mut self, task: &Arc<Task>, number: u32, group: &Group, error: &Error) {
+        for host in &group.hosts {
+            let mut outcome = Outcome { result: group.part.result.clone(), ..Outcome::default() };
             let origin = match error {
                 Error::At { origin: Some(origin), .. } => origin.clone(),
                 _ => task.origin().clone(),

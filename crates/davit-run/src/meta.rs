@@ -50,10 +50,10 @@ impl Batch {
         let mut flush: Vec<Arc<str>> = Vec::new();
         for host in hosts {
             let what = self.meta_name(task, host)?;
+            let number = self.announce(&Place::new(), task, std::slice::from_ref(host));
             if !KNOWN.contains(&what.as_str()) {
                 return Err(Error::at(format!("invalid meta action requested: {what}"), task.origin()));
             }
-            let number = self.announce(&Place::new(), task, std::slice::from_ref(host));
             let job = self.job(task, host, number);
             if self.meta_applies(&job, &what, number)? {
                 self.do_meta(&what, task, host, &mut flush)?;
@@ -117,7 +117,7 @@ impl Batch {
                     self.world.host(&host).clear_facts();
                 }
             }
-            "clear_host_errors" => self.clear_host_errors(),
+            "clear_host_errors" => self.clear_host_errors(task),
             "refresh_inventory" => self.world.refresh_inventory()?,
             "reset_connection" => self.world.connections.reset(host),
             "end_host" => {
@@ -159,7 +159,7 @@ impl Batch {
         self.ending = Some(ending);
     }
 
-    fn clear_host_errors(&mut self) {
+    fn clear_host_errors(&mut self, task: &Arc<Task>) {
         let mut hosts = write(&self.play.hosts);
         let mut lost = write(&self.world.lost);
         for host in &self.hosts {
@@ -167,6 +167,12 @@ impl Batch {
             hosts.unreachable.remove(host);
             lost.failed.remove(host);
             lost.unreachable.remove(host);
+            // Hosts that come back by this task are past it.
+            if let Some(cursor) = self.cursors.get_mut(host) {
+                if cursor.next().is_some_and(|(_, next)| Arc::ptr_eq(&next, task)) {
+                    cursor.advance();
+                }
+            }
         }
     }
 

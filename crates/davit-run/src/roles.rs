@@ -25,7 +25,8 @@ pub(crate) struct RoleRequest {
     /// `vars:` of the use.
     vars: Arc<Map>,
     allow_duplicates: Option<bool>,
-    pub(crate) public: bool,
+    /// Whether the whole play sees its variables, where that is said.
+    public: Option<bool>,
     pub(crate) validate: bool,
     origin: Origin,
 }
@@ -45,7 +46,7 @@ impl RoleRequest {
             params: Arc::new(used.params.clone()),
             vars: Arc::new(used.vars.clone()),
             allow_duplicates: None,
-            public: true,
+            public: None,
             validate: true,
             origin: used.origin.clone(),
         }
@@ -70,7 +71,7 @@ impl RoleRequest {
             params: Arc::default(),
             vars: Arc::default(),
             allow_duplicates: Some(flag("allow_duplicates").unwrap_or(true)),
-            public: flag("public").unwrap_or(false),
+            public: flag("public"),
             validate: flag("rolespec_validate").unwrap_or(true),
             origin: origin.clone(),
         })
@@ -108,7 +109,8 @@ impl Compiler<'_> {
         let progress = self.play.progress_of_role(key);
         let made = Making { name: short, written, progress, from_include };
         let role = self.make_role(made, request, ancestors)?;
-        if request.public || !from_include && !self.world.settings.private_role_vars {
+        let by_default = !from_include && !self.world.settings.private_role_vars;
+        if request.public.unwrap_or(by_default) {
             self.play.publish(&role);
         }
         Ok(role)

@@ -71,6 +71,18 @@ pub async fn run_loaded(
     start: Start,
     loaded: Vec<(String, written::Playbook)>,
 ) -> Result<Summary, Error> {
+    if let Some(limit) = &world.settings.limit {
+        let mut warnings = Vec::new();
+        let hosts = read(&world.inventory).match_hosts("all", Some(limit), &mut warnings)?;
+        for warning in warnings {
+            world.warn(&warning.text());
+        }
+        if hosts.is_empty() {
+            return Err(Error::plain(
+                "Specified inventory, host pattern and/or --limit leaves us with no hosts to target.",
+            ));
+        }
+    }
     world.emit(Kind::RunStarted {
         run: start.run,
         playbooks: start.playbooks,

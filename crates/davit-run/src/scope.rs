@@ -71,6 +71,8 @@ pub(crate) struct TaskScope {
     pub(crate) play: Option<Arc<Play>>,
     pub(crate) host: Option<Arc<str>>,
     pub(crate) task: Option<Arc<Task>>,
+    /// The folder of the playbook, for the variables beside it.
+    folder: Option<PathBuf>,
     /// Highest first.
     layers: Vec<Arc<Map>>,
     /// Above everything: loop variables, what the task has registered so far.
@@ -86,7 +88,19 @@ impl TaskScope {
         host: Option<&Arc<str>>,
         task: Option<&Arc<Task>>,
     ) -> Self {
+        let folder = play.map(|play| play.folder.clone());
+        Self::in_folder(world, play, host, task, folder)
+    }
+
+    fn in_folder(
+        world: &Arc<World>,
+        play: Option<&Arc<Play>>,
+        host: Option<&Arc<str>>,
+        task: Option<&Arc<Task>>,
+        folder: Option<PathBuf>,
+    ) -> Self {
         let mut scope = Self {
+            folder,
             world: Arc::clone(world),
             play: play.cloned(),
             host: host.cloned(),
@@ -137,9 +151,8 @@ impl TaskScope {
             }
         }
         if let Some(host) = &self.host {
-            let folder = self.play.as_ref().map(|play| play.folder.clone());
             // Files that cannot be read have stopped the play before.
-            if let Ok(vars) = read(&world.inventory).host_vars(host, folder.as_deref()) {
+            if let Ok(vars) = read(&world.inventory).host_vars(host, self.folder.as_deref()) {
                 self.push(vars);
             }
         }
@@ -216,7 +229,7 @@ impl TaskScope {
         Some(match name {
             "omit" => Value::Object(Arc::<Omit>::clone(&self.omit)),
             "vars" => self.all().into(),
-            "hostvars" => Value::Object(Arc::new(HostVars(Arc::clone(world), self.play.clone()))),
+            "hostvars" => Value::Object(Arc::new(HostVars(Arc::clone(world), self.folder.clone()))),
             "groups" => world.groups(),
             "group_names" => world.group_names(self.host.as_ref()?),
             "inventory_hostname" => (&**self.host.as_ref()?).into(),
@@ -429,7 +442,9 @@ fn merge_into(into: &mut Map, from: &Map) {
 }
 
 /// `hostvars`: the variables of every host, each in its own light.
-struct HostVars(Arc<World>, Option<Arc<Play>>);
+///
+/// Plays are no part of them: what a play or a role defines, other hosts do not have.
+struct HostVars(Arc<World>, Option<PathBuf>);
 
 impl std::fmt::Debug for HostVars {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -448,7 +463,7 @@ impl Object for HostVars {
             return Ok(None);
         }
         let host: Arc<str> = name.into();
-        let scope = TaskScope::new(&self.0, self.1.as_ref(), Some(&host), None);
+        let scope = TaskScope::in_folder(&self.0, None, Some(&host), None, self.1.clone());
         Ok(Some(Value::Object(Arc::new(VarsOfHost(scope)))))
     }
 

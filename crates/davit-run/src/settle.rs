@@ -47,7 +47,7 @@ impl Batch {
         };
         // Only what went well notifies, and a handler that is missing comes before the result.
         if matches!(status, Status::Ok | Status::Changed) {
-            self.notify(task, &everyone, &done)?;
+            self.notify(task, std::slice::from_ref(host), &done)?;
         }
         let fell = match status {
             Status::Failed if !ignored => Some(self.fail_with(task, host, &done)),

@@ -106,7 +106,9 @@ pub(crate) struct Hosts {
 
 impl Hosts {
     fn is_in(&self, host: &Arc<str>) -> bool {
-        !self.failed.contains(host) && !self.unreachable.contains(host)
+        !self.failed.contains(host)
+            && !self.unreachable.contains(host)
+            && !self.ended.contains(host)
     }
 
     /// Of all the play's hosts, those that are still in.

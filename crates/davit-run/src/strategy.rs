@@ -214,7 +214,7 @@ impl Batch {
             includes.sort_by_key(|(host, _)| order.get(host).copied());
             self.include(task, number, includes)?;
         }
-        self.after_task(task, &targets)
+        self.after_task(task, &targets, once)
     }
 
     /// Runs a task on many hosts at the same time, results taken in as they come.
@@ -309,7 +309,12 @@ impl Batch {
         let outside = scope.outside();
         let env = Env::new(&self.world.engine, &scope, &outside);
         let name = match task.name() {
-            Some(name) => env.resolve(name).map_or_else(|_| partly_rendered(env, name), |it| it.to_str()),
+            Some(name) => match env.resolve(name) {
+                Ok(Value::Str(text)) => text.to_string(),
+                // A number is no name.
+                Ok(_) => String::new(),
+                Err(_) => partly_rendered(env, name),
+            },
             None => String::new(),
         };
         let name = match (&task.work, task.role()) {
@@ -354,7 +359,12 @@ impl Batch {
     }
 
     /// What the failures of a task mean for the other hosts.
-    pub(crate) fn after_task(&mut self, task: &Arc<Task>, hosts: &[Arc<str>]) -> Result<(), Error> {
+    pub(crate) fn after_task(
+        &mut self,
+        task: &Arc<Task>,
+        hosts: &[Arc<str>],
+        once: bool,
+    ) -> Result<(), Error> {
         let failed: Vec<&Arc<str>> = {
             let state = read(&self.play.hosts);
             hosts
@@ -369,6 +379,8 @@ impl Batch {
             return Ok(());
         }
         let fatal = match task.keyword("any_errors_fatal") {
+            // What one host was to do for all has failed for all.
+            _ if once => true,
             Some(_) => self
                 .with_keywords(task, hosts.first(), |keywords| keywords.flag("any_errors_fatal"))?
                 .unwrap_or(false),
@@ -482,7 +494,7 @@ impl Batch {
                     if !includes.is_empty() {
                         self.include(&task, number, includes)?;
                     }
-                    self.after_task(&task, &[host])?;
+                    self.after_task(&task, &[host], false)?;
                 }
                 Some(Err(error)) => return Err(Error::plain(format!("a task broke off: {error}"))),
                 None if !moved => return Ok(()),

@@ -144,7 +144,7 @@ pub(crate) fn write_text(value: &Value, out: &mut String) {
         Value::Null => {}
         Value::Object(object) if object.as_any().is::<Nothing>() => {}
         Value::Tuple(list) => Value::List(Arc::clone(list)).write_repr(out),
-        Value::Date(_) | Value::DateTime(..) => out.push_str(&value.to_str()),
+        Value::Date(_) | Value::DateTime(..) | Value::Object(_) => out.push_str(&value.to_str()),
         other => other.write_repr(out),
     }
 }
@@ -160,6 +160,10 @@ pub(crate) fn attribute(env: &Env<'_>, value: &Value, name: &str) -> Result<Valu
             let item = object.get_item(&Value::from(name)).map_err(Error::from)?;
             if let Some(found) = item {
                 return touch(env, found);
+            }
+            // A dictionary in disguise has a dictionary's methods.
+            if object.keys().is_some() && methods::has(&Value::map(), name) {
+                return Ok(bound(&value.clone().settle()?, name));
             }
         }
         _ => {

@@ -52,7 +52,7 @@ fn run(context: &TaskContext, args: &Map) -> Outcome {
         return Outcome::failed("name, host or hostname needs to be provided");
     }
     let (name, port) = split_port(&name);
-    let groups: Vec<String> = match first(&["groups", "groupname", "group"]) {
+    let groups: Vec<String> = match first(&["groups", "groupname"]) {
         None => Vec::new(),
         Some(Value::List(list)) => list.iter().map(Value::to_str).collect(),
         Some(Value::Str(text)) => text.split(',').map(|it| it.trim().to_owned()).collect(),
@@ -62,7 +62,7 @@ fn run(context: &TaskContext, args: &Map) -> Outcome {
     };
     let mut vars = Map::new();
     for (key, value) in args {
-        let known = ["name", "hostname", "host", "groups", "groupname", "group"];
+        let known = ["name", "hostname", "host", "groups", "groupname"];
         if !key.as_str().is_some_and(|it| known.contains(&it)) {
             vars.insert(key.clone(), value.clone());
         }

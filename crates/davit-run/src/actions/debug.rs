@@ -53,8 +53,7 @@ fn run(context: &TaskContext, args: &Map) -> Result<Outcome, Outcome> {
     if level > f64::from(context.world.settings.verbosity) {
         return Ok(Outcome::changed(false)
             .with("skipped", true)
-            .with("skipped_reason", "Verbosity threshold not met.")
-            .with("verbosity", args.get("verbosity").cloned().unwrap_or_default()));
+            .with("skipped_reason", "Verbosity threshold not met."));
     }
     let outcome = match (args.get("var"), args.get("msg")) {
         (Some(var), _) => {
@@ -74,8 +73,18 @@ fn run(context: &TaskContext, args: &Map) -> Result<Outcome, Outcome> {
 /// What to show for `var`, and under which key.
 fn variable(context: &TaskContext, name: &Value, written: &Value) -> Result<(String, Value), Outcome> {
     let Value::Str(expression) = name else {
-        return Ok((format!("<class '{}'>", name.type_name()), name.clone()));
+        return Err(Outcome::failed(format!(
+            "argument 'var' is of type {} and we were unable to convert to _check_type_str_no_conversion: '{}' is not a string and conversion is not allowed",
+            name.type_name(),
+            name.to_str()
+        )));
     };
+    if written.is_live() {
+        // What a template gave is data, and no expression.
+        return Err(Outcome::failed(
+            "Task failed: Error while resolving `var` expression: Encountered untrusted template or expression.",
+        ));
+    }
     match context.env().expression(expression, written.origin()) {
         Ok(Value::Undefined(what)) => {
             Ok((expression.to_string(), format!("<< error 1 - {} >>", what.message).into()))

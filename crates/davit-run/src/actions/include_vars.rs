@@ -141,13 +141,7 @@ fn find(context: &TaskContext, name: &str) -> Result<PathBuf, Outcome> {
     }
     tried.extend(context.candidates("vars", name));
     tried.iter().find(|it| it.is_file()).cloned().ok_or_else(|| {
-        let mut seen = Vec::new();
-        for path in &tried {
-            let line = format!("\n\t{}", path.display());
-            if !seen.contains(&line) {
-                seen.push(line);
-            }
-        }
+        let seen: Vec<String> = tried.iter().map(|it| format!("\n\t{}", it.display())).collect();
         Outcome::failed(format!(
             "Could not find or access '{name}'\nSearched in:{} on the Ansible Controller.\nIf you are using a module and expect the file to exist on the remote, see the remote_src option",
             seen.concat()

@@ -20,9 +20,9 @@ use crate::context::TaskContext;
 #[expect(dead_code, reason = "the arguments are described here and read by name")]
 struct Args {
     /// How many minutes to wait.
-    minutes: Option<f64>,
+    minutes: Option<i64>,
     /// How many seconds to wait.
-    seconds: Option<f64>,
+    seconds: Option<i64>,
     /// What to ask. What is typed is the result's `user_input`.
     prompt: Option<String>,
     /// Show what is typed.
@@ -35,7 +35,7 @@ pub(super) const ACTION: Action = Action {
     schema: || schemars::schema_for!(Args),
     rules: Rules { mutually_exclusive: &[&["minutes", "seconds"]], ..Rules::NONE },
     free_form: None,
-    open: true,
+    open: false,
     raw: false,
     inline: false,
     run: |context, args| Box::pin(run(context, args)) as Running<'_>,

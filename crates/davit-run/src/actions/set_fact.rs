@@ -48,7 +48,7 @@ fn run(args: &Map) -> Outcome {
         }
         if !is_name(&name) {
             return Outcome::failed(format!(
-                "The variable name {} is not valid. Variables must start with a letter or underscore character, and contain only letters, numbers and underscores.",
+                "Task failed: Invalid variable name {}.",
                 Value::from(name.as_str()).repr()
             ));
         }

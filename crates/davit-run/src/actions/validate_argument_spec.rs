@@ -35,11 +35,14 @@ pub(super) const ACTION: Action = Action {
 
 fn run(context: &TaskContext, args: &Map) -> Outcome {
     let Some(options) = args.get("argument_spec") else {
-        return Outcome::failed("\"argument_spec\" arg is required in args: {}");
+        return Outcome::failed(format!(
+            "Task failed: \"argument_spec\" arg is required in args: {}",
+            Value::from(args.clone()).repr()
+        ));
     };
     let Value::Map(options) = options else {
         return Outcome::failed(format!(
-            "Incorrect type for argument_spec, expected dict and got {}",
+            "Task failed: Incorrect type for argument_spec, expected dict and got <class '{}'>",
             options.type_name()
         ));
     };
@@ -48,7 +51,7 @@ fn run(context: &TaskContext, args: &Map) -> Outcome {
         Some(Value::Map(map)) => (**map).clone(),
         Some(other) => {
             return Outcome::failed(format!(
-                "Incorrect type for provided_arguments, expected dict and got {}",
+                "Task failed: Incorrect type for provided_arguments, expected dict and got <class '{}'>",
                 other.type_name()
             ));
         }
