@@ -1,0 +1,171 @@
+//! Arguments of modules, as far as they are written as they will be.
+
+use davit_module::{ArgError, Reply, Spec};
+use davit_playbook::{Task, takes_raw_params};
+use davit_value::{Origin, Value};
+use serde_json::Value as Json;
+
+use crate::finding::{did_you_mean, nearest};
+use crate::places::moved;
+use crate::walk::Seen;
+use crate::{Finding, Lint, Severity};
+
+/// What stands for a value that is only known at run time.
+const UNKNOWN: &str = "{{ unknown }}";
+/// How deep values may nest.
+const DEPTH: usize = 60;
+
+/// Checks the arguments of a task against what its module takes.
+pub(crate) fn check(lint: &Lint<'_>, seen: &Seen, severity: Severity) {
+    let task = &*seen.task;
+    if task.action.is_live() {
+        return;
+    }
+    let Some(target) = (lint.context.lookup)(&task.action) else { return stated(lint, task) };
+    let Some(spec) = target.spec.as_deref() else { return };
+    let mut args = Reply::new();
+    for (key, value) in &task.args {
+        args.insert(key.to_text(), to_json(value, 0));
+    }
+    let templated = args.remove("_variable_params").is_some();
+    if let Some(raw) = &task.raw_params {
+        match &target.free_form {
+            Some(name) => {
+                let text = Value::Str(raw.clone());
+                args.entry(name.clone()).or_insert_with(|| to_json(&text, 0));
+            }
+            None if takes_raw_params(&task.action) || target.open => return,
+            None => return free_text(lint, task, raw, severity),
+        }
+    }
+    let unknown = |value: &Json| value.as_str() == Some(UNKNOWN);
+    let complete = !templated && !seen.place.defaults;
+    for error in spec.check_static(&args, &unknown) {
+        report(lint, task, spec, &args, error, &Rank { severity, open: target.open, complete });
+    }
+}
+
+struct Rank {
+    severity: Severity,
+    open: bool,
+    /// Every argument is written at the task.
+    complete: bool,
+}
+
+/// An action that is stated as `action: name` and that there is not.
+fn stated(lint: &Lint<'_>, task: &Task) {
+    if task.kind.is_include() || (lint.context.loader.is_action)(&task.action, &[]) {
+        return;
+    }
+    let at = lint.sources.word(&task.action_origin, &task.action);
+    let near = lint.nearest_action(&task.action).map(|it| format!("Did you mean '{it}'?"));
+    lint.error("unknown-module", &at, format!("there is no module or action '{}'", task.action), near);
+}
+
+fn free_text(lint: &Lint<'_>, task: &Task, raw: &str, severity: Severity) {
+    let value = lint.sources.key(&task.origin, &task.action).map(|it| moved(&task.origin, it.value));
+    let at = value.unwrap_or_else(|| task.action_origin.clone());
+    let first = raw.split_whitespace().next().unwrap_or_default();
+    let at = lint.sources.word(&at, first);
+    let message = format!("'{}' takes no free text: '{}'", task.action, raw.trim());
+    lint.add(Finding::new("unexpected-text", severity, &at, message));
+}
+
+/// The value as JSON, with [`UNKNOWN`] for what is still to be rendered.
+fn to_json(value: &Value, depth: usize) -> Json {
+    match value {
+        Value::Str(text) if text.is_live() => Json::String(UNKNOWN.to_owned()),
+        _ if depth > DEPTH => Json::String(UNKNOWN.to_owned()),
+        Value::List(items) if value.is_live() => items.iter().map(|it| to_json(it, depth + 1)).collect(),
+        Value::Map(map) if value.is_live() => {
+            let pairs = map.iter().map(|(key, it)| (key.to_text(), to_json(it, depth + 1)));
+            Json::Object(pairs.collect())
+        }
+        other => other.to_json(),
+    }
+}
+
+fn report(lint: &Lint<'_>, task: &Task, spec: &Spec, args: &Reply, error: ArgError, rank: &Rank) {
+    let unknown = |name: &String| args.get(name).and_then(Json::as_str) == Some(UNKNOWN);
+    let message = error.to_string();
+    let add = |rule: &'static str, at: &Origin, message: String, help: Option<String>| {
+        lint.add(Finding::new(rule, rank.severity, at, message).with_help(help));
+    };
+    let action = &task.action_origin;
+    match error {
+        ArgError::Unsupported { names, .. } => {
+            for name in names.iter().filter(|_| !rank.open) {
+                let last = name.rsplit('.').next().unwrap_or(name);
+                let at = key_place(lint, task, name);
+                let near = if name.contains('.') { None } else { spec.nearest(name) };
+                let known: Vec<&str> = spec.options.iter().filter(|it| !it.hidden).map(|it| it.name.as_str()).collect();
+                let near = near.or_else(|| nearest(last, known.iter().copied()));
+                let help = did_you_mean(near).or_else(|| list(&known));
+                add("unknown-argument", &at, format!("'{}' has no argument '{name}'", task.action), help);
+            }
+        }
+        _ if !rank.complete && !matches!(error, ArgError::Choice { .. } | ArgError::Type { .. } | ArgError::NotDict { .. }) => {}
+        ArgError::Missing { .. } => add("missing-argument", action, message, None),
+        ArgError::OneOf { .. } | ArgError::If { .. } | ArgError::By { .. } => add("argument-rule", action, message, None),
+        ArgError::Together { names, .. } if !names.iter().any(unknown) => add("argument-rule", action, message, None),
+        ArgError::Exclusive { groups_, .. } if !groups_.iter().flatten().any(unknown) => {
+            let last = groups_.first().and_then(|group| group.iter().rev().find(|it| args.contains_key(*it)));
+            let at = last.map_or_else(|| action.clone(), |name| key_place(lint, task, name));
+            add("argument-rule", &at, message, None);
+        }
+        ArgError::Choice { key, choices, got, .. } => {
+            let near = nearest(&got, choices.iter().map(String::as_str));
+            add("invalid-choice", &value_place(lint, task, &key), message, did_you_mean(near));
+        }
+        ArgError::Type { key, .. } | ArgError::NotDict { key, .. } => {
+            add("invalid-type", &value_place(lint, task, &key), message, None);
+        }
+        _ => {}
+    }
+}
+
+fn list(known: &[&str]) -> Option<String> {
+    if known.is_empty() {
+        return Some("It takes no arguments.".to_owned());
+    }
+    Some(format!("It takes: {}.", known.join(", ")))
+}
+
+/// Where the argument `name` is written, and its value.
+fn places(lint: &Lint<'_>, task: &Task, name: &str) -> Option<(Origin, Origin)> {
+    let first = name.split('.').next().unwrap_or(name);
+    for holder in [task.action.as_str(), "args", "action", "local_action"] {
+        let Some(key) = lint.sources.key(&task.origin, holder) else { continue };
+        let at = moved(&task.origin, key.value);
+        if let Some(mut found) = lint.sources.key(&at, first) {
+            for part in name.split('.').skip(1) {
+                let inner = moved(&at, found.value);
+                let items = lint.sources.items(&inner);
+                let holders = std::iter::once(inner).chain(items);
+                match holders.into_iter().find_map(|it| lint.sources.key(&it, part)) {
+                    Some(key) => found = key,
+                    None => break,
+                }
+            }
+            return Some((moved(&at, found.place), moved(&at, found.value)));
+        }
+        // In one line: `name=value`.
+        let word = lint.sources.word(&at, &format!("{first}="));
+        if word != at || lint.sources.keys(&at).is_empty() {
+            let shift = u32::try_from(first.chars().count() + 1).unwrap_or(0);
+            let value = Origin { column: word.column.saturating_add(shift), ..word.clone() };
+            if holder != "args" {
+                return Some((word, value));
+            }
+        }
+    }
+    None
+}
+
+fn key_place(lint: &Lint<'_>, task: &Task, name: &str) -> Origin {
+    places(lint, task, name).map_or_else(|| task.action_origin.clone(), |it| it.0)
+}
+
+fn value_place(lint: &Lint<'_>, task: &Task, name: &str) -> Origin {
+    places(lint, task, name).map_or_else(|| task.action_origin.clone(), |it| it.1)
+}
