@@ -28,7 +28,7 @@ impl Delta {
         Value::Object(Arc::new(self))
     }
 
-    fn text(self) -> String {
+    fn written(self) -> String {
         let days = self.micros.div_euclid(DAY);
         let rest = self.micros.rem_euclid(DAY);
         let seconds = rest / 1_000_000;
@@ -62,7 +62,7 @@ impl Object for Delta {
     }
 
     fn repr(&self) -> String {
-        self.text()
+        self.written()
     }
 
     fn as_any(&self) -> &dyn Any {

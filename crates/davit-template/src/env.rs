@@ -123,8 +123,17 @@ impl<'a> Env<'a> {
     /// # Errors
     /// For what cannot be read or evaluated.
     pub fn expression(&self, text: &str, origin: Option<&Origin>) -> Result<Value, Error> {
+        self.evaluate(text, origin, false)
+    }
+
+    fn evaluate(
+        &self,
+        text: &str,
+        origin: Option<&Origin>,
+        renders_constants: bool,
+    ) -> Result<Value, Error> {
         let unit = match self.engine.bare_expression(text) {
-            Ok(unit) => Unit { origin: origin.cloned(), ..unit },
+            Ok(unit) => Unit { origin: origin.cloned(), renders_constants, ..unit },
             Err(error) => return Err(error.written_at(origin, text.contains('\n'))),
         };
         self.run_defined(unit)
@@ -187,11 +196,11 @@ impl<'a> Env<'a> {
             let value = self.render(text)?;
             return match &value {
                 Value::Str(inner) if !inner.is_trusted() => Err(refused(UNTRUSTED)),
-                Value::Str(inner) => self.expression(inner, text.origin()),
+                Value::Str(inner) => self.evaluate(inner, text.origin(), true),
                 _ => Ok(value),
             };
         }
-        self.expression(text, text.origin())
+        self.evaluate(text, text.origin(), true)
     }
 
     /// A whole template file to text. Its first line may be a `#jinja2: key:value` header.
@@ -234,7 +243,7 @@ impl<'a> Env<'a> {
             .compile(body, &Arc::new(syntax), false)
             .map_err(|error| error.in_file(&file, skipped))?;
         let folder = path.parent().map(|folder| Arc::new(folder.to_path_buf()));
-        self.run_defined(Unit { tree, origin: None, file: Some(Arc::clone(&file)), folder })
+        self.run_defined(Unit { file: Some(Arc::clone(&file)), folder, ..Unit::bare(tree) })
             .map_err(
                 |error| {
                     if error.file() == Some(&*file) { error.further_down(skipped) } else { error }
@@ -466,7 +475,7 @@ impl<'a> Env<'a> {
         let tree =
             self.engine.compile(&text, &syntax, false).map_err(|error| error.in_file(&file, 0))?;
         let folder = path.parent().map(|folder| Arc::new(folder.to_path_buf()));
-        Ok(Some(Unit { tree, origin: None, file: Some(file), folder }))
+        Ok(Some(Unit { file: Some(file), folder, ..Unit::bare(tree) }))
     }
 
     /// What to say about a template file that is not there.

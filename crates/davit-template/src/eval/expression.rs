@@ -67,7 +67,7 @@ impl Eval<'_> {
     /// Strings in conditionals may hold templates; elsewhere they stand for themselves.
     fn constant(&self, value: &Value) -> Result<Value, Error> {
         match value {
-            Value::Str(text) if self.unit.tree.is_expression && text.contains("{{") => {
+            Value::Str(text) if self.unit.renders_constants && text.contains("{{") => {
                 access::touch(
                     self.env,
                     Value::Str(Str::trusted(text.shared(), self.unit.origin.clone())),

@@ -28,12 +28,14 @@ pub(crate) struct Unit {
     pub(crate) file: Option<Arc<str>>,
     /// The folder of that file.
     pub(crate) folder: Option<Arc<PathBuf>>,
+    /// Its constant strings may hold templates: so it is in conditionals.
+    pub(crate) renders_constants: bool,
 }
 
 impl Unit {
     /// A template without a place.
     pub(crate) fn bare(tree: Arc<Tree>) -> Self {
-        Self { tree, origin: None, file: None, folder: None }
+        Self { tree, origin: None, file: None, folder: None, renders_constants: false }
     }
 
     /// `error` with the place `at`, in bytes of the text, where it has none yet.
