@@ -314,7 +314,7 @@ impl<'a> Compiler<'a> {
                 let first = tried.last().cloned().unwrap_or_else(|| PathBuf::from(name));
                 Err(Error::at(
                     format!(
-                        "Could not find or access '{0}' on the Ansible Controller: Unable to retrieve file contents.\nCould not find or access '{0}' on the Ansible Controller.\nIf you are using a module and expect the file to exist on the remote, see the remote_src option.",
+                        "Could not find or access '{0}' on the Ansible Controller: Unable to retrieve file contents.\nCould not find or access '{0}' on the Ansible Controller.\nIf you are using a module and expect the file to exist on the remote, see the remote_src option: [Errno 2] No such file or directory: '{0}'",
                         first.display()
                     ),
                     &written.origin,

@@ -169,7 +169,8 @@ impl TaskContext {
             args,
             check: self.check,
             diff: self.diff,
-            environment: self.environment.clone(),
+            // `raw` is for hosts on which nothing is set up: it hands over the text and no more.
+            environment: if entry.short_name() == "raw" { Vec::new() } else { self.environment.clone() },
             attachments,
             no_log: self.no_log,
             verbosity: self.world.settings.verbosity,

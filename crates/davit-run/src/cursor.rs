@@ -122,6 +122,20 @@ impl Cursor {
         self.failed
     }
 
+    /// Stands where `ahead` does, with the first `keep` tasks of the play still to run.
+    pub(crate) fn jump(&mut self, keep: usize, ahead: Self) {
+        let mut first = Vec::with_capacity(keep);
+        for _ in 0..keep {
+            let Some((_, task)) = self.next() else { break };
+            first.push(Node::Task(task));
+            self.advance();
+        }
+        *self = ahead;
+        if !first.is_empty() {
+            self.enter(Arc::new(Block { tasks: first, ..Block::default() }));
+        }
+    }
+
     /// True where the last task failed.
     pub(crate) fn has_failed_now(&self) -> bool {
         self.failed_now

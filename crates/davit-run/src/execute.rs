@@ -297,6 +297,8 @@ impl Job {
             }
             Work::Action(_) | Work::Module(_) => self.attempts(round, outside, &mut answer).await,
         }
+        answer.no_log |= flag(&answer.outcome.result, "_ansible_no_log");
+        answer.outcome.result.remove("_ansible_no_log");
         if let Ok(names) = self.notified(&scope, outside, &answer) {
             answer.notify = names;
         }

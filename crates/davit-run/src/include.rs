@@ -219,6 +219,7 @@ impl Batch {
     fn include_failed(&mut self, task: &Arc<Task>, number: u32, group: &Group, error: &Error) {
         for host in &group.hosts {
             let mut outcome = Outcome { result: group.part.result.clone(), ..Outcome::default() };
+            outcome.result.remove("include_args");
             let origin = match error {
                 Error::At { origin: Some(origin), .. } => origin.clone(),
                 _ => task.origin().clone(),

@@ -34,6 +34,7 @@ mod run;
 mod scope;
 mod settings;
 mod settle;
+mod start;
 mod state;
 mod strategy;
 mod tags;

@@ -55,7 +55,9 @@ impl Batch {
                 return Err(Error::at(format!("invalid meta action requested: {what}"), task.origin()));
             }
             let job = self.job(task, host, number);
-            if self.meta_applies(&job, &what, number)? {
+            // These two ask no condition.
+            let always = matches!(what.as_str(), "noop" | "reset_connection");
+            if always || self.meta_applies(&job, &what, number)? {
                 self.do_meta(&what, task, host, &mut flush)?;
             }
             // These are for all hosts, and asked of the first alone.

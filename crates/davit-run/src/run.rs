@@ -269,7 +269,9 @@ impl Runner {
     ) -> Result<(), Error> {
         let world = Arc::clone(&self.world);
         write(&play.hosts).batch.clone_from(&hosts);
-        let root = match setup.gather(play, &hosts)? {
+        let gather = setup.gather(play, &hosts)?;
+        let gathers = gather.is_some();
+        let root = match gather {
             Some(task) => {
                 let mut tasks = vec![Node::Task(task)];
                 tasks.push(Node::Block(Arc::clone(root)));
@@ -278,6 +280,10 @@ impl Runner {
             None => Arc::clone(root),
         };
         let mut batch = Batch::new(&world, play, &root, hosts.clone());
+        if world.is_before_start() {
+            let gather = usize::from(gathers);
+            batch.skip_to_start(gather);
+        }
         batch.max_fail_percentage = setup.number("max_fail_percentage")?;
         if let Some(force) = setup.keyword("force_handlers")? {
             batch.force_handlers = crate::keyword::to_flag(&force).unwrap_or(false);

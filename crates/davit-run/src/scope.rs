@@ -352,7 +352,12 @@ impl Scope for TaskScope {
         if let Some(value) = self.magic(name) {
             return Some(value);
         }
-        self.layers.iter().find_map(|layer| layer.get(name)).cloned()
+        let found = self.layers.iter().find_map(|layer| layer.get(name)).cloned();
+        match (found, name, &self.host) {
+            // Tasks know where their host is; the inventory need not say it.
+            (None, "ansible_host", Some(host)) if self.task.is_some() => Some((&**host).into()),
+            (found, ..) => found,
+        }
     }
 
     fn names(&self) -> Vec<String> {

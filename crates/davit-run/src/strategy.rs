@@ -310,9 +310,7 @@ impl Batch {
         let env = Env::new(&self.world.engine, &scope, &outside);
         let name = match task.name() {
             Some(name) => match env.resolve(name) {
-                Ok(Value::Str(text)) => text.to_string(),
-                // A number is no name.
-                Ok(_) => String::new(),
+                Ok(value) => value.to_str(),
                 Err(_) => partly_rendered(env, name),
             },
             None => String::new(),

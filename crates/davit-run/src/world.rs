@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use davit_event::{Bus, Counts, Kind, Level, Mask};
@@ -52,6 +52,7 @@ pub struct World {
     next_play: AtomicU32,
     stop: AtomicU8,
     warned: Mutex<BTreeSet<String>>,
+    started: AtomicBool,
     /// The implicit host of this machine.
     local_name: Mutex<Option<Arc<str>>>,
 }
@@ -152,6 +153,7 @@ impl World {
                 stop: AtomicU8::new(0),
                 warned: Mutex::default(),
                 local_name: Mutex::default(),
+                started: AtomicBool::new(false),
             }
         })
     }
@@ -214,6 +216,16 @@ impl World {
             self.warn(&warning.text());
         }
         Ok(())
+    }
+
+    /// True until the task of `--start-at-task` has been found.
+    pub(crate) fn is_before_start(&self) -> bool {
+        self.settings.start_at_task.is_some() && !self.started.load(Ordering::Relaxed)
+    }
+
+    /// The task of `--start-at-task` has been found.
+    pub(crate) fn start_found(&self) {
+        self.started.store(true, Ordering::Relaxed);
     }
 
     /// A number that differs between runs: for `order: shuffle`.

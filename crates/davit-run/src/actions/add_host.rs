@@ -52,7 +52,7 @@ fn run(context: &TaskContext, args: &Map) -> Outcome {
         return Outcome::failed("name, host or hostname needs to be provided");
     }
     let (name, port) = split_port(&name);
-    let groups: Vec<String> = match first(&["groups", "groupname"]) {
+    let groups: Vec<String> = match first(&["groups", "groupname", "group"]) {
         None => Vec::new(),
         Some(Value::List(list)) => list.iter().map(Value::to_str).collect(),
         Some(Value::Str(text)) => text.split(',').map(|it| it.trim().to_owned()).collect(),

@@ -69,11 +69,7 @@ fn run(context: &TaskContext, args: &Map) -> Result<Outcome, Outcome> {
     for condition in conditions(context, that)? {
         let holds = context.env().condition(&condition).map_err(|error| {
             let near = condition.origin().or(that.origin()).or(Some(context.origin()));
-            let mut outcome =
-                task_failed(context.origin(), vec![template_cause("Action failed: ", &error, near)]);
-            let msg = error.to_string();
-            outcome.result.insert("msg", msg.into());
-            outcome
+            task_failed(context.origin(), vec![template_cause("", &error, near)])
         })?;
         if !holds {
             let mut outcome = Outcome::changed(false)

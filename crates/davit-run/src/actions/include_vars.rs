@@ -108,10 +108,20 @@ fn run(context: &TaskContext, args: &Map) -> Result<Outcome, Outcome> {
     if text(args, "hash_behaviour").as_deref() == Some("merge") {
         found = merged(context, found)?;
     }
+    let hidden = read.iter().any(|it| is_encrypted(it));
     let files = read.iter().map(|it| it.to_string_lossy().as_ref().into()).collect();
     Ok(Outcome::changed(false)
         .with("ansible_facts", found)
-        .with("ansible_included_var_files", Value::list(files)))
+        .with("ansible_included_var_files", Value::list(files))
+        .with("_ansible_no_log", hidden))
+}
+
+/// What was encrypted as a whole is not to be shown.
+fn is_encrypted(path: &Path) -> bool {
+    use std::io::Read as _;
+    let mut start = [0; 14];
+    std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok()
+        && start == *b"$ANSIBLE_VAULT"
 }
 
 /// A failure as the original has it: the reason is `message`, and `msg` says nothing.

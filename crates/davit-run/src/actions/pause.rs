@@ -27,7 +27,7 @@ struct Args {
     prompt: Option<String>,
     /// Show what is typed.
     #[schemars(extend("default" = true))]
-    echo: bool,
+    echo: Option<bool>,
 }
 
 pub(super) const ACTION: Action = Action {

@@ -73,8 +73,25 @@ fn shape(value: &Value) -> Value {
     }
 }
 
+/// A `diff` without a difference: the original's modules leave one even without `--diff`.
+fn says_nothing(diff: &Value) -> bool {
+    match diff {
+        Value::Array(items) => items.iter().all(says_nothing),
+        Value::Object(map) => {
+            ["before", "after"].iter().all(|key| {
+                map.get(*key).is_none_or(|it| it.as_str().is_some_and(str::is_empty))
+            }) && map.get("prepared").is_none()
+        }
+        Value::Null => true,
+        _ => false,
+    }
+}
+
 fn tidy(map: &mut Map<String, Value>, volatile: &[String]) {
-    map.retain(|key, _| {
+    map.retain(|key, value| {
+        if key == "diff" && says_nothing(value) {
+            return false;
+        }
         !key.starts_with("_ansible")
             && !VOLATILE.contains(&key.as_str())
             && !volatile.iter().any(|one| one == key)

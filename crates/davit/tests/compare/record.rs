@@ -31,6 +31,14 @@ pub(super) struct Happened {
     pub(super) item: Option<String>,
     /// The result.
     pub(super) reply: Map<String, Value>,
+    /// It is davit's, in check mode.
+    pub(super) predicted: bool,
+}
+
+impl Happened {
+    fn in_check(self, predicted: bool) -> Self {
+        Self { predicted, ..self }
+    }
 }
 
 impl Told {
@@ -65,6 +73,7 @@ pub(super) fn recorded(lines: &[String], volatile: &[String]) -> Result<Told, St
                     status: "included".to_owned(),
                     item: record["item"].as_str().map(normal::text),
                     reply: Map::new(),
+                    predicted: false,
                 };
                 for host in record["hosts"].as_array().into_iter().flatten() {
                     told.happened(host.as_str().unwrap_or_default(), happened.clone());
@@ -88,7 +97,7 @@ pub(super) fn recorded(lines: &[String], volatile: &[String]) -> Result<Told, St
                 let reply = record["reply"].as_object().cloned().unwrap_or_default();
                 let item = record["item"].as_str().map(normal::text);
                 let reply = normal::reply(reply, volatile);
-                told.happened(&text("host"), Happened { task: text("task"), status, item, reply });
+                told.happened(&text("host"), Happened { task: text("task"), status, item, reply, predicted: false });
             }
             _ => {}
         }
@@ -100,6 +109,7 @@ pub(super) fn recorded(lines: &[String], volatile: &[String]) -> Result<Told, St
 pub(super) fn events(lines: &[String], volatile: &[String]) -> Result<Told, String> {
     let mut told = Told::default();
     let mut names: BTreeMap<u32, String> = BTreeMap::new();
+    let mut checks: Vec<u32> = Vec::new();
     let name_of =
         |names: &BTreeMap<u32, String>, task: u32| names.get(&task).cloned().unwrap_or_default();
     for line in lines {
@@ -108,28 +118,31 @@ pub(super) fn events(lines: &[String], volatile: &[String]) -> Result<Told, Stri
         match event.kind {
             Kind::PlayStarted { name, .. } => told.starts.push(format!("play {}", name.trim())),
             Kind::NoHostsMatched => told.starts.push("no hosts matched".to_owned()),
-            Kind::TaskStarted { task, name, handler, .. } => {
+            Kind::TaskStarted { task, name, handler, check, .. } => {
+                if check {
+                    checks.push(task);
+                }
                 let kind = if handler { "handler" } else { "task" };
                 told.starts.push(format!("{kind} {}", name.trim()));
                 names.insert(task, name.trim().to_owned());
             }
             Kind::ItemDone { task, host, end } => {
                 let status = format!("item {}", status(&end));
-                told.happened(&host, happened(name_of(&names, task), status, end, volatile));
+                told.happened(&host, happened(name_of(&names, task), status, end, volatile).in_check(checks.contains(&task)));
             }
             Kind::Retry { task, host, left, end } => {
                 let status = format!("retry, {left} left");
-                told.happened(&host, happened(name_of(&names, task), status, end, volatile));
+                told.happened(&host, happened(name_of(&names, task), status, end, volatile).in_check(checks.contains(&task)));
             }
             Kind::HostDone { task, host, end, .. } => {
                 let ignored = if end.ignored && status(&end) == "failed" { " ignored" } else { "" };
                 let status = format!("{}{ignored}", status(&end));
-                told.happened(&host, happened(name_of(&names, task), status, end, volatile));
+                told.happened(&host, happened(name_of(&names, task), status, end, volatile).in_check(checks.contains(&task)));
             }
             Kind::Included { file, hosts, item, .. } => {
                 let item = item.as_deref().map(normal::text);
                 let status = "included".to_owned();
-                let one = Happened { task: file, status, item, reply: Map::new() };
+                let one = Happened { task: file, status, item, reply: Map::new(), predicted: false };
                 hosts.iter().for_each(|host| told.happened(host, one.clone()));
             }
             Kind::Notified { host, handler } => {
@@ -151,7 +164,7 @@ pub(super) fn events(lines: &[String], volatile: &[String]) -> Result<Told, Stri
 fn happened(task: String, status: String, end: End, volatile: &[String]) -> Happened {
     let item =
         if status.starts_with("item") { end.item.as_deref().map(normal::text) } else { None };
-    Happened { task, status, item, reply: normal::reply(end.reply, volatile) }
+    Happened { task, status, item, reply: normal::reply(end.reply, volatile), predicted: false }
 }
 
 fn status(end: &End) -> String {
