@@ -242,92 +242,93 @@ pub(crate) fn format_value(value: &Value, text: &str) -> Result<String, ValueErr
     }
     let name = value.type_name();
     let spec = Spec::parse(text, name)?;
-    let unknown = |kind: char| {
-        ValueError::Value(format!("Unknown format code '{kind}' for object of type '{name}'"))
-    };
     match value {
-        Value::Int(_) | Value::Bool(_) => {
-            let int = match value {
-                Value::Int(int) => *int,
-                other => i128::from(other.as_bool() == Some(true)),
-            };
-            match spec.kind {
-                None if matches!(value, Value::Bool(_))
-                    && spec.align.is_none()
-                    && spec.width == 0 =>
-                {
-                    Ok(value.to_str())
-                }
-                None | Some('d' | 'b' | 'o' | 'x' | 'X' | 'n') => {
-                    if spec.precision.is_some() {
-                        return Err(ValueError::Value(
-                            "Precision not allowed in integer format specifier".into(),
-                        ));
-                    }
-                    let kind = spec.kind.unwrap_or('d');
-                    let prefix = match kind {
-                        'b' if spec.alternate => "0b",
-                        'o' if spec.alternate => "0o",
-                        'x' if spec.alternate => "0x",
-                        'X' if spec.alternate => "0X",
-                        _ => "",
-                    };
-                    let digits = group_free_int(int.unsigned_abs(), kind, 0);
-                    Ok(number_field(
-                        int < 0,
-                        prefix,
-                        &digits,
-                        if matches!(kind, 'd' | 'n') { 3 } else { 4 },
-                        &spec,
-                    ))
-                }
-                Some('c') => {
-                    let char = u32::try_from(int).ok().and_then(char::from_u32);
-                    let char = char
-                        .ok_or_else(|| ValueError::Value("%c arg not in range(0x110000)".into()))?;
-                    Ok(pad(
-                        &char.to_string(),
-                        spec.width,
-                        spec.align.unwrap_or('<'),
-                        spec.fill.unwrap_or(' '),
-                    ))
-                }
-                #[expect(clippy::cast_precision_loss, reason = "as Python does")]
-                Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%') => Ok(float_field(int as f64, &spec)),
-                Some(kind) => Err(unknown(kind)),
-            }
-        }
+        Value::Int(_) | Value::Bool(_) => format_int(value, &spec),
         Value::Float(float) => match spec.kind {
             None | Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%' | 'n') => {
                 Ok(float_field(*float, &spec))
             }
-            Some(kind) => Err(unknown(kind)),
+            Some(kind) => Err(unknown(kind, name)),
         },
-        Value::Str(text) => {
-            if let Some(kind) = spec.kind.filter(|kind| *kind != 's') {
-                return Err(unknown(kind));
-            }
-            if spec.align == Some('=') {
-                return Err(ValueError::Value(
-                    "'=' alignment not allowed in string format specifier".into(),
-                ));
-            }
-            if spec.sign.is_some() {
-                return Err(ValueError::Value(
-                    "Sign not allowed in string format specifier".into(),
-                ));
-            }
-            let text: String = match spec.precision {
-                Some(precision) => text.chars().take(precision).collect(),
-                None => text.to_string(),
-            };
-            let fill = spec.fill.unwrap_or(if spec.zero { '0' } else { ' ' });
-            Ok(pad(&text, spec.width, spec.align.unwrap_or('<'), fill))
-        }
+        Value::Str(text) => format_str(text, &spec),
         _ => {
             Err(ValueError::Type(format!("unsupported format string passed to {name}.__format__")))
         }
     }
+}
+
+fn unknown(kind: char, name: &str) -> ValueError {
+    ValueError::Value(format!("Unknown format code '{kind}' for object of type '{name}'"))
+}
+
+/// An integer or a boolean.
+fn format_int(value: &Value, spec: &Spec) -> Result<String, ValueError> {
+    let int = match value {
+        Value::Int(int) => *int,
+        other => i128::from(other.as_bool() == Some(true)),
+    };
+    match spec.kind {
+        None if matches!(value, Value::Bool(_)) && spec.align.is_none() && spec.width == 0 => {
+            Ok(value.to_str())
+        }
+        None | Some('d' | 'b' | 'o' | 'x' | 'X' | 'n') => {
+            if spec.precision.is_some() {
+                return Err(ValueError::Value(
+                    "Precision not allowed in integer format specifier".into(),
+                ));
+            }
+            let kind = spec.kind.unwrap_or('d');
+            let prefix = match kind {
+                'b' if spec.alternate => "0b",
+                'o' if spec.alternate => "0o",
+                'x' if spec.alternate => "0x",
+                'X' if spec.alternate => "0X",
+                _ => "",
+            };
+            let digits = group_free_int(int.unsigned_abs(), kind, 0);
+            Ok(number_field(
+                int < 0,
+                prefix,
+                &digits,
+                if matches!(kind, 'd' | 'n') { 3 } else { 4 },
+                spec,
+            ))
+        }
+        Some('c') => {
+            let char = u32::try_from(int).ok().and_then(char::from_u32);
+            let char =
+                char.ok_or_else(|| ValueError::Value("%c arg not in range(0x110000)".into()))?;
+            Ok(pad(
+                &char.to_string(),
+                spec.width,
+                spec.align.unwrap_or('<'),
+                spec.fill.unwrap_or(' '),
+            ))
+        }
+        #[expect(clippy::cast_precision_loss, reason = "as Python does")]
+        Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%') => Ok(float_field(int as f64, spec)),
+        Some(kind) => Err(unknown(kind, value.type_name())),
+    }
+}
+
+fn format_str(text: &str, spec: &Spec) -> Result<String, ValueError> {
+    if let Some(kind) = spec.kind.filter(|kind| *kind != 's') {
+        return Err(unknown(kind, "str"));
+    }
+    if spec.align == Some('=') {
+        return Err(ValueError::Value(
+            "'=' alignment not allowed in string format specifier".into(),
+        ));
+    }
+    if spec.sign.is_some() {
+        return Err(ValueError::Value("Sign not allowed in string format specifier".into()));
+    }
+    let text: String = match spec.precision {
+        Some(precision) => text.chars().take(precision).collect(),
+        None => text.to_string(),
+    };
+    let fill = spec.fill.unwrap_or(if spec.zero { '0' } else { ' ' });
+    Ok(pad(&text, spec.width, spec.align.unwrap_or('<'), fill))
 }
 
 /// Digits of an integer in the base of `kind`, at least `least` of them.

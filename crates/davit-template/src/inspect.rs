@@ -302,7 +302,7 @@ impl Walk<'_> {
             }),
             ExprKind::Attribute(inner, _) => self.expr(inner),
             ExprKind::Not(inner) | ExprKind::Negative(inner) | ExprKind::Positive(inner) => {
-                self.expr(inner)
+                self.expr(inner);
             }
             ExprKind::Item(inner, key) => {
                 self.expr(inner);
@@ -360,11 +360,11 @@ fn names_tested(expr: &Expr, names: &mut Vec<String>) {
             }
         }
         ExprKind::Filter(inner, filter) if matches!(&*filter.name, "default" | "d") => {
-            root_of(inner, names)
+            root_of(inner, names);
         }
         ExprKind::Filter(inner, _) | ExprKind::Not(inner) => names_tested(inner, names),
         ExprKind::And(items) | ExprKind::Or(items) => {
-            items.iter().for_each(|item| names_tested(item, names))
+            items.iter().for_each(|item| names_tested(item, names));
         }
         ExprKind::Compare(left, rest) => {
             names_tested(left, names);
@@ -385,7 +385,7 @@ fn root_of(expr: &Expr, names: &mut Vec<String>) {
     match &expr.kind {
         ExprKind::Name(name) => names.push(name.to_string()),
         ExprKind::Attribute(inner, _) | ExprKind::Item(inner, _) | ExprKind::Filter(inner, _) => {
-            root_of(inner, names)
+            root_of(inner, names);
         }
         _ => {}
     }

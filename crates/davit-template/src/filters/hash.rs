@@ -140,9 +140,9 @@ fn md5_crypt(password: &[u8], salt: &[u8]) -> String {
     for round in 0..1000 {
         let mut hasher = Md5::new();
         if round & 1 == 1 {
-            hasher.update(password)
+            hasher.update(password);
         } else {
-            hasher.update(digest)
+            hasher.update(digest);
         }
         if round % 3 != 0 {
             hasher.update(salt);
@@ -151,9 +151,9 @@ fn md5_crypt(password: &[u8], salt: &[u8]) -> String {
             hasher.update(password);
         }
         if round & 1 == 1 {
-            hasher.update(digest)
+            hasher.update(digest);
         } else {
-            hasher.update(password)
+            hasher.update(password);
         }
         digest = hasher.finalize();
     }

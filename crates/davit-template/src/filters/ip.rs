@@ -249,6 +249,7 @@ fn six_to_four(net: &Net) -> Value {
 }
 
 /// One query on one address. `Null` where it has no answer, `false` where the value is not of the kind asked for.
+#[expect(clippy::too_many_lines, reason = "a table: a line or two a query")]
 fn query(net: &Net, query: &str) -> Result<Option<Value>, ValueError> {
     let when = |yes: bool, text: String| Ok(Some(if yes { text.into() } else { Value::Null }));
     let only = |yes: bool| Ok(Some(if yes { net.shown().into() } else { Value::Null }));

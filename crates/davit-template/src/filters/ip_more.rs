@@ -223,7 +223,7 @@ pub(super) fn cidr_merge(call: &Call<'_>) -> Answer {
                     Some((v6, _, last))
                         if *v6 == net.v6 && net.network() <= last.saturating_add(1) =>
                     {
-                        *last = (*last).max(net.last())
+                        *last = (*last).max(net.last());
                     }
                     _ => ranges.push((net.v6, net.network(), net.last())),
                 }

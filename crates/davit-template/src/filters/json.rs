@@ -100,7 +100,7 @@ impl Style {
             Value::List(list) | Value::Tuple(list) => self.write_list(list, depth, out)?,
             Value::Map(map) => self.write_map(map, depth, out)?,
             Value::Date(_) | Value::DateTime(..) => {
-                write_text(&value.to_str().replacen(' ', "T", 1), self.ascii, out)
+                write_text(&value.to_str().replacen(' ', "T", 1), self.ascii, out);
             }
             Value::Object(object) => match value.clone().settle()? {
                 Value::Object(_) => {

@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn draws_what_python_draws() {
         let check = |mut twister: Twister, bound: u128, expect: u128| {
-            assert_eq!(twister.below(bound), expect)
+            assert_eq!(twister.below(bound), expect);
         };
         check(Twister::from_text("x"), 10, 5);
         check(Twister::from_int(3), 10, 3);

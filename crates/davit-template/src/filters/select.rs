@@ -294,7 +294,7 @@ pub(super) fn map(call: &Call<'_>) -> Answer {
             let value = attribute_of(call, &item, &attribute)?;
             match (&value, &default) {
                 (Value::Undefined(_), Some(default)) if !default.is_null() => {
-                    out.push(default.clone())
+                    out.push(default.clone());
                 }
                 (Value::Undefined(what), _) => return Err(ValueError::Undefined(what.clone())),
                 _ => out.push(value),

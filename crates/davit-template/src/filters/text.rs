@@ -402,7 +402,10 @@ pub(super) fn split(call: &Call<'_>) -> Answer {
         }
         Some(Value::Str(separator)) => Some(separator.to_string()),
         Some(other) => {
-            return Err(ValueError::Type(format!("must be str or None, not {}", other.type_name())));
+            return Err(ValueError::Type(format!(
+                "must be str or None, not {}",
+                other.type_name()
+            )));
         }
     };
     let most = usize::try_from(bound.int(2, -1)?).ok();

@@ -38,7 +38,7 @@ fn dump(call: &Call<'_>, mut options: DumpOptions, fixed: &[&str]) -> Answer {
             "sort_keys" => options.sort_keys = value.truthy()?,
             "default_flow_style" => options.default_flow_style = flow(&value)?,
             "default_style" => {
-                options.default_style = value.as_str().and_then(|text| text.chars().next())
+                options.default_style = value.as_str().and_then(|text| text.chars().next());
             }
             "explicit_start" => options.explicit_start = value.truthy()?,
             "explicit_end" => options.explicit_end = value.truthy()?,

@@ -213,7 +213,7 @@ fn settings(call: &Call<'_>, term: &str) -> Result<(String, Map), ValueError> {
     for word in words(term) {
         match word.split_once('=') {
             Some((name, value)) if OPTIONS.contains(&name) => {
-                drop(settings.insert(name, value.into()))
+                drop(settings.insert(name, value.into()));
             }
             Some((name, _)) => {
                 key.push(name.to_owned());

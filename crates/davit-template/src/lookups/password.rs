@@ -70,7 +70,7 @@ fn wanted(call: &Call<'_>, term: &str) -> Result<Wanted, ValueError> {
     for word in words(term) {
         match word.split_once('=') {
             Some((name, value)) if OPTIONS.contains(&name) => {
-                drop(settings.insert(name, value.into()))
+                drop(settings.insert(name, value.into()));
             }
             Some((name, _)) if !path.is_empty() => unknown.push(name.to_owned()),
             _ => path.push(word),

@@ -178,7 +178,10 @@ fn split(text: &str, from_right: bool, taken: &Taken<'_>) -> Outcome {
         }
         Some(Value::Str(separator)) => Some(separator.as_str()),
         Some(other) => {
-            return Err(ValueError::Type(format!("must be str or None, not {}", other.type_name())));
+            return Err(ValueError::Type(format!(
+                "must be str or None, not {}",
+                other.type_name()
+            )));
         }
     };
     let parts = most.unwrap_or(usize::MAX - 1).saturating_add(1);
@@ -475,7 +478,7 @@ fn translate(text: &str, taken: &Taken<'_>) -> Outcome {
             None => out.push(char),
             Some(Value::Null) => {}
             Some(Value::Int(code)) => {
-                out.extend(u32::try_from(*code).ok().and_then(char::from_u32))
+                out.extend(u32::try_from(*code).ok().and_then(char::from_u32));
             }
             Some(other) => out.push_str(&other.to_str()),
         }

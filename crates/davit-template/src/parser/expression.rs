@@ -509,7 +509,7 @@ fn root_name(mut node: &Expr) -> Option<Arc<str>> {
         match &node.kind {
             ExprKind::Name(name) => return Some(Arc::clone(name)),
             ExprKind::Attribute(inner, _) | ExprKind::Item(inner, _) | ExprKind::Call(inner, _) => {
-                node = inner
+                node = inner;
             }
             _ => return None,
         }

@@ -104,7 +104,7 @@ pub const TESTS: &[(&str, Function)] = &[
 ];
 
 #[cfg(test)]
-mod tests {
+mod order {
     use super::TESTS;
 
     #[test]

@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn orders_as_the_originals() {
         let check = |kind: &str, a: &str, b: &str, expect: Ordering| {
-            assert_eq!(order(kind, a, b).unwrap(), expect, "{kind}: {a} {b}")
+            assert_eq!(order(kind, a, b).unwrap(), expect, "{kind}: {a} {b}");
         };
         check("loose", "1.10", "1.9", Greater);
         check("loose", "1.0", "1.0.0", Less);
