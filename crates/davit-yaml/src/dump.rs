@@ -183,7 +183,7 @@ impl Writer<'_> {
         }
         match value {
             Value::List(list) | Value::Tuple(list) => {
-                list.iter().for_each(|it| self.count(it, depth + 1))
+                list.iter().for_each(|it| self.count(it, depth + 1));
             }
             Value::Map(map) => map.values().for_each(|it| self.count(it, depth + 1)),
             _ => {}
