@@ -23,7 +23,7 @@ pub(crate) fn write(out: &mut String, value: &Value, depth: usize, profile: Prof
         }
         Value::Float(float) if float.is_nan() => out.push_str("NaN"),
         Value::Float(float) if float.is_infinite() => {
-            out.push_str(if *float > 0.0 { "Infinity" } else { "-Infinity" })
+            out.push_str(if *float > 0.0 { "Infinity" } else { "-Infinity" });
         }
         Value::Float(_) => out.push_str(&value.repr()),
         Value::Str(text) if text.is_vault() => marked(out, "__ansible_vault", text, depth),

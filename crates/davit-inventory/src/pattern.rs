@@ -287,11 +287,11 @@ fn split(pattern: &str) -> Vec<String> {
                 }
                 // A bracket that nothing closes belongs to nothing.
                 None => {
-                    parts.extend(Some(std::mem::take(&mut part)).filter(|part| !part.is_empty()))
+                    parts.extend(Some(std::mem::take(&mut part)).filter(|part| !part.is_empty()));
                 }
             },
             ':' | ']' => {
-                parts.extend(Some(std::mem::take(&mut part)).filter(|part| !part.is_empty()))
+                parts.extend(Some(std::mem::take(&mut part)).filter(|part| !part.is_empty()));
             }
             char if char.is_whitespace() => {
                 parts.extend(Some(std::mem::take(&mut part)).filter(|part| !part.is_empty()));

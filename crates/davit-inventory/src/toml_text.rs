@@ -89,7 +89,7 @@ fn literal(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     match value {
         Value::Bool(bool) => out.push_str(if *bool { "true" } else { "false" }),
         Value::Int(_) | Value::Float(_) | Value::Date(_) | Value::DateTime(..) => {
-            out.push_str(&value.to_str())
+            out.push_str(&value.to_str());
         }
         Value::Str(text) => out.push_str(&quoted(text)),
         Value::List(items) | Value::Tuple(items) => {
