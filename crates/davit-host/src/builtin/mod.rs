@@ -80,7 +80,7 @@ mod tests {
                 Ok(0) => broken.push(format!("{} has no cases", entry.name)),
                 Ok(_) => {}
                 Err(panic) => {
-                    broken.push(panic.downcast_ref::<String>().cloned().unwrap_or_default())
+                    broken.push(panic.downcast_ref::<String>().cloned().unwrap_or_default());
                 }
             }
         }
