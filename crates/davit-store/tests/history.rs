@@ -37,6 +37,7 @@ fn task(task: u32) -> Kind {
         path: "site.yml:3:5".to_owned(),
         handler: false,
         check: false,
+        diff: false,
         args: String::new(),
     }
 }
