@@ -160,6 +160,6 @@ mod tests {
         check(json!(2.0), "2.0");
         check(json!(1e100), "1e+100");
         check(json!(true), "True");
-        assert_eq!(super::json(&json!({"a": [1, "é"]})), r#"{"a": [1, "\u00e9"]}"#);
+        assert_eq!(json(&json!({"a": [1, "é"]})), r#"{"a": [1, "\u00e9"]}"#);
     }
 }
