@@ -240,8 +240,8 @@ impl TaskScope {
                 self.host.as_ref()?.split('.').next().unwrap_or_default().into()
             }
             "ansible_facts" => Value::Map(world.host(self.host.as_ref()?).short_facts()),
-            "ansible_check_mode" => self.check_mode().into(),
-            "ansible_diff_mode" => self.diff_mode().into(),
+            "ansible_check_mode" => settings.check.into(),
+            "ansible_diff_mode" => settings.diff.into(),
             "ansible_verbosity" => settings.verbosity.into(),
             "ansible_forks" => settings.forks.into(),
             "ansible_version" => world.version(),
@@ -292,22 +292,6 @@ impl TaskScope {
             }
             _ => return None,
         })
-    }
-
-    fn check_mode(&self) -> bool {
-        self.flag("check_mode").unwrap_or(self.world.settings.check)
-    }
-
-    fn diff_mode(&self) -> bool {
-        self.flag("diff").unwrap_or(self.world.settings.diff)
-    }
-
-    /// A boolean keyword that is written as one.
-    fn flag(&self, name: &str) -> Option<bool> {
-        match self.task.as_ref()?.keyword(name)? {
-            (Value::Bool(flag), _) => Some(*flag),
-            _ => None,
-        }
     }
 
     fn environment(&self) -> Value {

@@ -5,8 +5,6 @@ use davit_value::{Map, Value};
 use schemars::JsonSchema;
 
 use crate::action::{Action, Outcome, Running};
-use crate::context::TaskContext;
-use crate::state::read;
 
 /// Adds a host, and groups, to the inventory of this run.
 ///
@@ -35,13 +33,13 @@ pub(super) const ACTION: Action = Action {
     open: true,
     raw: false,
     inline: true,
-    run: |context, args| {
-        let outcome = run(context, &args);
+    run: |_, args| {
+        let outcome = run(&args);
         Box::pin(async move { outcome }) as Running<'_>
     },
 };
 
-fn run(context: &TaskContext, args: &Map) -> Outcome {
+fn run(args: &Map) -> Outcome {
     let first = |names: &[&str]| {
         names.iter().find_map(|name| args.get(name)).filter(|it| !it.is_null()).cloned()
     };
@@ -70,18 +68,13 @@ fn run(context: &TaskContext, args: &Map) -> Outcome {
     if let Some(port) = port {
         vars.insert("ansible_ssh_port", port.into());
     }
-    let known = read(&context.world.inventory).host(&name).is_some();
     let groups_value = Value::list(groups.iter().map(|it| it.as_str().into()).collect());
     let mut new = Map::new();
     new.insert("host_name", name.as_str().into());
     new.insert("groups", groups_value);
     new.insert("host_vars", vars.into());
-    let known = known && {
-        let inventory = read(&context.world.inventory);
-        let member = inventory.groups_of(&name);
-        groups.iter().all(|group| member.iter().any(|it| **it == **group))
-    };
-    Outcome::changed(!known).with("add_host", new)
+    // Whether it is a change is known once the inventory has taken it in.
+    Outcome::changed(false).with("add_host", new)
 }
 
 /// `name:22`, but not an IPv6 address.

@@ -5,8 +5,6 @@ use davit_value::{Map, Value};
 use schemars::JsonSchema;
 
 use crate::action::{Action, Outcome, Running};
-use crate::context::TaskContext;
-use crate::state::read;
 
 /// Puts the host in a group whose name may depend on its facts.
 ///
@@ -32,13 +30,13 @@ pub(super) const ACTION: Action = Action {
     open: true,
     raw: false,
     inline: true,
-    run: |context, args| {
-        let outcome = run(context, &args);
+    run: |_, args| {
+        let outcome = run(&args);
         Box::pin(async move { outcome }) as Running<'_>
     },
 };
 
-fn run(context: &TaskContext, args: &Map) -> Outcome {
+fn run(args: &Map) -> Outcome {
     let Some(key) = args.get("key") else {
         return Outcome::failed("the 'key' param is required when using group_by");
     };
@@ -48,7 +46,6 @@ fn run(context: &TaskContext, args: &Map) -> Outcome {
         Some(Value::List(list)) => list.iter().map(|it| it.to_str().replace(' ', "-")).collect(),
         Some(other) => other.to_str().split(',').map(|it| it.trim().replace(' ', "-")).collect(),
     };
-    let member = read(&context.world.inventory).groups_of(context.host()).iter().any(|it| **it == *group);
     let parents = Value::list(parents.iter().map(|it| it.as_str().into()).collect());
-    Outcome::changed(!member).with("add_group", group).with("parent_groups", parents)
+    Outcome::changed(false).with("add_group", group).with("parent_groups", parents)
 }
