@@ -4,8 +4,11 @@
 
 mod cli;
 mod config;
+mod launch;
 mod prompt;
 mod report;
+mod screen;
+mod secrets;
 mod setup;
 mod tables;
 mod view;
@@ -14,5 +17,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
-    cli::main(&args)
+    // The panic itself has told what and where; only the exit code is left to say.
+    std::panic::catch_unwind(|| cli::main(&args)).unwrap_or(ExitCode::from(report::exit::UNEXPECTED))
 }

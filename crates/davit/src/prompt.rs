@@ -13,14 +13,32 @@ impl Prompt for Terminal {
         if !std::io::stdin().is_terminal() {
             return None;
         }
-        let mut err = std::io::stderr();
-        let _ = write!(err, "{text}");
-        let _ = err.flush();
-        if secret {
-            return rpassword::read_password().ok();
-        }
-        let mut line = String::new();
-        std::io::stdin().read_line(&mut line).ok()?;
-        Some(line.trim_end_matches(['\n', '\r']).to_owned())
+        show(text);
+        if secret { rpassword::read_password().ok() } else { line() }
     }
+}
+
+/// Asks for a password: on the terminal, else the next line of standard input.
+pub(crate) fn password(text: &str) -> Option<String> {
+    if std::io::stdin().is_terminal() {
+        show(text);
+        return rpassword::read_password().ok();
+    }
+    match rpassword::prompt_password(text) {
+        Ok(typed) => Some(typed),
+        Err(_) => line(),
+    }
+}
+
+fn show(text: &str) {
+    let mut err = std::io::stderr();
+    // A question that cannot be shown is still answered.
+    let _ = write!(err, "{text}");
+    let _ = err.flush();
+}
+
+fn line() -> Option<String> {
+    let mut line = String::new();
+    let read = std::io::stdin().read_line(&mut line).ok()?;
+    (read > 0).then(|| line.trim_end_matches(['\n', '\r']).to_owned())
 }

@@ -1,23 +1,56 @@
-//! Turns errors into what a person reads: `error:`, the place with the line, `caused by:`, `hint:`.
+//! Turns errors into what a person reads, as the original prints them: message, place with the
+//! lines around it, causes, advice.
 
-use std::error::Error as _;
-use std::fmt::Write as _;
+use std::io::Write;
 
+use davit_event::Cause;
 use davit_value::Origin;
 
+use crate::view;
+
+/// What the program says by its exit code; the numbers are the original's.
+pub(crate) mod exit {
+    pub(crate) const OK: u8 = 0;
+    pub(crate) const ERROR: u8 = 1;
+    pub(crate) const FAILED_HOSTS: u8 = 2;
+    /// Hosts that were not reached; also a file that is no playbook.
+    pub(crate) const UNREACHABLE: u8 = 4;
+    pub(crate) const PARSER: u8 = 4;
+    /// Options that do not go together.
+    pub(crate) const OPTIONS: u8 = 5;
+    pub(crate) const INTERRUPTED: u8 = 99;
+    /// A mistake of this program.
+    pub(crate) const UNEXPECTED: u8 = 250;
+}
+
 /// An error to be shown, with the exit code that it means.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Report {
-    pub(crate) message: String,
-    pub(crate) origin: Option<Origin>,
-    pub(crate) hint: Option<String>,
-    pub(crate) causes: Vec<String>,
+    causes: Vec<Cause>,
+    hint: Option<String>,
     pub(crate) code: u8,
 }
 
 impl Report {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), origin: None, hint: None, causes: Vec::new(), code: 1 }
+        let cause = Cause { message: message.into(), origin: None, help: None };
+        Self { causes: vec![cause], hint: None, code: exit::ERROR }
+    }
+
+    /// Options that do not go together, as the original counts them.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(message).code(exit::OPTIONS)
+    }
+
+    /// An error with everything beneath it.
+    pub(crate) fn of(error: &dyn std::error::Error) -> Self {
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            message = format!("{message}: {cause}");
+            source = cause.source();
+        }
+        Self::new(message)
     }
 
     pub(crate) fn code(mut self, code: u8) -> Self {
@@ -25,77 +58,143 @@ impl Report {
         self
     }
 
+    pub(crate) fn at(mut self, origin: Option<&Origin>) -> Self {
+        if let Some(cause) = self.causes.first_mut() {
+            cause.origin = origin.map(place);
+        }
+        self
+    }
+
+    /// What the original says below the place.
+    pub(crate) fn help(mut self, help: Option<String>) -> Self {
+        if let Some(cause) = self.causes.first_mut() {
+            cause.help = help;
+        }
+        self
+    }
+
+    /// What to do about it, in a line of its own.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
     /// The whole text, the lines around the place included.
-    pub(crate) fn text(&self) -> String {
-        let mut out = format!("[ERROR]: {}\n", self.message);
-        if let Some(origin) = &self.origin {
-            let _ = writeln!(out, "Origin: {origin}\n");
-            if let Some(lines) = excerpt(origin) {
-                out.push_str(&lines);
-                out.push('\n');
-            }
-        }
-        for cause in &self.causes {
-            let _ = writeln!(out, "caused by: {cause}");
-        }
+    pub(crate) fn text(&self, colour: bool) -> String {
+        let text = view::problem_text(&self.causes, |path| std::fs::read_to_string(path).ok());
+        let mut out = paint(&format!("[ERROR]: {text}"), "0;31", colour);
         if let Some(hint) = &self.hint {
-            let _ = writeln!(out, "{hint}\n");
+            out.push_str(&format!("hint: {hint}\n"));
         }
         out
     }
 }
 
-/// The lines before the place and a mark below its column.
-fn excerpt(origin: &Origin) -> Option<String> {
-    let text = std::fs::read_to_string(&*origin.file).ok()?;
-    let lines: Vec<&str> = text.lines().collect();
-    let line = usize::try_from(origin.line).ok()?;
-    let first = line.saturating_sub(3);
-    let width = line.to_string().len();
-    let mut out = String::new();
-    for (at, content) in lines.iter().enumerate().take(line).skip(first) {
-        let _ = writeln!(out, "{:>width$} {content}", at + 1);
+/// `file:line:column`, without numbers that are not known.
+fn place(origin: &Origin) -> String {
+    match (origin.line, origin.column) {
+        (0, _) => origin.file.to_string(),
+        (line, 0) => format!("{}:{line}", origin.file),
+        _ => origin.to_string(),
     }
-    let column = usize::try_from(origin.column).unwrap_or(1).max(1);
-    let _ = writeln!(out, "{}^ column {column}", " ".repeat(width + column));
-    Some(out)
+}
+
+fn paint(text: &str, code: &str, colour: bool) -> String {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    if !colour {
+        return format!("{text}\n");
+    }
+    let lines: Vec<String> = text.split('\n').map(|line| format!("\u{1b}[{code}m{line}\u{1b}[0m")).collect();
+    format!("{}\n", lines.join("\n"))
+}
+
+/// Says something on the side that is no error; what cannot be written there is lost.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Warns before there is a run to do so.
+pub(crate) fn warn(text: &str) {
+    let colour = crate::screen::colour_now();
+    let text = paint(&format!("[WARNING]: {text}"), "1;35", colour);
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// Writes a command's result; a reader that has gone away is no error.
+pub(crate) fn print(text: &str) -> Result<(), Report> {
+    let mut out = std::io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Report::new(format!("cannot write the result: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 impl From<davit_run::Error> for Report {
     fn from(error: davit_run::Error) -> Self {
         match error {
             davit_run::Error::Written(error) => error.into(),
-            davit_run::Error::Inventory(error) => Self::new(error.to_string()),
-            davit_run::Error::At { message, origin, help } => {
-                Self { message, origin, hint: help, causes: Vec::new(), code: 1 }
-            }
-            other => {
-                let mut causes = Vec::new();
-                let mut source = other.source();
-                while let Some(cause) = source {
-                    causes.push(cause.to_string());
-                    source = cause.source();
-                }
-                Self { message: other.to_string(), origin: None, hint: None, causes, code: 1 }
-            }
+            davit_run::Error::Inventory(error) => error.into(),
+            davit_run::Error::At { message, origin, help } => Self::new(message).at(origin.as_ref()).help(help),
+            other => Self::of(&other),
         }
     }
 }
 
 impl From<davit_playbook::Error> for Report {
     fn from(error: davit_playbook::Error) -> Self {
-        let code = if error.is_parser_error() { 4 } else { 1 };
-        Self {
-            origin: error.origin(),
-            hint: error.help().map(str::to_owned),
-            causes: Vec::new(),
-            message: error.to_string(),
-            code,
+        let code = if error.is_parser_error() { exit::PARSER } else { exit::ERROR };
+        let help = error.help().map(str::to_owned);
+        Self::new(error.to_string()).at(error.origin().as_ref()).help(help).code(code)
+    }
+}
+
+impl From<davit_inventory::Error> for Report {
+    fn from(error: davit_inventory::Error) -> Self {
+        let code = u8::try_from(error.exit_code()).unwrap_or(exit::ERROR);
+        let mut report = Self::new(error.to_string()).code(code);
+        if let (Some(place), Some(cause)) = (error.place(), report.causes.first_mut()) {
+            cause.origin = Some(place.to_string());
         }
+        report
+    }
+}
+
+impl From<davit_store::Error> for Report {
+    fn from(error: davit_store::Error) -> Self {
+        let hint = match &error {
+            davit_store::Error::NoRun(_) => Some("`davit runs` lists what there is"),
+            _ => None,
+        };
+        let report = Self::of(&error);
+        match hint {
+            Some(hint) => report.hint(hint),
+            None => report,
+        }
+    }
+}
+
+impl From<davit_vault::Error> for Report {
+    fn from(error: davit_vault::Error) -> Self {
+        let code = match error {
+            davit_vault::Error::NoEncryptId { .. } | davit_vault::Error::AmbiguousEncryptId(_) => exit::OPTIONS,
+            _ => exit::ERROR,
+        };
+        Self::new(error.to_string()).code(code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_names_the_place_and_the_hint() {
+        let origin = Origin { file: "nofile.yml".into(), line: 3, column: 5 };
+        let report = Report::new("it is wrong").at(Some(&origin)).hint("mend it");
+        let text = report.text(false);
+        assert!(text.starts_with("[ERROR]: it is wrong\nOrigin: nofile.yml:3:5\n"), "{text}");
+        assert!(text.ends_with("hint: mend it\n"), "{text}");
     }
 }

@@ -29,8 +29,10 @@ use std::io::Write;
 
 use davit_event::Sink;
 
+pub(crate) use crate::view::dump::json_map as result_json;
 pub(crate) use crate::view::junit::JunitSettings;
 pub(crate) use crate::view::paint::{Palette, colour_code};
+pub(crate) use crate::view::problem::text as problem_text;
 
 /// A reader of source files, for the lines around a failure's place; nothing where it cannot.
 pub(crate) type ReadSource = fn(&str) -> Option<String>;

@@ -1,0 +1,355 @@
+//! `davit doc`: the manual of modules, filters, tests, lookups and keywords.
+
+use std::fmt::Write as _;
+
+use clap::ValueEnum;
+use davit_module::{Opt, Spec};
+use davit_run::{Line, Tables};
+use davit_template::Engine;
+use davit_value::Value;
+use serde_json::json;
+
+use crate::report::{Report, exit, print, warn};
+use crate::screen::nearest;
+
+/// Read the manual of a module.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  davit doc copy
+  davit doc --list
+  davit doc --snippet file template
+  davit doc --json stat
+  davit doc --type filter --list")]
+pub(crate) struct Args {
+    /// Names of modules.
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// What there is.
+    #[arg(short, long)]
+    list: bool,
+    /// As JSON.
+    #[arg(short, long)]
+    json: bool,
+    /// A task to begin with.
+    #[arg(short, long)]
+    snippet: bool,
+    /// Of what kind.
+    #[arg(short, long = "type", value_enum, default_value_t)]
+    kind: Kind,
+    /// Say more; there is no more to say.
+    #[arg(short, long, action = clap::ArgAction::Count, hide = true)]
+    verbose: u8,
+}
+
+/// What can be looked up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    #[default]
+    Module,
+    Filter,
+    Test,
+    Lookup,
+    Keyword,
+}
+
+/// Where the text of a manual page ends.
+const WIDTH: usize = 78;
+
+/// Prints it.
+pub(crate) fn run(args: &Args) -> Result<u8, Report> {
+    let tables = crate::tables::all();
+    if args.list {
+        print(&list(args, &tables))?;
+        return Ok(exit::OK);
+    }
+    if args.names.is_empty() {
+        return Err(Report::usage("Missing name(s), incorrect options passed for detailed documentation."));
+    }
+    if args.kind != Kind::Module {
+        return of_kind(args);
+    }
+    let known = tables.names();
+    let mut out = String::new();
+    let mut all = serde_json::Map::new();
+    for name in &args.names {
+        let Some(line) = tables.find(name) else {
+            let short: Vec<&str> = known.iter().map(|it| it.rsplit('.').next().unwrap_or(it)).collect();
+            match nearest(name, &short) {
+                Some(near) => warn(&format!("{name} was not found; did you mean '{near}'?")),
+                None => warn(&format!("{name} was not found")),
+            }
+            continue;
+        };
+        let page = Page::of(line);
+        if args.json {
+            all.insert(page.name.to_owned(), page.json());
+        } else if args.snippet {
+            out.push_str(&page.snippet(true));
+        } else {
+            out.push_str(&page.text());
+        }
+    }
+    if args.json {
+        out = serde_json::to_string_pretty(&all).map_err(|error| Report::of(&error))?;
+        out.push('\n');
+    }
+    print(&out)?;
+    Ok(exit::OK)
+}
+
+fn names(kind: Kind) -> Vec<String> {
+    let engine = Engine::new(davit_template::Settings::default());
+    let full = |names: Vec<&'static str>| names.into_iter().map(davit_run::full_name).map(Into::into).collect();
+    let mut names: Vec<String> = match kind {
+        Kind::Module => Vec::new(),
+        Kind::Filter => full(engine.filters()),
+        Kind::Test => full(engine.tests()),
+        Kind::Lookup => full(engine.lookups()),
+        Kind::Keyword => davit_playbook::keywords().iter().map(|it| it.name.to_owned()).collect(),
+    };
+    names.sort();
+    names
+}
+
+fn list(args: &Args, tables: &Tables) -> String {
+    let chosen = |name: &str| args.names.is_empty() || args.names.iter().any(|it| name.starts_with(it.as_str()));
+    let mut out = String::new();
+    if args.kind != Kind::Module {
+        for name in names(args.kind).iter().filter(|it| chosen(it)) {
+            let _ = writeln!(out, "{name}");
+        }
+        return out;
+    }
+    let pages: Vec<Page> = tables.names().iter().filter(|it| chosen(it)).filter_map(|it| tables.find(it)).map(Page::of).collect();
+    let width = pages.iter().map(|it| it.name.len()).max().unwrap_or(0);
+    for page in pages {
+        let _ = writeln!(out, "{:width$} {}", page.name, page.summary());
+    }
+    out
+}
+
+/// What is not a module has a name here, and its manual in the original's documentation.
+fn of_kind(args: &Args) -> Result<u8, Report> {
+    let known = names(args.kind);
+    let mut out = String::new();
+    for name in &args.names {
+        let full = if args.kind == Kind::Keyword { name.clone() } else { davit_run::full_name(name).into_owned() };
+        if known.contains(&full) {
+            let _ = writeln!(out, "{full}");
+        } else {
+            warn(&format!("{name} was not found"));
+        }
+    }
+    print(&out)?;
+    Ok(exit::OK)
+}
+
+/// A manual page.
+struct Page {
+    name: &'static str,
+    about: String,
+    spec: Spec,
+    free_form: Option<&'static str>,
+}
+
+impl Page {
+    fn of(line: Line) -> Self {
+        let (spec, schema) = match line {
+            Line::Module(entry) => (entry.spec(), (entry.schema)()),
+            Line::Action(action) => (action.spec(), (action.schema)()),
+        };
+        let described = schema.get("description").and_then(|it| it.as_str()).unwrap_or_default();
+        let about = if spec.about.is_empty() { described.to_owned() } else { spec.about.clone() };
+        Self { name: line.name(), about, spec, free_form: line.free_form() }
+    }
+
+    /// The first sentence.
+    fn summary(&self) -> String {
+        let first = self.about.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+        first.split(". ").next().unwrap_or_default().trim_end_matches('.').to_owned()
+    }
+
+    fn shown(&self) -> impl Iterator<Item = &Opt> {
+        self.spec.options.iter().filter(|it| !it.hidden)
+    }
+
+    fn text(&self) -> String {
+        let mut out = format!("> {}\n\n", self.name.to_uppercase());
+        wrap(&mut out, &self.about, 2);
+        out.push_str("\nOPTIONS (= is mandatory)\n\n");
+        if let Some(name) = self.free_form {
+            wrap(&mut out, &format!("The text of a task without names goes to `{name}`."), 2);
+            out.push('\n');
+        }
+        for option in self.shown() {
+            option_text(&mut out, option, 0);
+        }
+        out.push_str("EXAMPLE\n\n");
+        for line in self.snippet(false).lines() {
+            let _ = writeln!(out, "  {line}");
+        }
+        out.push('\n');
+        out
+    }
+
+    /// A task: with every option, or with those that have to be there and a few more.
+    fn snippet(&self, all: bool) -> String {
+        let mut out = format!("- name: {}\n  {}:\n", self.summary(), if all { short(self.name) } else { self.name });
+        let few = 3;
+        let mut shown = 0;
+        for option in self.shown() {
+            if !all && !option.required && shown >= few {
+                continue;
+            }
+            shown += 1;
+            if all {
+                let first = option.about.lines().next().unwrap_or_default();
+                let need = if option.required { "(required) " } else { "" };
+                let _ = writeln!(out, "      {:<22} # {need}{first}", format!("{}:", option.name));
+            } else {
+                let _ = writeln!(out, "    {}: {}", option.name, sample(option));
+            }
+        }
+        out
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let paragraphs: Vec<&str> = self.about.split("\n\n").collect();
+        json!({
+            "doc": {
+                "collection": self.name.rsplit_once('.').map(|(it, _)| it),
+                "description": paragraphs,
+                "module": short(self.name),
+                "options": options_json(&self.spec),
+                "plugin_name": self.name,
+                "short_description": self.summary(),
+            },
+            "examples": self.snippet(false),
+            "metadata": null,
+            "return": null,
+        })
+    }
+}
+
+fn short(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
+fn options_json(spec: &Spec) -> serde_json::Value {
+    let mut all = serde_json::Map::new();
+    for option in spec.options.iter().filter(|it| !it.hidden) {
+        let mut about = serde_json::Map::new();
+        about.insert("description".into(), json!(option.about.split("\n\n").collect::<Vec<_>>()));
+        about.insert("type".into(), json!(option.arg_type.name()));
+        if let Some(elements) = option.elements {
+            about.insert("elements".into(), json!(elements.name()));
+        }
+        if option.required {
+            about.insert("required".into(), json!(true));
+        }
+        if let Some(default) = &option.default {
+            about.insert("default".into(), json!(default));
+        }
+        if !option.choices.is_empty() {
+            about.insert("choices".into(), json!(option.choices));
+        }
+        if !option.aliases.is_empty() {
+            about.insert("aliases".into(), json!(option.aliases));
+        }
+        if let Some(inner) = &option.options {
+            about.insert("suboptions".into(), options_json(inner));
+        }
+        all.insert(option.name.clone(), about.into());
+    }
+    all.into()
+}
+
+fn option_text(out: &mut String, option: &Opt, depth: usize) {
+    let margin = 4 * depth;
+    let mark = if option.required { '=' } else { '-' };
+    let _ = writeln!(out, "{:margin$}{mark} {}", "", option.name);
+    let inside = margin + 8;
+    wrap(out, &option.about, inside);
+    let mut facts = Vec::new();
+    if !option.aliases.is_empty() {
+        facts.push(format!("aliases: {}", option.aliases.join(", ")));
+    }
+    if !option.choices.is_empty() {
+        let choices: Vec<String> = option.choices.iter().map(plain).collect();
+        facts.push(format!("choices: {}", choices.join(", ")));
+    }
+    if let Some(default) = &option.default {
+        facts.push(format!("default: {}", plain(default)));
+    }
+    facts.push(match option.elements {
+        Some(elements) => format!("type: {} of {}", option.arg_type.name(), elements.name()),
+        None => format!("type: {}", option.arg_type.name()),
+    });
+    for fact in facts {
+        wrap(out, &fact, inside);
+    }
+    out.push('\n');
+    if let Some(inner) = &option.options {
+        for option in inner.options.iter().filter(|it| !it.hidden) {
+            option_text(out, option, depth + 1);
+        }
+    }
+}
+
+fn plain(value: &serde_json::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A value that an option could have.
+fn sample(option: &Opt) -> String {
+    let text = |value: &serde_json::Value| Value::from_json(value).to_str();
+    if let Some(choice) = option.choices.first() {
+        return text(choice);
+    }
+    match (&option.default, option.arg_type.name()) {
+        (Some(default), _) if !default.is_null() => default.to_string(),
+        (_, "bool") => "true".into(),
+        (_, "int") => "1".into(),
+        (_, "float") => "1.5".into(),
+        (_, "list") => "[]".into(),
+        (_, "dict") => "{}".into(),
+        (_, "path") => "/path/to/it".into(),
+        _ => "text".into(),
+    }
+}
+
+/// Paragraphs, their words broken into lines.
+fn wrap(out: &mut String, text: &str, margin: usize) {
+    for paragraph in text.split("\n\n") {
+        let mut line = String::new();
+        for word in paragraph.split_whitespace() {
+            if !line.is_empty() && margin + line.chars().count() + 1 + word.chars().count() > WIDTH {
+                let _ = writeln!(out, "{:margin$}{line}", "");
+                line.clear();
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        if !line.is_empty() {
+            let _ = writeln!(out, "{:margin$}{line}", "");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_module_has_a_page() {
+        let tables = crate::tables::all();
+        for name in tables.names() {
+            let page = Page::of(tables.find(name).unwrap());
+            assert!(page.text().contains("EXAMPLE"), "{name}");
+            assert!(page.json()["doc"]["options"].is_object(), "{name}");
+        }
+    }
+}

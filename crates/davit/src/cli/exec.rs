@@ -1,0 +1,281 @@
+//! `davit exec`: one module or command on hosts, without a playbook.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use davit_event::{Event, Kind, Sink};
+use davit_playbook::{Entry, Item, Keyword, Keywords, Play, Playbook, Task, TaskKind};
+use davit_value::{Map, Origin, Str, Value};
+
+use crate::cli::Caller;
+use crate::cli::options::{
+    BecomeOptions, ConnectionOptions, InventoryOptions, TaskOptions, VariableOptions, VaultOptions, Verbosity,
+};
+use crate::launch::{Launch, Work};
+use crate::report::{Report, exit, print, say, warn};
+use crate::screen::{Wanted, nearest};
+use crate::setup::{Ground, Request};
+use crate::view;
+
+/// Run one module, or one command, on hosts.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  davit exec all -m ping
+  davit exec web -- uptime
+  davit exec web -m copy -a 'src=motd dest=/etc/motd' --check --diff
+  davit exec db -m shell -a 'df -h | tail -1' --output oneline")]
+pub(crate) struct Args {
+    /// The hosts: a pattern.
+    pattern: String,
+    /// The module.
+    #[arg(short, long, value_name = "NAME")]
+    module_name: Option<String>,
+    /// Its arguments: `k=v`, JSON, or the command line of a command.
+    #[arg(short, long, value_name = "ARGS", allow_hyphen_values = true)]
+    args: Option<String>,
+    /// A program and its arguments, to be run by the module `command`.
+    #[arg(last = true, value_name = "COMMAND", conflicts_with_all = ["args", "module_name"])]
+    command: Vec<String>,
+    #[command(flatten)]
+    inventory: InventoryOptions,
+    #[command(flatten)]
+    variables: VariableOptions,
+    #[command(flatten)]
+    tasks: TaskOptions,
+    /// Only say which hosts it would run on.
+    #[arg(long)]
+    list_hosts: bool,
+    /// Run in the background, for so many seconds at most.
+    #[arg(short = 'B', long, value_name = "SECONDS")]
+    background: Option<u64>,
+    /// With `--background`: look after it so often, in seconds; 0 does not wait.
+    #[arg(short = 'P', long, value_name = "SECONDS")]
+    poll: Option<u64>,
+    /// The module may take so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    task_timeout: Option<u64>,
+    /// Also look for `group_vars` and `host_vars` in this folder.
+    #[arg(long, value_name = "FOLDER")]
+    playbook_dir: Option<PathBuf>,
+    /// One line for each host.
+    #[arg(short, long)]
+    one_line: bool,
+    /// Write each host's result to a file of its name in this folder.
+    #[arg(short, long, value_name = "FOLDER")]
+    tree: Option<PathBuf>,
+    /// How to show the results; as `davit run --output`.
+    #[arg(long, value_name = "NAME")]
+    output: Option<String>,
+    #[command(flatten)]
+    verbosity: Verbosity,
+    #[command(flatten)]
+    vault: VaultOptions,
+    #[command(flatten)]
+    connection: ConnectionOptions,
+    #[command(flatten)]
+    privileges: BecomeOptions,
+}
+
+impl Args {
+    fn request(&self) -> Request {
+        let mut request = Request {
+            task_timeout: self.task_timeout,
+            playbook_dir: self.playbook_dir.clone(),
+            ..Request::default()
+        };
+        self.inventory.apply(&mut request);
+        self.variables.apply(&mut request);
+        self.tasks.apply(&mut request);
+        self.verbosity.apply(&mut request);
+        self.vault.apply(&mut request);
+        self.connection.apply(&mut request);
+        self.privileges.apply(&mut request);
+        request
+    }
+}
+
+/// A module and its arguments, as they are meant.
+struct Call {
+    module: String,
+    args: Map,
+    raw: Option<Str>,
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args, caller: &Caller) -> Result<u8, Report> {
+    let request = args.request();
+    let ground = Ground::new(&request)?;
+    let mut warnings = Vec::new();
+    let inventory = ground.inventory(&request, &mut warnings)?;
+    let hosts = inventory.list_hosts(&args.pattern, request.limit.as_deref(), &mut warnings)?;
+    if args.list_hosts {
+        let mut out = format!("  hosts ({}):\n", hosts.len());
+        for host in &hosts {
+            let _ = writeln!(out, "    {host}");
+        }
+        print(&out)?;
+        return Ok(exit::OK);
+    }
+    if hosts.is_empty() {
+        for warning in &warnings {
+            warn(&warning.text());
+        }
+        warn("No hosts matched, nothing to do");
+        return Ok(exit::OK);
+    }
+    let call = call(args, &ground)?;
+    let folder = request.playbook_dir.as_ref().map_or_else(|| ground.folder.clone(), |it| ground.folder.join(it));
+    let playbook = Playbook { path: folder.join("exec"), entries: vec![Entry::Play(Arc::new(play(args, call, &ground)))] };
+    let default = if args.one_line { "oneline" } else { "minimal" };
+    let configured = ground.config.is("DEFAULT_LOAD_CALLBACK_PLUGINS")? && !args.one_line;
+    let mut extra: Vec<Box<dyn Sink>> = Vec::new();
+    if let Some(folder) = &args.tree {
+        extra.push(Box::new(Tree { folder: ground.folder.join(folder) }));
+    }
+    let launch = Launch {
+        ground: &ground,
+        request: &request,
+        wanted: Wanted {
+            output: args.output.clone(),
+            is_link: caller.is_link,
+            default: (!configured).then_some(default),
+            verbosity: 0,
+        },
+        work: Work::Made(Box::new(playbook)),
+        command: caller.command.clone(),
+        resume: Vec::new(),
+        extra,
+    };
+    Ok(launch.go()?.code)
+}
+
+/// Modules that run a text, which has to be there.
+const TAKES_TEXT: [&str; 5] = ["command", "shell", "raw", "script", "expect"];
+/// Statements of the language that are no action by themselves.
+const NOT_ALONE: [&str; 4] = ["import_playbook", "import_role", "import_tasks", "include_role"];
+
+fn call(args: &Args, ground: &Ground) -> Result<Call, Report> {
+    let module = args.module_name.clone().unwrap_or_else(|| ground.config.text("DEFAULT_MODULE_NAME"));
+    let short = davit_playbook::short_name(&module);
+    if !args.command.is_empty() {
+        let words = args.command.iter().map(|it| Value::from(it.as_str())).collect();
+        let mut map = Map::new();
+        map.insert("argv", Value::list(words));
+        return Ok(Call { module, args: map, raw: None });
+    }
+    let configured = ground.config.text("DEFAULT_MODULE_ARGS");
+    let text = args.args.clone().unwrap_or(configured);
+    if text.trim().is_empty() && TAKES_TEXT.contains(&short) {
+        return Err(Report::usage(format!("No argument passed to {module} module")));
+    }
+    if NOT_ALONE.contains(&short) {
+        return Err(Report::usage(format!("'{module}' is not a valid action for ad-hoc commands")));
+    }
+    if ground.tables.find(&module).is_none() {
+        return Ok(missing(&module, ground));
+    }
+    let origin = Origin { file: "<CLI option '-a'>".into(), line: 1, column: 1 };
+    if text.trim_start().starts_with('{') {
+        let file: Arc<str> = Arc::clone(&origin.file);
+        let value = davit_yaml::parse(&text, &file)
+            .ok()
+            .flatten()
+            .and_then(|node| davit_yaml::Convert::trusted().value(&node, &file, &text).ok());
+        if let Some(Value::Map(map)) = value {
+            return Ok(Call { module, args: Map::clone(&map), raw: None });
+        }
+    }
+    let parts = davit_playbook::free_form(&module, &Str::trusted(text.as_str(), Some(origin)))
+        .map_err(|message| Report::usage(message.to_string()))?;
+    Ok(Call { module, args: parts.args, raw: parts.raw.filter(|it| !it.is_empty()) })
+}
+
+/// A module that is not there fails on each host, as any other failure would: that is what the
+/// original's callers are used to.
+fn missing(module: &str, ground: &Ground) -> Call {
+    let message = format!("Cannot resolve '{module}' to an action or module.");
+    let names = ground.tables.names();
+    let short: Vec<&str> = names.iter().map(|it| it.rsplit('.').next().unwrap_or(it)).collect();
+    match nearest(module, &short) {
+        Some(near) => say(&format!("[ERROR]: {message} Did you mean '{near}'?")),
+        None => say(&format!("[ERROR]: {message}")),
+    }
+    let mut args = Map::new();
+    args.insert("msg", Value::from(format!("Task failed: {message}").as_str()));
+    Call { module: "ansible.builtin.fail".into(), args, raw: None }
+}
+
+/// A play of one task.
+fn play(args: &Args, call: Call, ground: &Ground) -> Play {
+    let origin = Origin { file: format!("<adhoc '{}' task>", call.module).as_str().into(), line: 0, column: 0 };
+    let mut keywords = Keywords::default();
+    let set = |keywords: &mut Keywords, name: &str, value: Value| {
+        keywords.set(name, Keyword { value, key_origin: origin.clone(), origin: origin.clone() });
+    };
+    let mut of_task = Keywords::default();
+    set(&mut keywords, "gather_facts", Value::Bool(false));
+    if let Some(seconds) = args.background {
+        let default = ground.config.number("DEFAULT_POLL_INTERVAL").ok().flatten().unwrap_or(15);
+        set(&mut of_task, "async", number(seconds));
+        set(&mut of_task, "poll", number(args.poll.unwrap_or(default)));
+    }
+    let task = Task {
+        origin: origin.clone(),
+        name: Value::Null,
+        action: Str::new(call.module.as_str()),
+        action_origin: origin.clone(),
+        kind: match davit_playbook::short_name(&call.module) {
+            "include_tasks" => TaskKind::IncludeTasks,
+            "meta" => TaskKind::Meta,
+            _ => TaskKind::Action,
+        },
+        args: call.args,
+        raw_params: call.raw,
+        loop_: None,
+        loop_control: None,
+        keywords: of_task,
+        vars: Map::new(),
+        listen: Vec::new(),
+        is_handler: false,
+        is_local_action: false,
+    };
+    Play {
+        origin: origin.clone(),
+        name: "Ansible Ad-Hoc".into(),
+        hosts: args.pattern.as_str().into(),
+        hosts_origin: origin,
+        keywords,
+        vars: Map::new(),
+        vars_files: Vec::new(),
+        vars_files_origin: None,
+        vars_prompt: Vec::new(),
+        roles: Vec::new(),
+        pre_tasks: Vec::new(),
+        tasks: vec![Item::Task(Arc::new(task))],
+        post_tasks: Vec::new(),
+        handlers: Vec::new(),
+        collections: Vec::new(),
+    }
+}
+
+fn number(number: u64) -> Value {
+    Value::Int(i128::from(number))
+}
+
+/// Writes each host's result to a file: `--tree`.
+struct Tree {
+    folder: PathBuf,
+}
+
+impl Sink for Tree {
+    fn accept(&mut self, event: &Event) -> io::Result<()> {
+        let Kind::HostDone { host, end, .. } = &event.kind else { return Ok(()) };
+        std::fs::create_dir_all(&self.folder)?;
+        // A name with a slash in it must not lead out of the folder.
+        let name = host.replace('/', "_");
+        std::fs::write(self.folder.join(name), view::result_json(&end.reply, None))
+    }
+}

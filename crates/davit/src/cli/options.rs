@@ -1,0 +1,207 @@
+//! Options that several commands share, as typed; each group puts what it means into a [`Request`].
+
+use crate::report::warn;
+use crate::setup::Request;
+
+/// Which hosts.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct InventoryOptions {
+    /// Inventory: a file, a folder, a script, or hosts with a comma: `a,b,`. May be given several times.
+    #[arg(short, long, alias = "inventory-file", value_name = "INVENTORY")]
+    inventory: Vec<String>,
+    /// Only hosts that this pattern selects too; `@FILE` reads patterns from a file.
+    #[arg(short, long, value_name = "PATTERN", allow_hyphen_values = true)]
+    limit: Option<String>,
+    /// Forget cached facts first.
+    #[arg(long)]
+    flush_cache: bool,
+}
+
+impl InventoryOptions {
+    pub(crate) fn apply(&self, request: &mut Request) {
+        request.inventory.clone_from(&self.inventory);
+        request.limit.clone_from(&self.limit);
+        request.flush_cache = self.flush_cache;
+    }
+}
+
+/// Variables of the command line.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct VariableOptions {
+    /// Variables above all others: `k=v`, JSON, YAML, or `@FILE`. May be given several times.
+    #[arg(short, long, value_name = "VARS", allow_hyphen_values = true)]
+    extra_vars: Vec<String>,
+}
+
+impl VariableOptions {
+    pub(crate) fn apply(&self, request: &mut Request) {
+        request.extra_vars.clone_from(&self.extra_vars);
+    }
+}
+
+/// Where vault passwords come from.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct VaultOptions {
+    /// A vault password by its id: `LABEL@FILE` or `LABEL@prompt`. May be given several times.
+    #[arg(long, value_name = "ID")]
+    vault_id: Vec<String>,
+    /// A file with a vault password, or a program that prints one. May be given several times.
+    #[arg(long, alias = "vault-pass-file", value_name = "FILE", conflicts_with = "ask_vault_password")]
+    vault_password_file: Vec<String>,
+    /// Ask for the vault password.
+    #[arg(short = 'J', long, visible_alias = "ask-vault-pass")]
+    ask_vault_password: bool,
+}
+
+impl VaultOptions {
+    pub(crate) fn apply(&self, request: &mut Request) {
+        request.vault_ids.clone_from(&self.vault_id);
+        request.vault_password_files.clone_from(&self.vault_password_file);
+        request.ask_vault_password = self.ask_vault_password;
+    }
+}
+
+/// How hosts are reached.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct ConnectionOptions {
+    /// How hosts are reached where nothing else says.
+    #[arg(short, long, value_name = "NAME")]
+    connection: Option<String>,
+    /// How long a host may take to answer, in seconds.
+    #[arg(short = 'T', long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+    /// Log in as this user (ssh).
+    #[arg(short, long, value_name = "NAME")]
+    user: Option<String>,
+    /// Log in with this key (ssh).
+    #[arg(long, alias = "key-file", value_name = "FILE")]
+    private_key: Option<String>,
+    /// Arguments for ssh, sftp and scp.
+    #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
+    ssh_common_args: Option<String>,
+    /// Arguments for sftp.
+    #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
+    sftp_extra_args: Option<String>,
+    /// Arguments for scp.
+    #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
+    scp_extra_args: Option<String>,
+    /// Arguments for ssh.
+    #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
+    ssh_extra_args: Option<String>,
+    /// Ask for the password to log in with (ssh).
+    #[arg(short = 'k', long, conflicts_with = "connection_password_file")]
+    ask_pass: bool,
+    /// A file with the password to log in with (ssh).
+    #[arg(long, alias = "conn-pass-file", value_name = "FILE")]
+    connection_password_file: Option<String>,
+    /// Folders with modules of your own.
+    #[arg(short = 'M', long, value_name = "PATH")]
+    module_path: Vec<String>,
+}
+
+impl ConnectionOptions {
+    /// Puts in what is supported, and names what is not.
+    pub(crate) fn apply(&self, request: &mut Request) {
+        request.connection.clone_from(&self.connection);
+        request.timeout = self.timeout;
+        request.user.clone_from(&self.user);
+        for (given, name) in [
+            (self.private_key.is_some(), "--private-key"),
+            (self.ssh_common_args.is_some(), "--ssh-common-args"),
+            (self.sftp_extra_args.is_some(), "--sftp-extra-args"),
+            (self.scp_extra_args.is_some(), "--scp-extra-args"),
+            (self.ssh_extra_args.is_some(), "--ssh-extra-args"),
+            (self.ask_pass, "--ask-pass"),
+            (self.connection_password_file.is_some(), "--connection-password-file"),
+        ] {
+            if given {
+                warn(&format!("{name} has no effect: connections by ssh are not supported yet"));
+            }
+        }
+        if !self.module_path.is_empty() {
+            warn("--module-path has no effect: modules that are Python programs are not supported");
+        }
+    }
+}
+
+/// As which user tasks run.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Privileges")]
+pub(crate) struct BecomeOptions {
+    /// Run tasks as another user.
+    #[arg(short = 'b', long = "become")]
+    enabled: bool,
+    /// How to become that user.
+    #[arg(long = "become-method", value_name = "NAME")]
+    method: Option<String>,
+    /// That user.
+    #[arg(long = "become-user", value_name = "NAME")]
+    user: Option<String>,
+    /// Ask for the password that it takes.
+    #[arg(short = 'K', long, conflicts_with = "become_password_file")]
+    ask_become_pass: bool,
+    /// A file with the password that it takes.
+    #[arg(long, alias = "become-pass-file", value_name = "FILE")]
+    become_password_file: Option<String>,
+}
+
+impl BecomeOptions {
+    /// Puts in what is supported, and names what is not.
+    pub(crate) fn apply(&self, request: &mut Request) {
+        if self.enabled {
+            request.privileges.insert("become".into(), "true".into());
+        }
+        if let Some(method) = &self.method {
+            request.privileges.insert("become_method".into(), method.clone());
+        }
+        if let Some(user) = &self.user {
+            request.privileges.insert("become_user".into(), user.clone());
+        }
+        if self.enabled && !nix::unistd::geteuid().is_root() {
+            warn("--become has no effect: becoming another user is not supported yet");
+        }
+        if self.ask_become_pass {
+            warn("--ask-become-pass has no effect: becoming another user is not supported yet");
+        }
+        if self.become_password_file.is_some() {
+            warn("--become-password-file has no effect: becoming another user is not supported yet");
+        }
+    }
+}
+
+/// How tasks run.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct TaskOptions {
+    /// Change nothing; say what would change.
+    #[arg(short = 'C', long)]
+    check: bool,
+    /// Show what changes in files.
+    #[arg(short = 'D', long)]
+    diff: bool,
+    /// How many hosts at the same time.
+    #[arg(short, long, value_name = "NUMBER")]
+    forks: Option<usize>,
+}
+
+impl TaskOptions {
+    pub(crate) fn apply(&self, request: &mut Request) {
+        request.check = self.check;
+        request.diff = self.diff;
+        request.forks = self.forks;
+    }
+}
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub(crate) struct Verbosity {
+    /// Say more; up to six times.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+impl Verbosity {
+    pub(crate) fn apply(self, request: &mut Request) {
+        request.verbosity = self.verbose;
+    }
+}

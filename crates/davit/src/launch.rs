@@ -1,0 +1,169 @@
+//! Starts a run and sees it through: journal, interruption, exit code.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use davit_event::{Bus, Event, Sink};
+use davit_run::{Start, Summary, World};
+use davit_store::Store;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::config::Config;
+use crate::report::{Report, exit, say, warn};
+use crate::screen::{Screen, Wanted};
+use crate::setup::{Ground, Request};
+
+/// What is to be run.
+pub(crate) enum Work {
+    /// Playbook files, as typed.
+    Files(Vec<String>),
+    /// A playbook that no file holds.
+    Made(Box<davit_playbook::Playbook>),
+}
+
+/// A run that is about to start.
+pub(crate) struct Launch<'a> {
+    pub(crate) ground: &'a Ground,
+    pub(crate) request: &'a Request,
+    pub(crate) wanted: Wanted,
+    pub(crate) work: Work,
+    /// The command line, to be able to start it again.
+    pub(crate) command: Vec<String>,
+    /// The events of the run that is taken up again.
+    pub(crate) resume: Vec<Event>,
+    /// Who else listens.
+    pub(crate) extra: Vec<Box<dyn Sink>>,
+}
+
+/// How a run ended.
+pub(crate) struct Ended {
+    pub(crate) code: u8,
+    pub(crate) summary: Summary,
+}
+
+/// How long running tasks may take to end after the second Ctrl-C.
+const GRACE: Duration = Duration::from_secs(2);
+
+impl Launch<'_> {
+    /// Runs it.
+    pub(crate) fn go(self) -> Result<Ended, Report> {
+        let config = &self.ground.config;
+        let wanted = Wanted { verbosity: self.ground.verbosity(self.request)?, ..self.wanted };
+        let screen = Screen::new(config, &wanted)?;
+        if wanted.verbosity > 0 && screen.view == "default" {
+            config_note(config);
+        }
+        let mut sinks = screen.sinks(config)?;
+        sinks.extend(self.extra);
+        let mut bus = Bus::new(sinks);
+        let journal = journal(config, &mut bus);
+        let world = self.ground.world(self.request, bus, self.resume)?;
+        let run = journal.clone().unwrap_or_default();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Report::new(format!("cannot start: {error}")))?;
+        let command = self.command;
+        let work = self.work;
+        let outcome = runtime.block_on(async {
+            let interrupted = watch(Arc::clone(&world), screen.is_own);
+            let run = async {
+                match work {
+                    Work::Files(playbooks) => {
+                        let start = Start { run, playbooks, command };
+                        davit_run::run(&world, start).await
+                    }
+                    Work::Made(playbook) => {
+                        let start = Start { run, playbooks: Vec::new(), command };
+                        davit_run::run_loaded(&world, start, vec![(String::new(), *playbook)]).await
+                    }
+                }
+            };
+            tokio::select! {
+                summary = run => summary,
+                () = interrupted => Ok(Summary { interrupted: true, ..Summary::default() }),
+            }
+        });
+        // A program that does not end is not waited for.
+        runtime.shutdown_background();
+        let told = outcome.map_err(Report::from);
+        let resumable = match &told {
+            Ok(summary) => code(summary) != exit::OK,
+            Err(_) => false,
+        };
+        if let (true, true, Some(run)) = (resumable, screen.is_own, journal) {
+            say(&format!("hint: to go on from where it stopped: davit resume {run}"));
+        }
+        let summary = told?;
+        Ok(Ended { code: code(&summary), summary })
+    }
+}
+
+/// The exit code of a run.
+fn code(summary: &Summary) -> u8 {
+    if summary.interrupted {
+        exit::INTERRUPTED
+    } else if !summary.unreachable.is_empty() {
+        exit::UNREACHABLE
+    } else if !summary.failed.is_empty() {
+        exit::FAILED_HOSTS
+    } else {
+        exit::OK
+    }
+}
+
+fn config_note(config: &Config) {
+    let text = match &config.file {
+        Some(file) => format!("Using {} as config file\n", file.display()),
+        None => "No config file found; using defaults\n".to_owned(),
+    };
+    // A note that cannot be shown is not worth failing for.
+    let _ = crate::report::print(&text);
+}
+
+/// Opens the history and puts it on the bus; a run goes on without one.
+fn journal(config: &Config, bus: &mut Bus) -> Option<String> {
+    let opened = || -> Result<(String, davit_store::RunSink), davit_store::Error> {
+        let store = Store::open(&config.state().join("runs.db"))?;
+        let run = store.begin()?;
+        let sink = store.sink(&run)?;
+        Ok((run, sink))
+    };
+    match opened() {
+        Ok((run, sink)) => {
+            bus.attach(Box::new(sink));
+            Some(run)
+        }
+        Err(error) => {
+            let report = Report::of(&error).text(false);
+            let text = report.trim_start_matches("[ERROR]: ").trim_end();
+            warn(&format!("{text}; the run is not recorded and cannot be resumed"));
+            None
+        }
+    }
+}
+
+/// Ends when the user no longer wants to wait: some time after the second Ctrl-C, or at the third.
+async fn watch(world: Arc<World>, speaks: bool) {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        return std::future::pending().await;
+    };
+    next(&mut interrupt, &mut terminate).await;
+    world.stop();
+    if speaks {
+        say("\nstopping once the running task is done; Ctrl-C again to stop it too");
+    }
+    next(&mut interrupt, &mut terminate).await;
+    world.stop();
+    tokio::select! {
+        () = tokio::time::sleep(GRACE) => {}
+        () = next(&mut interrupt, &mut terminate) => {}
+    }
+}
+
+async fn next(interrupt: &mut Signal, terminate: &mut Signal) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -1,0 +1,250 @@
+//! Which view a run has, and how it looks: from options, configuration and the terminal.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use davit_event::{Event, Kind, Level, Sink};
+
+use crate::config::Config;
+use crate::report::{Report, warn};
+use crate::view::{self, Format, JunitSettings, Outputs, Palette, Settings};
+
+/// How a run is shown.
+pub(crate) struct Screen {
+    pub(crate) settings: Settings,
+    /// The view's name.
+    pub(crate) view: String,
+    /// It is davit's own view, which may say more than the original would.
+    pub(crate) is_own: bool,
+    deprecations: bool,
+}
+
+/// What decides on the view besides the configuration.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted {
+    /// `--output`.
+    pub(crate) output: Option<String>,
+    /// Called by a name of the original.
+    pub(crate) is_link: bool,
+    /// The view where nothing names one.
+    pub(crate) default: Option<&'static str>,
+    pub(crate) verbosity: u8,
+}
+
+/// True where what is printed now, before any configuration was read, may have colours.
+pub(crate) fn colour_now() -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|it| !it.is_empty());
+    set("ANSIBLE_FORCE_COLOR") || (io::stderr().is_terminal() && !set("NO_COLOR") && !set("ANSIBLE_NOCOLOR"))
+}
+
+impl Screen {
+    /// Works out how a run is to look.
+    pub(crate) fn new(config: &Config, wanted: &Wanted) -> Result<Self, Report> {
+        let terminal = io::stdout().is_terminal();
+        let configured = config.get("DEFAULT_STDOUT_CALLBACK").filter(|_| wanted.default.is_none());
+        let chosen = wanted.output.as_deref().or(configured).or(wanted.default);
+        let own = terminal && !wanted.is_link;
+        let name = chosen.unwrap_or(if own { "terminal" } else { "default" }).to_owned();
+        let is_own = name == "terminal";
+        Ok(Self {
+            settings: settings(config, wanted.verbosity, is_own)?,
+            view: name,
+            is_own,
+            deprecations: config.is("DEPRECATION_WARNINGS")?,
+        })
+    }
+
+    /// The views of a run.
+    pub(crate) fn sinks(&self, config: &Config) -> Result<Vec<Box<dyn Sink>>, Report> {
+        let main = view::create(&self.view, &self.settings, terminal_outputs()).ok_or_else(|| no_view(&self.view))?;
+        let mut sinks: Vec<Box<dyn Sink>> = vec![self.filtered(main)];
+        for name in config.list("CALLBACKS_ENABLED").unwrap_or_default() {
+            if name.rsplit('.').next() == Some("junit") {
+                sinks.push(view::create_junit(junit(config)));
+            } else if let Some(view) = view::create_timing(&name, &self.settings, terminal_outputs()) {
+                sinks.push(view);
+            } else {
+                warn(&format!("callback '{name}' is not supported: timer, profile_tasks and junit are"));
+            }
+        }
+        if let Some(path) = config.path_of("DEFAULT_LOG_PATH") {
+            if let Some(log) = self.log(&path) {
+                sinks.push(self.filtered(log));
+            }
+        }
+        Ok(sinks)
+    }
+
+    fn filtered(&self, inner: Box<dyn Sink>) -> Box<dyn Sink> {
+        if self.deprecations { inner } else { Box::new(NoDeprecations(inner)) }
+    }
+
+    /// The file of `ANSIBLE_LOG_PATH`; where it cannot be written the run goes on without.
+    fn log(&self, path: &Path) -> Option<Box<dyn Sink>> {
+        let file = match OpenOptions::new().create(true).append(true).open(path) {
+            Ok(file) => Arc::new(Mutex::new(file)),
+            Err(error) => {
+                warn(&format!("log file at {} is not writeable and we cannot create it, aborting: {error}", path.display()));
+                return None;
+            }
+        };
+        let outputs = Outputs {
+            out: Box::new(LogLines { file: Arc::clone(&file), rest: String::new() }),
+            err: Box::new(LogLines { file, rest: String::new() }),
+        };
+        let settings = Settings { colour: false, colour_err: false, live: false, width: None, ..self.settings.clone() };
+        view::create("default", &settings, outputs)
+    }
+}
+
+fn no_view(name: &str) -> Report {
+    let known: Vec<&str> = view::NAMES.iter().map(|(name, _)| *name).collect();
+    let report = Report::new(format!("there is no output format '{name}'"));
+    match nearest(name, &known) {
+        Some(near) => report.hint(format!("did you mean '{near}'?")),
+        None => report.hint(format!("there are {}", known.join(", "))),
+    }
+}
+
+/// The name that is most like `name`, where one is.
+pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    /// Names less alike than this are no slips of the finger.
+    const ALIKE: f64 = 0.75;
+    let rated = known.iter().map(|it| (strsim::jaro_winkler(name, it), *it));
+    rated.filter(|(alike, _)| *alike > ALIKE).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, it)| it)
+}
+
+fn terminal_outputs() -> Outputs {
+    Outputs { out: Box::new(io::stdout()), err: Box::new(io::stderr()) }
+}
+
+fn settings(config: &Config, verbosity: u8, is_own: bool) -> Result<Settings, Report> {
+    let terminal = io::stdout().is_terminal();
+    let off = config.is("ANSIBLE_NOCOLOR")?;
+    let forced = config.is("ANSIBLE_FORCE_COLOR")?;
+    // The original has one answer for both outputs: that of standard output.
+    let colour = forced || (!off && terminal);
+    let colour_err = if is_own { forced || (!off && io::stderr().is_terminal()) } else { colour };
+    let live = terminal && config.environment.get("TERM").is_none_or(|it| it != "dumb");
+    Ok(Settings {
+        colour,
+        colour_err,
+        palette: palette(config)?,
+        width: if terminal { terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)) } else { None },
+        live,
+        verbosity,
+        check_mode_markers: config.is("CALLBACK_CHECK_MODE_MARKERS")?,
+        show_custom_stats: config.is("SHOW_CUSTOM_STATS")?,
+        display_skipped_hosts: config.is("DISPLAY_SKIPPED_HOSTS")?,
+        display_ok_hosts: config.is("CALLBACK_DISPLAY_OK_HOSTS")?,
+        display_failed_stderr: config.is("CALLBACK_DISPLAY_FAILED_STDERR")?,
+        show_task_path_on_failure: config.is("CALLBACK_SHOW_TASK_PATH_ON_FAILURE")?,
+        show_per_host_start: config.is("CALLBACK_SHOW_PER_HOST_START")?,
+        display_args_to_stdout: config.is("DISPLAY_ARGS_TO_STDOUT")?,
+        result_format: match config.text("CALLBACK_RESULT_FORMAT").as_str() {
+            "yaml" => Format::Yaml,
+            _ => Format::Json,
+        },
+        pretty_results: config.flag("CALLBACK_FORMAT_PRETTY")?,
+        result_indentation: usize_of(config.number("CALLBACK_RESULT_INDENTATION")?, 4),
+        diff_context: usize_of(config.number("DIFF_CONTEXT")?, 3),
+        source: |path| std::fs::read_to_string(path).ok(),
+    })
+}
+
+fn usize_of(number: Option<u64>, default: usize) -> usize {
+    number.and_then(|it| usize::try_from(it).ok()).unwrap_or(default)
+}
+
+fn palette(config: &Config) -> Result<Palette, Report> {
+    let code = |name: &str| {
+        let colour = config.text(name);
+        view::colour_code(&colour).ok_or_else(|| Report::new(format!("'{colour}' is no colour (the setting {name})")))
+    };
+    Ok(Palette {
+        ok: code("COLOR_OK")?,
+        changed: code("COLOR_CHANGED")?,
+        skip: code("COLOR_SKIP")?,
+        included: code("COLOR_INCLUDED")?,
+        error: code("COLOR_ERROR")?,
+        unreachable: code("COLOR_UNREACHABLE")?,
+        warn: code("COLOR_WARN")?,
+        deprecate: code("COLOR_DEPRECATE")?,
+        verbose: code("COLOR_VERBOSE")?,
+        debug: code("COLOR_DEBUG")?,
+        diff_add: code("COLOR_DIFF_ADD")?,
+        diff_remove: code("COLOR_DIFF_REMOVE")?,
+        diff_lines: code("COLOR_DIFF_LINES")?,
+    })
+}
+
+/// The variables that the original's `junit` callback reads.
+fn junit(config: &Config) -> JunitSettings {
+    let text = |name: &str| config.environment.get(name).cloned();
+    let flag = |name: &str, default: bool| {
+        text(name).map_or(default, |it| matches!(it.to_lowercase().as_str(), "yes" | "true" | "1" | "on"))
+    };
+    let folder = text("JUNIT_OUTPUT_DIR").unwrap_or_else(|| "~/.ansible.log".to_owned());
+    JunitSettings {
+        task_class: flag("JUNIT_TASK_CLASS", false),
+        task_relative_path: text("JUNIT_TASK_RELATIVE_PATH"),
+        replace_out_of_tree_path: text("JUNIT_REPLACE_OUT_OF_TREE_PATH"),
+        fail_on_change: flag("JUNIT_FAIL_ON_CHANGE", false),
+        fail_on_ignore: flag("JUNIT_FAIL_ON_IGNORE", false),
+        include_setup_tasks_in_report: flag("JUNIT_INCLUDE_SETUP_TASKS_IN_REPORT", true),
+        hide_task_arguments: flag("JUNIT_HIDE_TASK_ARGUMENTS", false),
+        test_case_prefix: text("JUNIT_TEST_CASE_PREFIX").unwrap_or_default(),
+        ..JunitSettings::new(config.expand(&folder))
+    }
+}
+
+/// Leaves deprecation warnings out: `deprecation_warnings = false`.
+struct NoDeprecations(Box<dyn Sink>);
+
+impl Sink for NoDeprecations {
+    fn accept(&mut self, event: &Event) -> io::Result<()> {
+        match event.kind {
+            Kind::Message { level: Level::Deprecated, .. } => Ok(()),
+            _ => self.0.accept(event),
+        }
+    }
+}
+
+/// Puts time and process before each line of a log file.
+struct LogLines {
+    file: Arc<Mutex<File>>,
+    rest: String,
+}
+
+impl Write for LogLines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.rest.push_str(&String::from_utf8_lossy(bytes));
+        while let Some(end) = self.rest.find('\n') {
+            let line: String = self.rest.drain(..=end).collect();
+            if line.trim().is_empty() {
+                continue;
+            }
+            let now = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S,%3f").to_string();
+            let text = format!("{now} p={} n=davit INFO| {line}", std::process::id());
+            self.file.lock().unwrap_or_else(PoisonError::into_inner).write_all(text.as_bytes())?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_finger_is_known() {
+        assert_eq!(nearest("defualt", &["default", "json"]), Some("default"));
+        assert_eq!(nearest("zzz", &["default", "json"]), None);
+    }
+}
