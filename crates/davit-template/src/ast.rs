@@ -189,8 +189,8 @@ pub(crate) struct Tree {
     pub(crate) blocks: Vec<Arc<Block>>,
     /// Names whose lists or dictionaries are changed in place somewhere: `name.append(...)`.
     pub(crate) mutated: BTreeSet<Arc<str>>,
-    /// The text ended with a newline that is not in the tree.
-    pub(crate) newline_dropped: bool,
+    /// How many newlines the text ended with. One of them, and what tags take away, is not in the tree.
+    pub(crate) newlines: usize,
     /// A bare expression and not a template.
     pub(crate) is_expression: bool,
     pub(crate) syntax: Arc<Syntax>,

@@ -230,6 +230,9 @@ impl<'a> Env<'a> {
         options: &FileOptions,
     ) -> Result<Value, Error> {
         let file: Arc<str> = path.to_string_lossy().into();
+        if !options.may_be_template(text) {
+            return Ok(Value::from(text));
+        }
         let (syntax, body, skipped) = options.syntax(text).map_err(|message| {
             Error::new(ErrorKind::Syntax, message).at(
                 Some(&file),

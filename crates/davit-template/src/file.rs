@@ -53,6 +53,14 @@ impl Default for FileOptions {
 const HEADER: &str = "#jinja2:";
 
 impl FileOptions {
+    /// True where something in `text` may be a tag; other files are taken as they are, line ends and all.
+    pub(crate) fn may_be_template(&self, text: &str) -> bool {
+        let starts = [&self.block_start_string, &self.variable_start_string, &self.comment_start_string];
+        let prefixes = [&self.line_statement_prefix, &self.line_comment_prefix];
+        text.starts_with(HEADER)
+            || starts.into_iter().chain(prefixes.into_iter().flatten()).any(|it| text.contains(it.as_str()))
+    }
+
     /// The syntax for a file, its text without the header, and how many lines the header has.
     pub(crate) fn syntax<'a>(&self, text: &'a str) -> Result<(Syntax, &'a str, u32), String> {
         let mut options = self.clone();
@@ -123,7 +131,10 @@ impl FileOptions {
         match key {
             "trim_blocks" => self.trim_blocks = bool()?,
             "lstrip_blocks" => self.lstrip_blocks = bool()?,
-            "keep_trailing_newline" => self.keep_trailing_newline = bool()?,
+            // Newlines at the end are kept whatever a header says.
+            "keep_trailing_newline" => {
+                bool()?;
+            }
             "newline_sequence" => self.newline_sequence = text(),
             "block_start_string" => self.block_start_string = text(),
             "block_end_string" => self.block_end_string = text(),

@@ -52,7 +52,7 @@ impl Unit {
             (Some(file), _) => (Some(file), place.0, Some(place.1)),
             (None, Some(origin)) => {
                 // A text of several lines is a block scalar, whose first line follows the one with its `|`.
-                let block = text.contains('\n') || self.tree.newline_dropped;
+                let block = text.contains('\n') || self.tree.newlines > 0;
                 let line = origin.line.saturating_add(place.0) - u32::from(!block);
                 let column = (!block).then(|| origin.column.saturating_add(place.1) - 1);
                 (Some(&origin.file), line, column)
@@ -265,11 +265,15 @@ impl<'e> Eval<'e> {
     }
 }
 
-/// The newline at the end that was taken off before parsing comes back where the result is a text.
+/// A text ends with as many newlines as its template does: those that are missing are put back.
 fn with_newline(value: Value, tree: &Tree) -> Value {
     match value {
-        Value::Str(text) if tree.newline_dropped => {
-            Value::from(format!("{text}{}", tree.syntax.newline))
+        Value::Str(text) if tree.newlines > 0 => {
+            let there = text.len() - text.trim_end_matches('\n').len();
+            match tree.newlines.checked_sub(there) {
+                None | Some(0) => Value::Str(text),
+                Some(missing) => Value::from(format!("{text}{}", tree.syntax.newline.repeat(missing))),
+            }
         }
         value => value,
     }

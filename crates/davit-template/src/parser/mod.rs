@@ -46,8 +46,10 @@ pub(crate) fn template(
     extensions: Extensions,
 ) -> Result<Tree, (Failure, Arc<str>)> {
     let normal = lexer::normalize(text, syntax);
-    let newline_dropped =
-        !syntax.keep_trailing_newline && !syntax.drops_newline && text.ends_with(['\n', '\r']);
+    let newlines = match syntax.keep_trailing_newline || syntax.drops_newline {
+        true => 0,
+        false => text.len() - text.trim_end_matches('\n').len(),
+    };
     let normal: Arc<str> = Arc::from(normal.as_ref());
     let parse = || {
         let mut parser = Parser::new(lexer::template_tokens(&normal, syntax)?, extensions);
@@ -59,7 +61,7 @@ pub(crate) fn template(
             body,
             blocks: parser.blocks,
             mutated: parser.mutated,
-            newline_dropped,
+            newlines,
             is_expression: false,
             syntax: Arc::clone(syntax),
             text: normal,
@@ -84,7 +86,7 @@ pub(crate) fn expression(
         body: vec![Node::Print(expr)],
         blocks: Vec::new(),
         mutated: parser.mutated,
-        newline_dropped: false,
+        newlines: 0,
         is_expression: true,
         syntax: Arc::clone(syntax),
     })
