@@ -35,7 +35,7 @@ pub(crate) const ACTION: Action = Action {
 
 async fn run(context: &TaskContext, args: Map) -> Attempt {
     no_raw_params(context, &args, "assemble")?;
-    let (Some(src), Some(_)) = (text(&args, "src"), text(&args, "dest")) else {
+    let (Some(src), Some(dest)) = (text(&args, "src"), text(&args, "dest")) else {
         return Err(refused(context, "src and dest are required"));
     };
     if flag(&args, "remote_src", true) {
@@ -55,6 +55,9 @@ async fn run(context: &TaskContext, args: Map) -> Attempt {
     let mut outcome = send(context, without(&args, OWN), Some(from), content).await;
     if !outcome.is_failed() && !outcome.unreachable {
         outcome.result.remove("path");
+        if !outcome.result.contains("dest") {
+            outcome.result.insert("dest", dest.into());
+        }
         outcome.result.insert("checksum", sha1.into());
         outcome.result.insert("md5sum", md5.into());
         outcome.result.insert("src", folder.to_string_lossy().as_ref().into());

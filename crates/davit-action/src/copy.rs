@@ -39,6 +39,11 @@ const NO_FOLDER: &str = "can not use content with a dir as dest";
 
 async fn run(context: &TaskContext, args: Map) -> Attempt {
     no_raw_params(context, &args, "copy")?;
+    for name in ["src", "dest"] {
+        if let Some(value @ (Value::List(_) | Value::Map(_))) = args.get(name) {
+            return Err(broken(context, format!("{name} is a path and not a {}", value.type_name())));
+        }
+    }
     let src = filled(&args, "src");
     let content = args.get("content").filter(|it| !it.is_null()).cloned();
     let failed = |why: &str| Err(action_failed(context, why));
@@ -122,14 +127,43 @@ pub(crate) async fn send(
     }
     let attachments = BTreeMap::from([("src".to_owned(), content)]);
     let outcome = context.call_module(MODULE, TaskContext::reply_of(&args), attachments).await;
-    told(context, outcome)
+    if outcome.is_failed() { worded(context, outcome) } else { predicted(context, outcome) }
 }
 
+/// In check mode a file that would be written is told as changed, and no more than that.
+fn predicted(context: &TaskContext, mut outcome: Outcome) -> Outcome {
+    // What only gets other attributes has a `path`, what is written does not.
+    let written = is_changed(&outcome) && !outcome.result.contains("path");
+    if context.check && written {
+        for key in TOLD {
+            outcome.result.remove(key);
+        }
+    }
+    outcome
+}
+
+/// What the module tells of a file that it has written.
+const TOLD: &[&str] = &[
+    "dest", "src", "checksum", "md5sum", "uid", "gid", "owner", "group", "mode", "size", "state",
+    "secontext", "backup_file",
+];
+
 /// The module's failure in the words of the action, where the action finds it out in the original.
-fn told(context: &TaskContext, mut outcome: Outcome) -> Outcome {
+fn worded(context: &TaskContext, mut outcome: Outcome) -> Outcome {
     let msg = message(&outcome);
-    if !outcome.is_failed() {
-        return outcome;
+    for (name, lines) in [("stdout", "stdout_lines"), ("stderr", "stderr_lines")] {
+        if let Some(text) = outcome.result.get(name).and_then(Value::as_str) {
+            let list = text.lines().map(Value::from).collect();
+            outcome.result.insert(lines, Value::list(list));
+        }
+    }
+    // Check mode does not ask for what tasks before this one would have made.
+    if context.check && msg.starts_with("Destination directory ") {
+        let mut changed = Outcome::changed(true);
+        if let Some(diff) = outcome.result.get("diff").filter(|_| context.diff) {
+            changed.result.insert("diff", diff.clone());
+        }
+        return changed;
     }
     if msg == NO_FOLDER {
         return as_action(context, outcome);
@@ -209,7 +243,11 @@ impl Folder<'_> {
         }
         args.insert("state", "directory".into());
         args.insert("recurse", false.into());
-        self.set(args, name).await
+        let mut outcome = self.set(args, name).await?;
+        if let Some(path) = outcome.result.get("path").cloned() {
+            outcome.result.insert("dest", path);
+        }
+        Ok(outcome)
     }
 
     async fn link(&self, target: &Path, name: &str) -> Attempt {

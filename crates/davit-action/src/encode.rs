@@ -7,7 +7,7 @@ pub(crate) fn encode(text: &str, name: &str) -> Result<Vec<u8>, String> {
     let plain: String = name.to_ascii_lowercase().replace(['_', ' '], "-");
     let plain = plain.as_str();
     match plain {
-        "utf-8" | "utf8" | "u8" | "utf" | "cp65001" => Ok(text.as_bytes().to_vec()),
+        "utf-8" | "utf8" | "u8" | "utf" | "cp65001" => Ok(utf8(text)),
         "utf-8-sig" => Ok([&b"\xef\xbb\xbf"[..], text.as_bytes()].concat()),
         "ascii" | "us-ascii" | "646" => narrow(text, "ascii", 128),
         "latin-1" | "latin1" | "latin" | "l1" | "iso-8859-1" | "iso8859-1" | "8859" | "cp819" => {
@@ -23,6 +23,30 @@ pub(crate) fn encode(text: &str, name: &str) -> Result<Vec<u8>, String> {
         "utf-32-be" | "utf-32be" => Ok(utf32(text, u32::to_be_bytes)),
         _ => other(text, name, plain),
     }
+}
+
+/// Where the bytes of a file stand that are no text: characters that nobody uses.
+const STRAY: u32 = 0x10_ff00;
+
+/// The text of a file. Bytes that are no UTF-8 come out again as they are.
+pub(crate) fn decode(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        out.extend(chunk.invalid().iter().filter_map(|it| char::from_u32(STRAY + u32::from(*it))));
+    }
+    out
+}
+
+fn utf8(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    for char in text.chars() {
+        match u32::from(char).checked_sub(STRAY).map(u8::try_from) {
+            Some(Ok(byte)) if byte >= 0x80 => out.push(byte),
+            _ => out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    out
 }
 
 fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
@@ -109,6 +133,13 @@ mod tests {
         check("utf_16_be", b"\0a\0\xe9");
         check("utf-32-le", b"a\0\0\0\xe9\0\0\0");
         check("utf-8-sig", b"\xef\xbb\xbfa\xc3\xa9");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_stay() {
+        let bytes = b"a\xff\xfe\xc3\xa9\xe9";
+        assert_eq!(encode(&decode(bytes), "utf-8").as_deref(), Ok(&bytes[..]));
+        assert_eq!(decode("aé".as_bytes()), "aé");
     }
 
     #[test]

@@ -104,7 +104,7 @@ async fn look(context: &TaskContext, src: &str, missing_is_bad: bool) -> Attempt
     match (is("exists"), is("isdir")) {
         (false, _) if missing_is_bad => {
             let mut outcome = Outcome::failed(missing);
-            outcome.causes = refused(context, format!("Module failed: File not found: {src}")).causes;
+            outcome.causes = refused(context, format!("Module failed: File not found: {src}: [Errno 2] No such file or directory: '{src}'")).causes;
             Err(outcome)
         }
         (false, _) => Ok(Err(Outcome::changed(false).with("file", src).with("msg", missing))),

@@ -37,6 +37,11 @@ pub(crate) const ACTION: Action = Action {
 
 async fn run(context: &TaskContext, args: Map) -> Attempt {
     no_raw_params(context, &args, "template")?;
+    for name in ["src", "dest"] {
+        if let Some(value @ (Value::List(_) | Value::Map(_))) = args.get(name) {
+            return Err(broken(context, format!("Invalid value provided for 'string': {}", value.repr())));
+        }
+    }
     if args.get("state").is_some_and(|it| !it.is_null()) {
         return Err(refused(context, "'state' cannot be specified on a template"));
     }
@@ -48,7 +53,7 @@ async fn run(context: &TaskContext, args: Map) -> Attempt {
         return Err(refused(context, source::not_found(context, "templates", &src)));
     };
     let written = source::read(context, &path, true)?;
-    let written = String::from_utf8_lossy(&written);
+    let written = crate::encode::decode(&written);
     let about = about(&path, &src, &dest);
     let rendered = {
         let env = context.env();

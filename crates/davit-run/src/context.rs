@@ -180,7 +180,11 @@ impl TaskContext {
             umask: None,
         };
         match connection.call(entry, self.world.tables.spec(entry), call).await {
-            Ok(reply) => Outcome::of(&reply),
+            Ok(reply) => {
+                let mut outcome = Outcome::of(&reply);
+                add_lines(&mut outcome.result);
+                outcome
+            }
             Err(why) => {
                 let mut outcome = Outcome::changed(false).with("msg", why).with("unreachable", true);
                 outcome.unreachable = true;
@@ -213,5 +217,15 @@ impl TaskContext {
     /// A failure, where its template fails.
     pub fn variable(&self, name: &str) -> Result<Option<Value>, Outcome> {
         self.scope.value(name).map_err(|error| Outcome::failed(error.to_string()))
+    }
+}
+
+/// Output line by line, where the module did not give it so.
+fn add_lines(result: &mut Map) {
+    for (text, lines) in [("stdout", "stdout_lines"), ("stderr", "stderr_lines")] {
+        if let (Some(Value::Str(text)), None) = (result.get(text), result.get(lines)) {
+            let split = text.lines().map(Value::from).collect();
+            result.insert(lines, Value::list(split));
+        }
     }
 }
