@@ -13,25 +13,30 @@ const ANSIBLE: &str = "ansible-core==2.19.*";
 /// The oldest Python that it runs on.
 const PYTHON: (u32, u32) = (3, 11);
 
+/// Programs that the original needs in cases of the oracle (davit needs none of them), and the
+/// Debian packages that have them.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("git", "git"),
+    ("gzip", "gzip"),
+    ("ssh", "openssh-client"),
+    ("tar", "tar"),
+    ("unzip", "unzip"),
+];
+
 /// Makes the environment, unless it is there.
 pub(crate) fn setup() -> Outcome {
-    // davit needs none of them; the original does, in cases of the oracle.
-    for program in ["tar", "gzip", "unzip", "ssh"] {
-        if !on_path(program) {
-            return Err(format!(
-                "no {program}, which the original needs (on Debian: tar, gzip, unzip, openssh-client)"
-            ));
-        }
-    }
+    programs()?;
     let venv = venv()?;
     if installed(&venv) {
         println!("ansible-core 2.19 is in {}", venv.display());
         return Ok(());
     }
-    let python = ["python3", "python3.14", "python3.13", "python3.12", "python3.11"]
-        .into_iter()
-        .find(|python| suits(python))
-        .ok_or("no python3 of 3.11 or later, which the original needs (apt install python3 python3-venv)")?;
+    if python().is_none() {
+        packages(&["python3", "python3-venv"])?;
+    }
+    let python = python().ok_or(
+        "no Python of 3.11 or later with venv, which the original needs (on Debian: python3 and python3-venv)",
+    )?;
     process::run(Command::new(python).args(["-m", "venv", "--clear"]).arg(&venv))?;
     let pip = venv.join("bin/python3");
     process::run(Command::new(pip).args(["-m", "pip", "install", "--quiet", ANSIBLE]))?;
@@ -40,6 +45,56 @@ pub(crate) fn setup() -> Outcome {
     } else {
         Err(format!("{}: no ansible-core after pip", venv.display()))
     }
+}
+
+/// Sees to it that the programs are there.
+fn programs() -> Outcome {
+    let missing = || -> Vec<&str> {
+        let absent = PROGRAMS.iter().filter(|(program, _)| !on_path(program));
+        absent.map(|(_, package)| *package).collect()
+    };
+    if missing().is_empty() {
+        return Ok(());
+    }
+    packages(&missing())?;
+    match missing().as_slice() {
+        [] => Ok(()),
+        names => Err(format!("still missing after installation: {}", names.join(", "))),
+    }
+}
+
+/// Installs Debian packages where that may be done without asking: as root.
+fn packages(names: &[&str]) -> Outcome {
+    let is_root = Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|output| output.stdout.trim_ascii() == b"0");
+    if !is_root || !on_path("apt-get") {
+        return Err(format!(
+            "the tests need packages that are not installed (Debian's names): {}",
+            names.join(" ")
+        ));
+    }
+    let apt = |args: &[&str]| {
+        process::run(Command::new("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive"))
+    };
+    let install: Vec<&str> = ["install", "--yes", "--quiet", "--no-install-recommends"]
+        .iter()
+        .chain(names)
+        .copied()
+        .collect();
+    // A machine that has never asked what packages there are has to ask first.
+    apt(&install).or_else(|_| {
+        apt(&["update", "--quiet"])?;
+        apt(&install)
+    })
+}
+
+/// The first Python that will do.
+fn python() -> Option<&'static str> {
+    ["python3", "python3.14", "python3.13", "python3.12", "python3.11"]
+        .into_iter()
+        .find(|python| suits(python))
 }
 
 /// Where the original is.
