@@ -437,7 +437,7 @@ impl Job {
     /// One attempt: arguments, then the action or the module.
     async fn attempt(&self, context: &mut TaskContext, plan: &Attempts) -> Outcome {
         let work = self.work(context);
-        let finished = match plan.timeout {
+        let mut outcome = match plan.timeout {
             Some(limit) => match tokio::time::timeout(limit, work).await {
                 Ok(outcome) => outcome,
                 Err(_) => {
@@ -448,8 +448,6 @@ impl Job {
             },
             None => work.await,
         };
-        let mut outcome = finished;
-        add_lines(&mut outcome.result);
         if !outcome.result.contains("failed") {
             let code = outcome.result.get("rc");
             let bad = code.is_some_and(|it| !matches!(it, Value::Int(0) | Value::Null) && it.to_str() != "0");
@@ -689,16 +687,6 @@ impl Attempts {
             delay: Duration::from_secs_f64(delay),
             timeout: (timeout > 0.0).then(|| Duration::from_secs_f64(timeout.min(1e9))),
         })
-    }
-}
-
-/// Output line by line, where the module did not give it so.
-fn add_lines(result: &mut Map) {
-    for (text, lines) in [("stdout", "stdout_lines"), ("stderr", "stderr_lines")] {
-        if let (Some(Value::Str(text)), None) = (result.get(text), result.get(lines)) {
-            let split = text.lines().map(Value::from).collect();
-            result.insert(lines, Value::list(split));
-        }
     }
 }
 

@@ -31,15 +31,14 @@ impl Batch {
             role.progress.begin(host);
         }
         self.tell_warnings(task, &mut done);
+        let status = done.status();
         let everyone = if once { self.living() } else { vec![Arc::clone(host)] };
-        if !done.outcome.unreachable {
+        self.register(task, &everyone, &done);
+        if status != Status::Unreachable {
             self.take_facts(task, &everyone, &done)?;
-            self.take_hosts(task, host, &mut done)?;
+            self.take_hosts(host, &done)?;
             self.take_stats(host, &done);
         }
-        // Only the inventory knows whether a host that was added is a change.
-        let status = done.status();
-        self.register(task, &everyone, &done);
         let is_include = matches!(task.work, Work::IncludeTasks | Work::IncludeRole);
         let ignored = match status {
             Status::Failed => done.ignore_errors,
@@ -189,10 +188,8 @@ impl Batch {
     }
 
     /// `add_host` and `group_by`.
-    fn take_hosts(&self, task: &Arc<Task>, host: &Arc<str>, done: &mut Done) -> Result<(), Error> {
-        let mut any = false;
-        for part in &mut done.parts {
-            let mut changed = false;
+    fn take_hosts(&self, host: &Arc<str>, done: &Done) -> Result<(), Error> {
+        for part in &done.parts {
             if let Some(Value::Map(new)) = part.result.get("add_host") {
                 let name = new.get("host_name").map(Value::to_str).unwrap_or_default();
                 let groups: Vec<String> = strings(new.get("groups"));
@@ -201,21 +198,13 @@ impl Batch {
                     _ => Map::new(),
                 };
                 let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
-                changed |= write(&self.world.inventory).add_host(&name, &groups, &vars)?;
+                write(&self.world.inventory).add_host(&name, &groups, &vars)?;
             }
             if let Some(group) = part.result.get("add_group") {
                 let parents = strings(part.result.get("parent_groups"));
                 let parents: Vec<&str> = parents.iter().map(String::as_str).collect();
-                changed |=
-                    write(&self.world.inventory).group_by(host, &group.to_str(), &parents)?;
+                write(&self.world.inventory).group_by(host, &group.to_str(), &parents)?;
             }
-            if changed && task.own("changed_when").is_none() {
-                part.result.insert("changed", true.into());
-                any = true;
-            }
-        }
-        if any {
-            done.outcome.result.insert("changed", true.into());
         }
         Ok(())
     }

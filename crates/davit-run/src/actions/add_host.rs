@@ -5,6 +5,8 @@ use davit_value::{Map, Value};
 use schemars::JsonSchema;
 
 use crate::action::{Action, Outcome, Running};
+use crate::context::TaskContext;
+use crate::state::read;
 
 /// Adds a host, and groups, to the inventory of this run.
 ///
@@ -33,13 +35,13 @@ pub(super) const ACTION: Action = Action {
     open: true,
     raw: false,
     inline: true,
-    run: |_, args| {
-        let outcome = run(&args);
+    run: |context, args| {
+        let outcome = run(context, &args);
         Box::pin(async move { outcome }) as Running<'_>
     },
 };
 
-fn run(args: &Map) -> Outcome {
+fn run(context: &TaskContext, args: &Map) -> Outcome {
     let first = |names: &[&str]| {
         names.iter().find_map(|name| args.get(name)).filter(|it| !it.is_null()).cloned()
     };
@@ -72,9 +74,17 @@ fn run(args: &Map) -> Outcome {
     let mut new = Map::new();
     new.insert("host_name", name.as_str().into());
     new.insert("groups", groups_value);
-    new.insert("host_vars", vars.into());
-    // Whether it is a change is known once the inventory has taken it in.
-    Outcome::changed(false).with("add_host", new)
+    new.insert("host_vars", vars.clone().into());
+    Outcome::changed(is_new(context, &name, &groups, &vars)).with("add_host", new)
+}
+
+/// True where the inventory does not know all of it yet.
+fn is_new(context: &TaskContext, name: &str, groups: &[String], vars: &Map) -> bool {
+    let inventory = read(&context.world.inventory);
+    let Some(host) = inventory.host(name) else { return true };
+    let member = inventory.groups_of(name);
+    groups.iter().any(|group| !member.iter().any(|it| **it == **group))
+        || vars.iter().any(|(key, value)| host.vars().get_key(key) != Some(value))
 }
 
 /// `name:22`, but not an IPv6 address.

@@ -5,6 +5,8 @@ use davit_value::{Map, Value};
 use schemars::JsonSchema;
 
 use crate::action::{Action, Outcome, Running};
+use crate::context::TaskContext;
+use crate::state::read;
 
 /// Puts the host in a group whose name may depend on its facts.
 ///
@@ -30,13 +32,13 @@ pub(super) const ACTION: Action = Action {
     open: true,
     raw: false,
     inline: true,
-    run: |_, args| {
-        let outcome = run(&args);
+    run: |context, args| {
+        let outcome = run(context, &args);
         Box::pin(async move { outcome }) as Running<'_>
     },
 };
 
-fn run(args: &Map) -> Outcome {
+fn run(context: &TaskContext, args: &Map) -> Outcome {
     let Some(key) = args.get("key") else {
         return Outcome::failed("the 'key' param is required when using group_by");
     };
@@ -46,6 +48,8 @@ fn run(args: &Map) -> Outcome {
         Some(Value::List(list)) => list.iter().map(|it| it.to_str().replace(' ', "-")).collect(),
         Some(other) => other.to_str().split(',').map(|it| it.trim().replace(' ', "-")).collect(),
     };
+    let inventory = read(&context.world.inventory);
+    let member = inventory.groups_of(context.host()).iter().any(|it| **it == *group);
     let parents = Value::list(parents.iter().map(|it| it.as_str().into()).collect());
-    Outcome::changed(false).with("add_group", group).with("parent_groups", parents)
+    Outcome::changed(!member).with("add_group", group).with("parent_groups", parents)
 }
