@@ -35,7 +35,7 @@ pub(crate) struct Args {
     #[arg(short, long)]
     snippet: bool,
     /// Of what kind.
-    #[arg(short, long = "type", value_enum, default_value_t)]
+    #[arg(short = 't', long = "type", value_enum, default_value_t)]
     kind: Kind,
     /// Say more; there is no more to say.
     #[arg(short, long, action = clap::ArgAction::Count, hide = true)]
@@ -149,6 +149,8 @@ fn of_kind(args: &Args) -> Result<u8, Report> {
 struct Page {
     name: &'static str,
     about: String,
+    /// As the documentation of the arguments has them.
+    examples: String,
     spec: Spec,
     free_form: Option<&'static str>,
 }
@@ -161,7 +163,8 @@ impl Page {
         };
         let described = schema.get("description").and_then(|it| it.as_str()).unwrap_or_default();
         let about = if spec.about.is_empty() { described.to_owned() } else { spec.about.clone() };
-        Self { name: line.name(), about, spec, free_form: line.free_form() }
+        let (about, examples) = apart(&about);
+        Self { name: line.name(), about, examples, spec, free_form: line.free_form() }
     }
 
     /// The first sentence.
@@ -186,11 +189,15 @@ impl Page {
             option_text(&mut out, option, 0);
         }
         out.push_str("EXAMPLE\n\n");
-        for line in self.snippet(false).lines() {
+        for line in self.examples().lines() {
             let _ = writeln!(out, "  {line}");
         }
         out.push('\n');
         out
+    }
+
+    fn examples(&self) -> String {
+        if self.examples.is_empty() { self.snippet(false) } else { self.examples.clone() }
     }
 
     /// A task: with every option, or with those that have to be there and a few more.
@@ -225,11 +232,28 @@ impl Page {
                 "plugin_name": self.name,
                 "short_description": self.summary(),
             },
-            "examples": self.snippet(false),
+            "examples": self.examples(),
             "metadata": null,
             "return": null,
         })
     }
+}
+
+/// A description, and the YAML in it.
+fn apart(text: &str) -> (String, String) {
+    let mut about = String::new();
+    let mut examples = String::new();
+    let mut is_code = false;
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            is_code = !is_code;
+            continue;
+        }
+        let target = if is_code { &mut examples } else { &mut about };
+        target.push_str(line);
+        target.push('\n');
+    }
+    (about.trim().to_owned(), examples)
 }
 
 fn short(name: &str) -> &str {

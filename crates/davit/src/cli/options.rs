@@ -130,14 +130,14 @@ impl ConnectionOptions {
 #[command(next_help_heading = "Privileges")]
 pub(crate) struct BecomeOptions {
     /// Run tasks as another user.
-    #[arg(short = 'b', long = "become")]
+    #[arg(short = 'b', long = "become", id = "become")]
     enabled: bool,
     /// How to become that user.
-    #[arg(long = "become-method", value_name = "NAME")]
-    method: Option<String>,
+    #[arg(long, value_name = "NAME")]
+    become_method: Option<String>,
     /// That user.
-    #[arg(long = "become-user", value_name = "NAME")]
-    user: Option<String>,
+    #[arg(long, value_name = "NAME")]
+    become_user: Option<String>,
     /// Ask for the password that it takes.
     #[arg(short = 'K', long, conflicts_with = "become_password_file")]
     ask_become_pass: bool,
@@ -152,10 +152,10 @@ impl BecomeOptions {
         if self.enabled {
             request.privileges.insert("become".into(), "true".into());
         }
-        if let Some(method) = &self.method {
+        if let Some(method) = &self.become_method {
             request.privileges.insert("become_method".into(), method.clone());
         }
-        if let Some(user) = &self.user {
+        if let Some(user) = &self.become_user {
             request.privileges.insert("become_user".into(), user.clone());
         }
         if self.enabled && !nix::unistd::geteuid().is_root() {

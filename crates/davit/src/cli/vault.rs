@@ -97,7 +97,7 @@ struct RekeyArgs {
 #[derive(Clone, Debug, clap::Args)]
 struct StringArgs {
     /// The texts; `-` for standard input.
-    #[arg(value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(value_name = "TEXT")]
     texts: Vec<String>,
     /// The names of their variables, in order. May be given several times.
     #[arg(short, long, value_name = "NAME")]
