@@ -22,7 +22,7 @@ mod task;
 mod templates;
 mod walk;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
@@ -92,7 +92,7 @@ pub fn check(playbooks: &[PathBuf], context: &Context<'_>) -> Vec<Finding> {
             }
         });
         let sources = Sources::new(&context.loader);
-        let lint = Lint { context, loader, sources, found: RefCell::default() };
+        let lint = Lint { context, loader, sources, found: RefCell::default(), lenient: Cell::new(false) };
         let walked = walk::walk(&lint, playbook);
         let warnings = warnings.lock().map(|it| it.clone()).unwrap_or_default();
         warnings.iter().for_each(|it| lint.warning(it));
@@ -131,6 +131,8 @@ pub(crate) struct Lint<'c> {
     pub(crate) loader: Loader,
     pub(crate) sources: Sources<'c>,
     found: RefCell<Vec<Finding>>,
+    /// What goes wrong now is rescued or ignored when it runs.
+    pub(crate) lenient: Cell<bool>,
 }
 
 impl Lint<'_> {
@@ -141,7 +143,8 @@ impl Lint<'_> {
 
     /// Notes an error at a place.
     pub(crate) fn error(&self, rule: &'static str, at: &Origin, message: impl Into<String>, help: Option<String>) {
-        self.add(Finding::new(rule, Severity::Error, at, message).with_help(help));
+        let severity = if self.lenient.get() { Severity::Warning } else { Severity::Error };
+        self.add(Finding::new(rule, severity, at, message).with_help(help));
     }
 
     /// Notes something odd at a place.

@@ -274,7 +274,7 @@ impl Walk<'_, '_> {
         self.out.tasks.push(Seen { task: Arc::clone(task), place: here.clone(), play });
         match task.kind {
             TaskKind::Meta => {}
-            TaskKind::Action => self.definitions(task, &here),
+            TaskKind::Action => self.leniently(here.tolerated, |walk| walk.definitions(task, &here)),
             TaskKind::IncludeTasks | TaskKind::ImportTasks => self.include_tasks(task, &here),
             TaskKind::IncludeRole | TaskKind::ImportRole => self.include_role(task, &here),
         }
@@ -377,7 +377,8 @@ impl Walk<'_, '_> {
         let shown = shown(&path);
         let mistakes = RefCell::default();
         let read = self.lint.loader.tasks_forgiving(&shown, place.handlers, &mistakes);
-        self.mistakes(mistakes, &task.origin);
+        let tolerated = place.tolerated && task.kind == TaskKind::IncludeTasks;
+        self.leniently(tolerated, |walk| walk.mistakes(mistakes, &task.origin));
         match read {
             Ok(items) => {
                 let mut inner = place.clone();
@@ -386,8 +387,16 @@ impl Walk<'_, '_> {
                 flow::check(self.lint, &[&items], place.tolerated);
                 self.items(&items, &inner);
             }
-            Err(error) => self.unread(&error, &task.origin),
+            Err(error) => self.leniently(tolerated, |walk| walk.unread(&error, &task.origin)),
         }
+    }
+
+    /// Does `work`; where a failure is `tolerated`, what it finds are no errors.
+    fn leniently(&mut self, tolerated: bool, work: impl FnOnce(&mut Self)) {
+        let before = self.lint.lenient.get();
+        self.lint.lenient.set(before || tolerated);
+        work(self);
+        self.lint.lenient.set(before);
     }
 
     /// What `apply` gives to what is included.
@@ -427,7 +436,12 @@ impl Walk<'_, '_> {
         };
         let at = target.as_ref().and_then(Value::origin).unwrap_or(&task.origin).clone();
         let at = self.lint.sources.word(&at, name);
-        self.role(name, &from, &at, place);
+        let tolerated = place.tolerated && task.kind == TaskKind::IncludeRole;
+        let (name, place) = (name.to_owned(), place.clone());
+        let found = self.find_role(&name, &from, &at, &place, tolerated);
+        if let Some((role, path)) = found {
+            self.role_content(&role, path, &place);
+        }
     }
 
     fn role_use(&mut self, used: &RoleUse, place: &Place) {
@@ -436,12 +450,25 @@ impl Walk<'_, '_> {
         let inner = place.with(&used.keywords);
         self.out.owners.push((used.keywords.clone(), inner.tolerated));
         match constant(&used.name) {
-            Some(name) => self.role(name, &RoleFrom::default(), &used.origin, &Place { handlers: false, ..inner }),
+            Some(name) => {
+                let found = self.find_role(name, &RoleFrom::default(), &used.origin, &inner, false);
+                if let Some((role, path)) = found {
+                    self.role_content(&role, path, &Place { handlers: false, ..inner });
+                }
+            }
             None => self.unknown(),
         }
     }
 
-    fn role(&mut self, name: &str, from: &RoleFrom, at: &Origin, place: &Place) {
+    /// The role `name` and its folder; none where it is not there, cannot be read, or is being walked through.
+    fn find_role(
+        &mut self,
+        name: &str,
+        from: &RoleFrom,
+        at: &Origin,
+        place: &Place,
+        tolerated: bool,
+    ) -> Option<(Arc<Role>, PathBuf)> {
         let mut folders: Vec<PathBuf> = vec![self.out.folder.join("roles")];
         folders.extend(self.lint.context.roles_path.iter().cloned());
         folders.extend(place.role.as_ref().and_then(|it| it.parent()).map(Path::to_owned));
@@ -451,31 +478,33 @@ impl Walk<'_, '_> {
         collections.extend(self.lint.context.collections_path.iter().cloned());
         let path = match davit_playbook::find_role(name, &folders, &collections) {
             Ok(path) => path,
-            Err(error) => return self.unread(&error.or_at(Some(at)), at),
-        };
-        if place.stack.contains(&path) || place.stack.len() > DEPTH {
-            return;
-        }
-        let key = (path.clone(), from.clone());
-        let role = match self.roles.get(&key) {
-            Some(role) => role.clone(),
-            None => {
-                let mistakes = RefCell::default();
-                let read = self.lint.loader.role_forgiving(&path, name, from, &mistakes);
-                self.mistakes(mistakes, at);
-                let role = match read {
-                    Ok(role) => Some(Arc::new(role)),
-                    Err(error) => {
-                        self.unread(&error.or_at(Some(at)), at);
-                        None
-                    }
-                };
-                self.roles.insert(key, role.clone());
-                role
+            Err(error) => {
+                self.leniently(tolerated, |walk| walk.unread(&error.or_at(Some(at)), at));
+                return None;
             }
         };
-        let Some(role) = role else { return self.unknown() };
-        self.role_content(&role, path, place);
+        if place.stack.contains(&path) || place.stack.len() > DEPTH {
+            return None;
+        }
+        let key = (path.clone(), from.clone());
+        if !self.roles.contains_key(&key) {
+            let mistakes = RefCell::default();
+            let read = self.lint.loader.role_forgiving(&path, name, from, &mistakes);
+            self.leniently(tolerated, |walk| {
+                walk.mistakes(mistakes, at);
+                if let Err(error) = &read {
+                    walk.unread(&error.clone().or_at(Some(at)), at);
+                }
+            });
+            self.roles.insert(key.clone(), read.ok().map(Arc::new));
+        }
+        match self.roles.get(&key).cloned().flatten() {
+            Some(role) => Some((role, path)),
+            None => {
+                self.unknown();
+                None
+            }
+        }
     }
 
     fn role_content(&mut self, role: &Role, path: PathBuf, place: &Place) {
@@ -497,18 +526,18 @@ impl Walk<'_, '_> {
         }
         flow::check(self.lint, &[&role.tasks], place.tolerated);
         self.items(&role.tasks, &inner);
-        let before = self.names_of_handlers();
+        let before = self.take_handlers();
         self.items(&role.handlers, &Place { handlers: true, folder: inner.folder.with_file_name("handlers"), ..inner });
         // Handlers of roles may also be called `role : handler`.
         if let Some(handlers) = self.out.handlers.last_mut() {
-            let new: Vec<String> =
-                handlers.names.iter().filter(|it| !before.contains(*it)).map(|it| format!("{} : {it}", role.name)).collect();
-            handlers.names.extend(new);
+            let full: Vec<String> = handlers.names.iter().map(|it| format!("{} : {it}", role.name)).collect();
+            handlers.names.extend(full);
+            handlers.names.extend(before);
         }
     }
 
-    fn names_of_handlers(&self) -> BTreeSet<String> {
-        self.out.handlers.last().map(|it| it.names.clone()).unwrap_or_default()
+    fn take_handlers(&mut self) -> BTreeSet<String> {
+        self.out.handlers.last_mut().map(|it| std::mem::take(&mut it.names)).unwrap_or_default()
     }
 }
 
