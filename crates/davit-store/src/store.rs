@@ -182,6 +182,21 @@ impl Store {
         self.give_back()
     }
 
+    /// Deletes a run that was reserved and never started.
+    ///
+    /// # Errors
+    /// Where the store cannot be written.
+    pub fn discard(&self, id: &str) -> Result<(), Error> {
+        self.db
+            .execute(
+                "DELETE FROM runs WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM events \
+                 WHERE events.run = runs.number AND kind LIKE '{\"type\":\"run_started\"%')",
+                [id],
+            )
+            .map_err(|source| self.failed(source))?;
+        Ok(())
+    }
+
     /// Deletes what `keep` does not keep, running ones excepted, and returns how many.
     ///
     /// # Errors

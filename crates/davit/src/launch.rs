@@ -57,14 +57,21 @@ impl Launch<'_> {
         sinks.extend(self.extra);
         let mut bus = Bus::new(sinks);
         let journal = journal(config, &mut bus);
-        let world = self.ground.world(self.request, bus, self.resume)?;
         let run = journal.clone().unwrap_or_default();
+        let world = match self.ground.world(self.request, bus, self.resume) {
+            Ok(world) => world,
+            Err(report) => {
+                discard(config, &run);
+                return Err(report);
+            }
+        };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .map_err(|error| Report::new(format!("cannot start: {error}")))?;
         let command = self.command;
         let work = self.work;
+        let run_of_error = run.clone();
         let outcome = runtime.block_on(async {
             let interrupted = watch(Arc::clone(&world), screen.is_own);
             let run = async {
@@ -86,16 +93,15 @@ impl Launch<'_> {
         });
         // A program that does not end is not waited for.
         runtime.shutdown_background();
-        let told = outcome.map_err(Report::from);
-        let resumable = match &told {
-            Ok(summary) => code(summary) != exit::OK,
-            Err(_) => false,
-        };
-        if let (true, true, Some(run)) = (resumable, screen.is_own, journal) {
+        let summary = outcome.map_err(|error| {
+            discard(config, &run_of_error);
+            Report::from(error)
+        })?;
+        let code = code(&summary);
+        if let (true, true, Some(run)) = (code != exit::OK, screen.is_own, journal) {
             say(&format!("hint: to go on from where it stopped: davit resume {run}"));
         }
-        let summary = told?;
-        Ok(Ended { code: code(&summary), summary })
+        Ok(Ended { code, summary })
     }
 }
 
@@ -140,6 +146,14 @@ fn journal(config: &Config, bus: &mut Bus) -> Option<String> {
             warn(&format!("{text}; the run is not recorded and cannot be resumed"));
             None
         }
+    }
+}
+
+/// Forgets a run that did not even start.
+fn discard(config: &Config, run: &str) {
+    if let Ok(store) = Store::open(&config.state().join("runs.db")) {
+        // What cannot be forgotten shows as cut off.
+        let _ = store.discard(run);
     }
 }
 

@@ -199,9 +199,8 @@ fn missing(module: &str, ground: &Ground) -> Call {
     let message = format!("Cannot resolve '{module}' to an action or module.");
     let names = ground.tables.names();
     let short: Vec<&str> = names.iter().map(|it| it.rsplit('.').next().unwrap_or(it)).collect();
-    match nearest(module, &short) {
-        Some(near) => say(&format!("[ERROR]: {message} Did you mean '{near}'?")),
-        None => say(&format!("[ERROR]: {message}")),
+    if let Some(near) = nearest(module, &short) {
+        say(&format!("hint: did you mean '{near}'?"));
     }
     let mut args = Map::new();
     args.insert("msg", Value::from(format!("Task failed: {message}").as_str()));
@@ -276,6 +275,8 @@ impl Sink for Tree {
         std::fs::create_dir_all(&self.folder)?;
         // A name with a slash in it must not lead out of the folder.
         let name = host.replace('/', "_");
-        std::fs::write(self.folder.join(name), view::result_json(&end.reply, None))
+        let mut reply = end.reply.clone();
+        reply.remove("invocation");
+        std::fs::write(self.folder.join(name), view::result_json(&reply, None))
     }
 }

@@ -84,7 +84,8 @@ fn block(link: &Cause, last: bool, source: ReadSource) -> String {
     }
     if let Some(origin) = &link.origin {
         text.push_str("\nOrigin: ");
-        text.push_str(origin);
+        // What no file holds has neither line nor column.
+        text.push_str(origin.strip_suffix(":0:0").unwrap_or(origin));
         if let Some(lines) = lines_around(origin, source) {
             text.push_str("\n\n");
             text.push_str(&lines);
