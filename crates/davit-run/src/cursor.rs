@@ -213,3 +213,85 @@ impl Cursor {
         place
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use davit_value::Origin;
+
+    use super::*;
+    use crate::tree::{Meta, Parent, Work, implicit};
+
+    /// A task with a name.
+    fn task(name: &str) -> Node {
+        let origin = Origin { file: "site.yml".into(), line: 1, column: 1 };
+        let mut written = implicit("debug", origin);
+        written.name = name.into();
+        let work = Work::Meta(Meta::Written);
+        let parent = Arc::new(Parent::default());
+        Node::Task(Arc::new(Task::new(Arc::new(written), work, "debug", &parent)))
+    }
+
+    fn tasks(names: &str) -> Vec<Node> {
+        names.split_whitespace().map(task).collect()
+    }
+
+    fn block(tasks: Vec<Node>, rescue: &str, always: &str) -> Node {
+        let (rescue, always) = (self::tasks(rescue), self::tasks(always));
+        Node::Block(Arc::new(Block { tasks, rescue, always, ..Block::default() }))
+    }
+
+    /// Runs to the end; tasks whose names begin with `x` fail. What ran, and whether it failed.
+    fn run(root: Vec<Node>) -> (String, bool) {
+        let mut cursor = Cursor::new(Arc::new(Block { tasks: root, ..Block::default() }));
+        let mut ran = Vec::new();
+        let mut last = None;
+        while let Some((place, task)) = cursor.next() {
+            assert!(last.is_none_or(|last| last < place), "places go forward");
+            last = Some(place);
+            cursor.advance();
+            let name = task.name().map(davit_value::Value::to_str).unwrap_or_default();
+            if name.starts_with('x') {
+                cursor.fail();
+            }
+            ran.push(name);
+        }
+        (ran.join(" "), cursor.is_failed())
+    }
+
+    #[test]
+    fn a_failure_without_rescue_runs_what_is_always_run_and_ends() {
+        let inner = block(tasks("a x b"), "", "c");
+        let mut root = vec![block(vec![inner, task("d")], "", "e")];
+        root.extend(tasks("f"));
+        assert_eq!(run(root), ("a x c e".into(), true));
+    }
+
+    #[test]
+    fn the_nearest_rescue_takes_over() {
+        let inner = block(tasks("a x b"), "", "c");
+        let mut root = vec![block(vec![inner, task("d")], "r", "e")];
+        root.extend(tasks("f"));
+        assert_eq!(run(root), ("a x c r e f".into(), false));
+    }
+
+    #[test]
+    fn failures_in_rescue_and_always_are_final() {
+        let root = vec![block(tasks("x"), "r x2 s", "e"), task("f")];
+        assert_eq!(run(root), ("x r x2 e".into(), true));
+        let root = vec![block(tasks("a"), "r", "x e"), task("f")];
+        assert_eq!(run(root), ("a x".into(), true));
+    }
+
+    #[test]
+    fn included_tasks_run_before_the_rest() {
+        let mut cursor = Cursor::new(Arc::new(Block { tasks: tasks("a b"), ..Block::default() }));
+        let (first, _) = cursor.next().unwrap();
+        cursor.advance();
+        cursor.enter(Arc::new(Block { tasks: tasks("i"), ..Block::default() }));
+        let (included, task) = cursor.next().unwrap();
+        assert_eq!(task.name().unwrap().to_str(), "i");
+        cursor.advance();
+        let (second, _) = cursor.next().unwrap();
+        assert!(first < included && included < second);
+    }
+}

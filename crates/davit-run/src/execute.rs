@@ -580,6 +580,7 @@ impl Job {
     ) -> Result<TaskContext, Outcome> {
         let keywords = Keyword { task: &self.task, scope: &scope, outside };
         let settings = &self.world.settings;
+        self.refuse_what_is_missing(&keywords)?;
         let delegated = keywords.text("delegate_to")?.filter(|it| !it.is_empty());
         answer.delegated = delegated.as_deref().map(Arc::from);
         let check = keywords.flag("check_mode")?.unwrap_or(settings.check);
@@ -604,6 +605,37 @@ impl Job {
             no_log: answer.no_log,
             scope,
         })
+    }
+
+    /// What this version cannot do is said, and not passed over.
+    fn refuse_what_is_missing(&self, keywords: &Keyword<'_>) -> Result<(), Outcome> {
+        let refuse = |text: String| Err(task_failed(self.task.origin(), vec![cause(text, None)]));
+        if keywords.number("async")?.is_some_and(|it| it > 0.0) && keywords.number("poll")? == Some(0.0) {
+            return refuse("`poll: 0` is not available yet: tasks do not outlive their turn".into());
+        }
+        let settings = &self.world.settings;
+        let scoped = |name: &str| keywords.scope.value(name).ok().flatten();
+        let on = match scoped("ansible_become") {
+            Some(value) => crate::keyword::to_flag(&value).unwrap_or(false),
+            None => match keywords.flag("become")? {
+                Some(on) => on,
+                None => settings.become_defaults.get("become").is_some_and(|it| it == "true"),
+            },
+        };
+        if !on || settings.user.is_empty() {
+            return Ok(());
+        }
+        let user = match scoped("ansible_become_user") {
+            Some(user) => user.to_str(),
+            None => match keywords.text("become_user")? {
+                Some(user) => user,
+                None => settings.become_defaults.get("become_user").cloned().unwrap_or_else(|| "root".into()),
+            },
+        };
+        if user == settings.user {
+            return Ok(());
+        }
+        refuse(format!("`become` from {} to {user} is not available yet", settings.user))
     }
 
     fn is_stranger(&self, host: &str) -> bool {
@@ -678,8 +710,12 @@ impl Attempts {
             _ => 1,
         };
         let delay = keywords.number("delay")?.unwrap_or(5.0).clamp(0.0, 1e9);
+        // A task that is polled is waited for, as long as it may take.
+        let polled = keywords.number("async")?.filter(|it| *it > 0.0);
         let timeout = keywords
             .number("timeout")?
+            .filter(|it| *it > 0.0)
+            .or(polled)
             .unwrap_or_else(|| f64::from(u32::try_from(keywords.scope.world.settings.task_timeout).unwrap_or(0)));
         Ok(Self {
             most,

@@ -70,6 +70,8 @@ pub struct Settings {
     pub task_timeout: u64,
     /// Between polls of asynchronous tasks, in seconds.
     pub poll_interval: u64,
+    /// The user that the program runs as; empty where that is not known.
+    pub user: String,
     /// Role variables stay inside their role.
     pub private_role_vars: bool,
     /// `error_on_undefined_vars` and `jinja2_native` are gone in 2.19; these remain of the engine.
@@ -131,6 +133,7 @@ impl Default for Settings {
             strategy: "linear".into(),
             task_timeout: 0,
             poll_interval: 15,
+            user: String::new(),
             private_role_vars: false,
             allow_broken_conditionals: false,
             roles_path: Vec::new(),
