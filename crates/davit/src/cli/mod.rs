@@ -4,11 +4,13 @@ mod completions;
 mod doc;
 mod exec;
 mod inventory;
+mod lint;
 mod man;
 mod options;
 mod resume;
 mod run;
 mod runs;
+mod schema;
 mod show;
 mod template;
 mod vault;
@@ -60,6 +62,8 @@ pub(crate) enum Command {
     Inventory(Box<inventory::Args>),
     Vault(Box<vault::Args>),
     Doc(doc::Args),
+    Lint(Box<lint::Args>),
+    Schema(schema::Args),
     Template(Box<template::Args>),
     Completions(completions::Args),
     Man(man::Args),
@@ -195,6 +199,8 @@ pub(crate) fn main(args: &[OsString]) -> ExitCode {
         Command::Inventory(args) => inventory::run(&args),
         Command::Vault(args) => vault::run(&args),
         Command::Doc(args) => doc::run(&args),
+        Command::Lint(args) => lint::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Template(args) => template::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use davit_event::{Bus, Event, Level};
 use davit_run::PlayOutline;
 
-use crate::cli::Caller;
+use crate::cli::{Caller, lint};
 use crate::cli::options::{
     BecomeOptions, ConnectionOptions, InventoryOptions, TaskOptions, VariableOptions, VaultOptions, Verbosity,
 };
@@ -134,6 +134,10 @@ pub(crate) fn run_again(args: &Args, caller: &Caller, resume: Vec<Event>) -> Res
     let wanted = Wanted { output: args.output.clone(), is_link: caller.is_link, ..Wanted::default() };
     if args.is_listing() {
         return list(args, &ground, &request, &wanted);
+    }
+    // The original comes upon some mistakes only where their task runs: called by its name, this does, too.
+    if !caller.is_link && let Some(code) = lint::before_run(&ground, &request, &args.playbooks)? {
+        return Ok(code);
     }
     let launch = Launch {
         ground: &ground,
