@@ -55,10 +55,14 @@ const HEADER: &str = "#jinja2:";
 impl FileOptions {
     /// True where something in `text` may be a tag; other files are taken as they are, line ends and all.
     pub(crate) fn may_be_template(&self, text: &str) -> bool {
-        let starts = [&self.block_start_string, &self.variable_start_string, &self.comment_start_string];
+        let starts =
+            [&self.block_start_string, &self.variable_start_string, &self.comment_start_string];
         let prefixes = [&self.line_statement_prefix, &self.line_comment_prefix];
         text.starts_with(HEADER)
-            || starts.into_iter().chain(prefixes.into_iter().flatten()).any(|it| text.contains(it.as_str()))
+            || starts
+                .into_iter()
+                .chain(prefixes.into_iter().flatten())
+                .any(|it| text.contains(it.as_str()))
     }
 
     /// The syntax for a file, its text without the header, and how many lines the header has.

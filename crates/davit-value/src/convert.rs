@@ -51,7 +51,11 @@ impl Value {
             Self::Bool(bool) => (*bool).into(),
             Self::Int(int) => serde_json::Number::from_i128(*int).map_or_else(
                 // Beyond 64 bits JSON's reader here knows floats only.
-                || self.as_number().and_then(serde_json::Number::from_f64).map_or(serde_json::Value::Null, Into::into),
+                || {
+                    self.as_number()
+                        .and_then(serde_json::Number::from_f64)
+                        .map_or(serde_json::Value::Null, Into::into)
+                },
                 serde_json::Value::Number,
             ),
             Self::Float(float) => serde_json::Number::from_f64(*float)

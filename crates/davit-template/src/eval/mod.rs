@@ -272,7 +272,9 @@ fn with_newline(value: Value, tree: &Tree) -> Value {
             let there = text.len() - text.trim_end_matches('\n').len();
             match tree.newlines.checked_sub(there) {
                 None | Some(0) => Value::Str(text),
-                Some(missing) => Value::from(format!("{text}{}", tree.syntax.newline.repeat(missing))),
+                Some(missing) => {
+                    Value::from(format!("{text}{}", tree.syntax.newline.repeat(missing)))
+                }
             }
         }
         value => value,
