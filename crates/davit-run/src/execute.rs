@@ -253,7 +253,7 @@ impl Job {
             delegated_to: answer.delegated.as_ref().map(ToString::to_string),
             item: if answer.no_log { item.map(|_| "(censored due to no_log)".into()) } else { item },
             no_log: answer.no_log,
-            show: crate::settle::show(&self.task, &outcome.result),
+            show: crate::settle::show(&self.task, &outcome.result, answer.no_log),
             causes: if answer.no_log { Vec::new() } else { outcome.causes.clone() },
         }
     }
@@ -795,7 +795,20 @@ pub(crate) fn reply_to_show(result: &Map, no_log: bool) -> davit_event::Reply {
     let mut reply = TaskContext::reply_of(result);
     reply.shift_remove("failed");
     reply.shift_remove("skipped");
+    reply.values_mut().for_each(without_marks);
     reply
+}
+
+/// Takes out of what is inside a result the keys that only the engine reads.
+fn without_marks(json: &mut serde_json::Value) {
+    match json {
+        serde_json::Value::Object(map) => {
+            map.retain(|key, _| !key.starts_with("_ansible_"));
+            map.values_mut().for_each(without_marks);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(without_marks),
+        _ => {}
+    }
 }
 
 /// Rendered arguments never hold `omit`.

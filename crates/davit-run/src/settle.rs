@@ -69,7 +69,7 @@ impl Batch {
                 delegated_to: done.delegated.as_ref().map(ToString::to_string),
                 item: None,
                 no_log: done.no_log,
-                show: show(task, &done.outcome.result),
+                show: show(task, &done.outcome.result, done.no_log),
                 causes: if done.no_log { Vec::new() } else { done.outcome.causes.clone() },
             };
             let ms = u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX);
@@ -319,8 +319,10 @@ fn describe(task: &Task) -> Value {
 }
 
 /// How readily a result is shown.
-pub(crate) fn show(task: &Task, result: &Map) -> Show {
-    if flag(result, "_ansible_verbose_always") {
+pub(crate) fn show(task: &Task, result: &Map, no_log: bool) -> Show {
+    if no_log {
+        Show::Verbose
+    } else if flag(result, "_ansible_verbose_always") {
         Show::Always
     } else if matches!(&*task.full_name, "ansible.builtin.setup" | "ansible.builtin.gather_facts") {
         Show::Seldom

@@ -4,6 +4,7 @@
 //! `DAVIT_ORACLE_PROGRAM=path` tests another davit, `DAVIT_ORACLE_SELF=1` the original against
 //! itself.
 
+mod cli;
 mod compare;
 
 /// One test a topic, and one that sees to it that no folder has been forgotten.

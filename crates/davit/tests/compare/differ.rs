@@ -227,7 +227,13 @@ fn short(text: &str, other: &str) -> String {
 
 /// What was printed, line by line, without lines that name temporary files.
 fn printed(text: &str) -> Vec<&str> {
-    text.trim().lines().map(str::trim_end).filter(|line| normal::text(line) != TEMPORARY).collect()
+    // davit names the user's own file where the original names a copy of it.
+    text.trim()
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| normal::text(line) != TEMPORARY)
+        .filter(|line| !line.starts_with("+++ after: ") && !line.trim_start().starts_with("src: "))
+        .collect()
 }
 
 fn last_words(stderr: &str) -> String {
