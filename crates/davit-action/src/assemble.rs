@@ -53,7 +53,9 @@ async fn run(context: &TaskContext, args: Map) -> Attempt {
     let from = Sent { shown: &folder, name: "src".to_owned() };
     let content = Attachment::Bytes(bytes.into());
     let mut outcome = send(context, without(&args, OWN), Some(from), content).await;
-    if !outcome.is_failed() && !outcome.unreachable {
+    if outcome.is_failed() {
+        outcome.result.remove("checksum");
+    } else if !outcome.unreachable {
         outcome.result.remove("path");
         if !outcome.result.contains("dest") {
             outcome.result.insert("dest", dest.into());

@@ -103,18 +103,15 @@ async fn run(context: &TaskContext, mut args: Map) -> Attempt {
 
 /// Why it failed: the summary, then what each module says.
 fn causes(context: &TaskContext, msg: String, broken: &[(String, Outcome)]) -> Vec<Cause> {
-    let mut causes = vec![
+    let said: Vec<String> = broken.iter().map(|(_, it)| message(it)).collect();
+    vec![
         Cause {
             message: "Task failed: Action failed".to_owned(),
             origin: Some(context.origin().to_string()),
             help: None,
         },
-        Cause { message: msg, ..Cause::default() },
-    ];
-    if broken.len() == 1 {
-        causes.extend(broken.iter().map(|(_, it)| Cause { message: message(it), ..Cause::default() }));
-    }
-    causes
+        Cause { message: msg, help: Some(said.join("\n")), ..Cause::default() },
+    ]
 }
 
 fn names(modules: &[(String, Outcome)]) -> String {

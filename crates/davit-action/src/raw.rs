@@ -7,7 +7,7 @@ use davit_run::{Action, Running, TaskContext};
 use davit_value::Map;
 use schemars::JsonSchema;
 
-use crate::failure::as_action;
+use crate::failure::{as_action, broken};
 
 /// Hands a text to the host's shell as it is. The module of the same name says what it takes.
 #[derive(JsonSchema)]
@@ -27,6 +27,10 @@ pub(crate) const ACTION: Action = Action {
 async fn run(context: &TaskContext, args: Map) -> davit_run::Outcome {
     if context.has_environment() {
         context.world().warn("raw module does not support the environment keyword");
+    }
+    // So says the original of a task without a text.
+    if crate::options::text(&args, "_raw_params").is_none() {
+        return broken(context, "'NoneType' object is not iterable");
     }
     let reply = TaskContext::reply_of(&args);
     let outcome = context.call_module("raw", reply, BTreeMap::new()).await;

@@ -141,7 +141,7 @@ fn about(path: &Path, name: &str) -> Map {
     let mut vars = Map::new();
     let full = path.to_string_lossy().into_owned();
     vars.insert("ansible_managed", "Ansible managed".into());
-    vars.insert("template_path", full.as_str().into());
+    vars.insert("template_path", name.into());
     vars.insert("template_fullpath", full.into());
     vars.insert("template_relpath", name.into());
     vars.insert("template_destpath", Value::Null);
