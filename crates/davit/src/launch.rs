@@ -57,7 +57,7 @@ impl Launch<'_> {
         sinks.extend(self.extra);
         let mut bus = Bus::new(sinks);
         let journal = journal(config, &mut bus);
-        let run = journal.clone().unwrap_or_default();
+        let run = journal.unwrap_or_default();
         let world = match self.ground.world(self.request, bus, self.resume) {
             Ok(world) => world,
             Err(report) => {
@@ -73,7 +73,9 @@ impl Launch<'_> {
         let work = self.work;
         let run_of_error = run.clone();
         let outcome = runtime.block_on(async {
-            let interrupted = watch(Arc::clone(&world), screen.is_own);
+            // Before anything runs: from here on Ctrl-C must not just kill.
+            let signals = Signals::new();
+            let interrupted = watch(Arc::clone(&world), signals, screen.is_own);
             let run = async {
                 match work {
                     Work::Files(playbooks) => {
@@ -97,11 +99,7 @@ impl Launch<'_> {
             discard(config, &run_of_error);
             Report::from(error)
         })?;
-        let code = code(&summary);
-        if let (true, true, Some(run)) = (code != exit::OK, screen.is_own, journal) {
-            say(&format!("hint: to go on from where it stopped: davit resume {run}"));
-        }
-        Ok(Ended { code, summary })
+        Ok(Ended { code: code(&summary), summary })
     }
 }
 
@@ -157,27 +155,39 @@ fn discard(config: &Config, run: &str) {
     }
 }
 
+/// Ctrl-C, and what service managers send.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Nothing where the system does not let them be caught.
+    fn new() -> Option<Self> {
+        let interrupt = signal(SignalKind::interrupt()).ok()?;
+        Some(Self { interrupt, terminate: signal(SignalKind::terminate()).ok()? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
 /// Ends when the user no longer wants to wait: some time after the second Ctrl-C, or at the third.
-async fn watch(world: Arc<World>, speaks: bool) {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
-        return std::future::pending().await;
-    };
-    next(&mut interrupt, &mut terminate).await;
+async fn watch(world: Arc<World>, signals: Option<Signals>, speaks: bool) {
+    let Some(mut signals) = signals else { return std::future::pending().await };
+    signals.next().await;
     world.stop();
     if speaks {
         say("\nstopping once the running task is done; Ctrl-C again to stop it too");
     }
-    next(&mut interrupt, &mut terminate).await;
+    signals.next().await;
     world.stop();
     tokio::select! {
         () = tokio::time::sleep(GRACE) => {}
-        () = next(&mut interrupt, &mut terminate) => {}
-    }
-}
-
-async fn next(interrupt: &mut Signal, terminate: &mut Signal) {
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+        () = signals.next() => {}
     }
 }

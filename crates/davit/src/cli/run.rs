@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use davit_event::{Bus, Event, Level};
+use davit_event::{Bus, Event};
 use davit_run::PlayOutline;
 
 use crate::cli::{Caller, lint};
@@ -200,7 +200,6 @@ fn list(args: &Args, ground: &Ground, request: &Request, wanted: &Wanted) -> Res
         }
     }
     print(&out)?;
-    world.message(Level::Verbose, "nothing was run", None, None);
     Ok(exit::OK)
 }
 

@@ -47,8 +47,8 @@ fn a_run_of_the_past_shows_as_it_was() {
 #[test]
 fn what_never_started_is_not_in_the_history() {
     let place = Place::new(&[HOSTS, ("site.yml", "- hosts: a\n  taskz: []\n")]);
-    assert_eq!(place.run("davit run -i hosts site.yml").code, 4);
-    assert_eq!(place.run("davit run -i hosts site.yml -l nobody").code, 1);
+    assert_eq!(place.run("ansible-playbook -i hosts site.yml").code, 4);
+    assert_eq!(place.run("ansible-playbook -i hosts site.yml -l nobody").code, 1);
     assert_eq!(place.run("davit runs --json").out, "");
 }
 
