@@ -36,12 +36,17 @@ pub(crate) fn bench(args: &[String]) -> Outcome {
     let benches =
         benches(&folder, quick).map_err(|error| format!("{}: {error}", folder.display()))?;
     println!("\n{:<12} {:>16} {:>16} {:>8}  workload", "", "davit", "ansible-core", "ratio");
+    let mut wrong = Vec::new();
     for bench in benches {
         if names.is_empty() || names.iter().any(|name| *name == bench.name) {
-            one(&folder, &bench)?;
+            // One that fails does not hide what the others have to say.
+            if let Err(error) = one(&folder, &bench) {
+                println!("{:<12} failed: {error}", bench.name);
+                wrong.push(bench.name);
+            }
         }
     }
-    Ok(())
+    if wrong.is_empty() { Ok(()) } else { Err(format!("not measured: {}", wrong.join(", "))) }
 }
 
 fn one(folder: &Path, bench: &Bench) -> Outcome {
