@@ -21,7 +21,7 @@ pub(crate) fn check(lint: &Lint<'_>, seen: &Seen, severity: Severity) {
     if task.action.is_live() {
         return;
     }
-    let Some(target) = (lint.context.lookup)(&task.action) else { return stated(lint, task) };
+    let Some(target) = (lint.context.lookup)(&task.action) else { return stated(lint, task, severity) };
     let Some(spec) = target.spec.as_deref() else { return };
     let mut args = Reply::new();
     for (key, value) in &task.args {
@@ -53,13 +53,14 @@ struct Rank {
 }
 
 /// An action that is stated as `action: name` and that there is not.
-fn stated(lint: &Lint<'_>, task: &Task) {
+fn stated(lint: &Lint<'_>, task: &Task, severity: Severity) {
     if task.kind.is_include() || (lint.context.loader.is_action)(&task.action, &[]) {
         return;
     }
     let at = lint.sources.word(&task.action_origin, &task.action);
     let near = lint.nearest_action(&task.action).map(|it| format!("Did you mean '{it}'?"));
-    lint.error("unknown-module", &at, format!("there is no module or action '{}'", task.action), near);
+    let message = format!("there is no module or action '{}'", task.action);
+    lint.add(Finding::new("unknown-module", severity, &at, message).with_help(near));
 }
 
 fn free_text(lint: &Lint<'_>, task: &Task, raw: &str, severity: Severity) {

@@ -74,6 +74,6 @@ pub(crate) fn check(lint: &Lint<'_>, seen: &Seen, playbook: &Path, made: &[Strin
         return None;
     }
     let at = value.origin().map_or_else(|| task.origin.clone(), |at| lint.sources.word(at, name));
-    missing(lint, &at, name, seen.place.tolerated || seen.place.conditional);
+    missing(lint, &at, name, seen.place.tolerated || seen.place.conditional || seen.place.remote);
     None
 }

@@ -54,7 +54,7 @@ fn remember(task: &Task, made: &mut Vec<String>) {
 
 fn task(lint: &Lint<'_>, walked: &Walked, seen: &Seen, uses: &mut Uses, made: &[String]) {
     let task = &*seen.task;
-    let severity = if seen.place.tolerated { Severity::Warning } else { Severity::Error };
+    let severity = if seen.place.tolerated || seen.place.remote { Severity::Warning } else { Severity::Error };
     let conditional = seen.place.conditional;
     let mut templates = Templates { lint, severity, conditional, uses: Some(uses) };
     keywords(&mut templates, &task.keywords);
@@ -155,7 +155,8 @@ fn notifications(lint: &Lint<'_>, walked: &Walked, seen: &Seen) {
         let Some(name) = constant(name).filter(|name| !handlers.names.contains(*name)) else { continue };
         let near = nearest(name, handlers.names.iter().map(String::as_str));
         let place = places.get(at).unwrap_or(&keyword.origin);
-        let severity = if seen.place.tolerated || seen.place.conditional { Severity::Warning } else { Severity::Error };
+        let skipped = seen.place.tolerated || seen.place.conditional || seen.place.remote;
+        let severity = if skipped { Severity::Warning } else { Severity::Error };
         let finding = Finding::new("unknown-handler", severity, place, format!("nothing defines the handler '{name}'"));
         lint.add(finding.with_help(did_you_mean(near)));
     }

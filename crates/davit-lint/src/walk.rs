@@ -33,6 +33,8 @@ pub(crate) struct Place {
     pub(crate) tolerated: bool,
     /// It may be skipped.
     pub(crate) conditional: bool,
+    /// It stands in a file or role that may never be looked at, such as one for another system.
+    pub(crate) remote: bool,
     /// Arguments may come from `module_defaults`.
     pub(crate) defaults: bool,
     /// The role's folder.
@@ -274,7 +276,7 @@ impl Walk<'_, '_> {
         self.out.tasks.push(Seen { task: Arc::clone(task), place: here.clone(), play });
         match task.kind {
             TaskKind::Meta => {}
-            TaskKind::Action => self.leniently(here.tolerated, |walk| walk.definitions(task, &here)),
+            TaskKind::Action => self.leniently(here.tolerated || here.remote, |walk| walk.definitions(task, &here)),
             TaskKind::IncludeTasks | TaskKind::ImportTasks => self.include_tasks(task, &here),
             TaskKind::IncludeRole | TaskKind::ImportRole => self.include_role(task, &here),
         }
@@ -367,7 +369,8 @@ impl Walk<'_, '_> {
             self.unknown();
             let at = target.as_ref().and_then(Value::origin).unwrap_or(&task.origin);
             let at = self.lint.sources.word(at, name);
-            files::missing(self.lint, &at, name, place.tolerated && task.kind == TaskKind::IncludeTasks);
+            let skipped = place.tolerated || place.conditional;
+            files::missing(self.lint, &at, name, place.remote || (skipped && task.kind == TaskKind::IncludeTasks));
             return;
         };
         let path = std::path::absolute(&path).unwrap_or(path);
@@ -377,11 +380,13 @@ impl Walk<'_, '_> {
         let shown = shown(&path);
         let mistakes = RefCell::default();
         let read = self.lint.loader.tasks_forgiving(&shown, place.handlers, &mistakes);
-        let tolerated = place.tolerated && task.kind == TaskKind::IncludeTasks;
+        let dynamic = task.kind == TaskKind::IncludeTasks;
+        let remote = place.remote || (dynamic && place.conditional);
+        let tolerated = remote || (dynamic && place.tolerated);
         self.leniently(tolerated, |walk| walk.mistakes(mistakes, &task.origin));
         match read {
             Ok(items) => {
-                let mut inner = place.clone();
+                let mut inner = Place { remote, ..place.clone() };
                 inner.folder = shown.parent().map(Path::to_owned).unwrap_or_default();
                 inner.stack.push(path);
                 flow::check(self.lint, &[&items], place.tolerated);
@@ -436,8 +441,10 @@ impl Walk<'_, '_> {
         };
         let at = target.as_ref().and_then(Value::origin).unwrap_or(&task.origin).clone();
         let at = self.lint.sources.word(&at, name);
-        let tolerated = place.tolerated && task.kind == TaskKind::IncludeRole;
-        let (name, place) = (name.to_owned(), place.clone());
+        let dynamic = task.kind == TaskKind::IncludeRole;
+        let remote = place.remote || (dynamic && place.conditional);
+        let tolerated = remote || (dynamic && place.tolerated);
+        let (name, place) = (name.to_owned(), Place { remote, ..place.clone() });
         let found = self.find_role(&name, &from, &at, &place, tolerated);
         if let Some((role, path)) = found {
             self.role_content(&role, path, &place);
@@ -451,7 +458,7 @@ impl Walk<'_, '_> {
         self.out.owners.push((used.keywords.clone(), inner.tolerated));
         match constant(&used.name) {
             Some(name) => {
-                let found = self.find_role(name, &RoleFrom::default(), &used.origin, &inner, false);
+                let found = self.find_role(name, &RoleFrom::default(), &used.origin, &inner, inner.remote);
                 if let Some((role, path)) = found {
                     self.role_content(&role, path, &Place { handlers: false, ..inner });
                 }
