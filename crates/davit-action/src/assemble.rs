@@ -91,7 +91,8 @@ fn assembled(context: &TaskContext, args: &Map, folder: &Path) -> Attempt<Vec<u8
         let path = folder.join(&name);
         let fits = pattern.as_ref().is_none_or(|it| it.search(&text).unwrap_or(false));
         if fits && path.is_file() && (hidden || !text.starts_with('.')) {
-            pieces.push(source::read(context, &path, decrypt)?);
+            let piece = source::read(context, &path, decrypt);
+            pieces.push(piece.map_err(|failure| source::locked(context, &path, failure))?);
         }
     }
     let delimiter = filled(args, "delimiter").map(|it| unescaped(&it));

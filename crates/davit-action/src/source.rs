@@ -7,11 +7,11 @@ use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
 use davit_module::Attachment;
-use davit_run::TaskContext;
+use davit_run::{Outcome, TaskContext};
 use md5::{Digest, Md5};
 use sha1::Sha1;
 
-use crate::failure::{Attempt, broken};
+use crate::failure::{Attempt, broken, message};
 
 /// The file that `name` means; `None` where there is none.
 pub(crate) fn find(context: &TaskContext, folder: &str, name: &str) -> Option<PathBuf> {
@@ -45,7 +45,8 @@ pub(crate) fn clean(path: &Path) -> PathBuf {
 /// A file as a module gets it: as it is, or what is in it where it is a vault.
 pub(crate) fn attachment(context: &TaskContext, path: &Path, decrypt: bool) -> Attempt<Attachment> {
     if decrypt && is_vault(path).map_err(|error| unreadable(context, path, &error))? {
-        return Ok(Attachment::Bytes(read(context, path, true)?.into()));
+        let plain = read(context, path, true).map_err(|failure| locked(context, path, failure))?;
+        return Ok(Attachment::Bytes(plain.into()));
     }
     Ok(Attachment::Path(path.to_path_buf()))
 }
@@ -57,9 +58,20 @@ pub(crate) fn read(context: &TaskContext, path: &Path, decrypt: bool) -> Attempt
         return Ok(bytes);
     }
     let Some(vault) = &context.world().outside.vault else {
-        return Err(broken(context, "Attempting to decrypt but no vault secrets found."));
+        return Err(broken(context, NO_SECRETS));
     };
     vault.decrypt_bytes(&String::from_utf8_lossy(&bytes)).map_err(|why| broken(context, why))
+}
+
+/// What is said of a vault that nobody has a password for.
+const NO_SECRETS: &str = "Attempting to decrypt but no vault secrets found.";
+
+/// The failure of a file that is to be sent: it names the file where there is no password at all.
+pub(crate) fn locked(context: &TaskContext, path: &Path, failure: Outcome) -> Outcome {
+    if !message(&failure).ends_with(NO_SECRETS) {
+        return failure;
+    }
+    broken(context, format!("A vault password or secret must be specified to decrypt {}", path.display()))
 }
 
 fn is_vault(path: &Path) -> io::Result<bool> {
@@ -68,7 +80,7 @@ fn is_vault(path: &Path) -> io::Result<bool> {
     Ok(davit_vault::is_vault_bytes(&head))
 }
 
-fn unreadable(context: &TaskContext, path: &Path, error: &io::Error) -> davit_run::Outcome {
+fn unreadable(context: &TaskContext, path: &Path, error: &io::Error) -> Outcome {
     let path = path.display();
     let why = system_error(error);
     broken(context, format!("An error occurred while trying to read the file '{path}': {why}: '{path}'"))

@@ -1,5 +1,7 @@
 //! The tests of the actions, as playbooks reach them: over the engine and the modules.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod play;
 
 use std::fs;
