@@ -81,7 +81,7 @@ impl Report {
 
     /// The whole text, the lines around the place included.
     pub(crate) fn text(&self, colour: bool) -> String {
-        let text = view::problem_text(&self.causes, |path| std::fs::read_to_string(path).ok());
+        let text = view::problem_text(&self.causes, crate::screen::source);
         let mut out = paint(&format!("[ERROR]: {text}"), "0;31", colour);
         if let Some(hint) = &self.hint {
             out.push_str(&format!("hint: {hint}\n"));

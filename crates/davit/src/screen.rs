@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use davit_event::{Event, Kind, Level, Sink};
 
@@ -31,6 +31,25 @@ pub(crate) struct Wanted {
     /// The view where nothing names one.
     pub(crate) default: Option<&'static str>,
     pub(crate) verbosity: u8,
+}
+
+/// Texts of the command line, by the names under which problems point at them.
+static MADE: OnceLock<Vec<(String, String)>> = OnceLock::new();
+
+/// Says what stands in texts that no file holds; once, before the run.
+pub(crate) fn made(texts: Vec<(String, String)>) {
+    // A second run in one process has no other texts.
+    let _ = MADE.set(texts);
+}
+
+/// What stands in a file, or in a text of the command line.
+pub(crate) fn source(name: &str) -> Option<String> {
+    let name = name.strip_suffix(":0:0").unwrap_or(name);
+    let known = MADE.get().and_then(|texts| texts.iter().find(|(it, _)| it == name));
+    match known {
+        Some((_, text)) => Some(text.clone()),
+        None => std::fs::read_to_string(name).ok(),
+    }
 }
 
 /// True where what is printed now, before any configuration was read, may have colours.
@@ -150,7 +169,7 @@ fn settings(config: &Config, verbosity: u8, is_own: bool) -> Result<Settings, Re
         pretty_results: config.flag("CALLBACK_FORMAT_PRETTY")?,
         result_indentation: usize_of(config.number("CALLBACK_RESULT_INDENTATION")?, 4),
         diff_context: usize_of(config.number("DIFF_CONTEXT")?, 3),
-        source: |path| std::fs::read_to_string(path).ok(),
+        source,
     })
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use davit_event::{Event, Kind, Sink};
+use davit_event::{Bus, Cause, End, Event, Kind, Reply, Sink, Status};
 use davit_playbook::{Entry, Item, Keyword, Keywords, Play, Playbook, Task, TaskKind};
 use davit_value::{Map, Origin, Str, Value};
 
@@ -15,7 +15,7 @@ use crate::cli::options::{
 };
 use crate::launch::{Launch, Work};
 use crate::report::{Report, exit, print, say, warn};
-use crate::screen::{Wanted, nearest};
+use crate::screen::{Screen, Wanted, made, nearest};
 use crate::setup::{Ground, Request};
 use crate::view;
 
@@ -127,9 +127,16 @@ pub(crate) fn run(args: &Args, caller: &Caller) -> Result<u8, Report> {
         return Ok(exit::OK);
     }
     let call = call(args, &ground)?;
+    made(vec![
+        (name_of(&call.module), written(args, &call, &ground)),
+        (OPTION_M.to_owned(), call.module.clone()),
+    ]);
+    if ground.tables.find(&call.module).is_none() {
+        return missing(args, &call.module, &ground, &hosts);
+    }
     let folder = request.playbook_dir.as_ref().map_or_else(|| ground.folder.clone(), |it| ground.folder.join(it));
     let playbook = Playbook { path: folder.join("exec"), entries: vec![Entry::Play(Arc::new(play(args, call, &ground)))] };
-    let default = if args.one_line { "oneline" } else { "minimal" };
+    let default = view_name(args);
     let configured = ground.config.is("DEFAULT_LOAD_CALLBACK_PLUGINS")? && !args.one_line;
     let mut extra: Vec<Box<dyn Sink>> = Vec::new();
     if let Some(folder) = &args.tree {
@@ -174,9 +181,6 @@ fn call(args: &Args, ground: &Ground) -> Result<Call, Report> {
     if NOT_ALONE.contains(&short) {
         return Err(Report::usage(format!("'{module}' is not a valid action for ad-hoc commands")));
     }
-    if ground.tables.find(&module).is_none() {
-        return Ok(missing(&module, ground));
-    }
     let origin = Origin { file: "<CLI option '-a'>".into(), line: 1, column: 1 };
     if text.trim_start().starts_with('{') {
         let file: Arc<str> = Arc::clone(&origin.file);
@@ -193,23 +197,61 @@ fn call(args: &Args, ground: &Ground) -> Result<Call, Report> {
     Ok(Call { module, args: parts.args, raw: parts.raw.filter(|it| !it.is_empty()) })
 }
 
+/// What `-m` says, in messages.
+const OPTION_M: &str = "<CLI option '-m'>";
+
+/// The task of the command line, in messages.
+fn name_of(module: &str) -> String {
+    format!("<adhoc '{module}' task>")
+}
+
+/// The task of the command line as the original shows it where it fails.
+fn written(args: &Args, call: &Call, ground: &Ground) -> String {
+    let mut given = call.args.clone();
+    if let Some(raw) = &call.raw {
+        given.insert("_raw_params", Value::from(raw.as_str()));
+    }
+    let seconds = |setting: &str| ground.config.number(setting).ok().flatten().unwrap_or(0);
+    let mut task = Map::new();
+    task.insert("action", Value::from(call.module.as_str()));
+    task.insert("args", Value::from(given));
+    task.insert("timeout", number(args.task_timeout.unwrap_or_else(|| seconds("TASK_TIMEOUT"))));
+    task.insert("async_val", number(args.background.unwrap_or(0)));
+    task.insert("poll", number(args.poll.unwrap_or(15)));
+    Value::from(task).repr()
+}
+
 /// A module that is not there fails on each host, as any other failure would: that is what the
 /// original's callers are used to.
-fn missing(module: &str, ground: &Ground) -> Call {
+fn missing(args: &Args, module: &str, ground: &Ground, hosts: &[Arc<str>]) -> Result<u8, Report> {
     let message = format!("Cannot resolve '{module}' to an action or module.");
+    let wanted = Wanted { output: args.output.clone(), default: Some(view_name(args)), ..Wanted::default() };
+    let mut bus = Bus::new(Screen::new(&ground.config, &wanted)?.sinks(&ground.config)?);
+    let cause = |message: &str, origin: String| Cause { message: message.to_owned(), origin: Some(origin), help: None };
+    for host in hosts {
+        let mut reply = Reply::new();
+        reply.insert("changed".into(), false.into());
+        reply.insert("msg".into(), format!("Task failed: {message}").into());
+        let causes = vec![cause("Task failed", name_of(module)), cause(&message, OPTION_M.to_owned())];
+        let end = End { status: Status::Failed, reply, causes, ..End::default() };
+        // A view that cannot write is dropped; the exit code still tells.
+        bus.emit(Kind::HostDone { task: 0, host: host.to_string(), end, ms: 0 });
+    }
     let names = ground.tables.names();
     let short: Vec<&str> = names.iter().map(|it| it.rsplit('.').next().unwrap_or(it)).collect();
     if let Some(near) = nearest(module, &short) {
         say(&format!("hint: did you mean '{near}'?"));
     }
-    let mut args = Map::new();
-    args.insert("msg", Value::from(format!("Task failed: {message}").as_str()));
-    Call { module: "ansible.builtin.fail".into(), args, raw: None }
+    Ok(exit::FAILED_HOSTS)
+}
+
+fn view_name(args: &Args) -> &'static str {
+    if args.one_line { "oneline" } else { "minimal" }
 }
 
 /// A play of one task.
 fn play(args: &Args, call: Call, ground: &Ground) -> Play {
-    let origin = Origin { file: format!("<adhoc '{}' task>", call.module).as_str().into(), line: 0, column: 0 };
+    let origin = Origin { file: name_of(&call.module).as_str().into(), line: 0, column: 0 };
     let mut keywords = Keywords::default();
     let set = |keywords: &mut Keywords, name: &str, value: Value| {
         keywords.set(name, Keyword { value, key_origin: origin.clone(), origin: origin.clone() });
