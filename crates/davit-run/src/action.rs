@@ -107,7 +107,11 @@ impl Outcome {
     /// True where it failed: by `failed_when`, where there is one, else by its own word.
     #[must_use]
     pub fn is_failed(&self) -> bool {
-        let key = if self.result.contains("failed_when_result") { "failed_when_result" } else { "failed" };
+        let key = if self.result.contains("failed_when_result") {
+            "failed_when_result"
+        } else {
+            "failed"
+        };
         match self.result.get(key) {
             // A condition that could not be evaluated leaves its error here.
             Some(Value::Str(text)) if key == "failed_when_result" => !text.is_empty(),
@@ -119,7 +123,9 @@ impl Outcome {
 /// The truth of a key of a result.
 pub(crate) fn flag(result: &Map, key: &str) -> bool {
     match result.get(key) {
-        Some(Value::Str(text)) => matches!(text.to_lowercase().as_str(), "true" | "yes" | "1" | "on"),
+        Some(Value::Str(text)) => {
+            matches!(text.to_lowercase().as_str(), "true" | "yes" | "1" | "on")
+        }
         Some(value) => value.truthy().unwrap_or(false),
         None => false,
     }

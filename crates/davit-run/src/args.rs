@@ -78,7 +78,8 @@ fn written_args(job: &Job, context: &TaskContext) -> Result<Map, Outcome> {
     if let Some(value) = task.args.get("_variable_params") {
         args.extend(&variable_args(job, context, value)?);
     }
-    for (key, value) in task.args.iter().filter(|(key, _)| key.as_str() != Some("_variable_params")) {
+    for (key, value) in task.args.iter().filter(|(key, _)| key.as_str() != Some("_variable_params"))
+    {
         args.insert(key.clone(), value.clone());
     }
     Ok(args)
@@ -97,7 +98,10 @@ fn variable_args(job: &Job, context: &TaskContext, value: &Value) -> Result<Map,
                 _ => Err(task_failed(
                     job.task.origin(),
                     vec![cause(
-                        format!("The value of the task arguments must be a dictionary, not '{}'", other.type_name()),
+                        format!(
+                            "The value of the task arguments must be a dictionary, not '{}'",
+                            other.type_name()
+                        ),
                         Some(&job.task.written.action_origin),
                     )],
                 )),
@@ -150,8 +154,8 @@ pub(crate) fn check(action: &'static Action, args: Map) -> Result<Map, Outcome> 
             }
             Ok(result)
         }
-        Err(errors) => Err(Outcome::failed(
-            errors.first().map(ArgError::to_string).unwrap_or_default(),
-        )),
+        Err(errors) => {
+            Err(Outcome::failed(errors.first().map(ArgError::to_string).unwrap_or_default()))
+        }
     }
 }

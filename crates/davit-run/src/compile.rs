@@ -117,8 +117,12 @@ impl<'a> Compiler<'a> {
     ) -> Result<(), Error> {
         let name = crate::action::full_name(&written.action);
         let work = match &*name {
-            "ansible.builtin.import_tasks" => return self.import_tasks(written, parent, handler, nodes),
-            "ansible.builtin.import_role" => return self.import_role(written, parent, handler, nodes),
+            "ansible.builtin.import_tasks" => {
+                return self.import_tasks(written, parent, handler, nodes);
+            }
+            "ansible.builtin.import_role" => {
+                return self.import_role(written, parent, handler, nodes);
+            }
             "ansible.builtin.include_tasks" | "ansible.builtin.include" => Work::IncludeTasks,
             "ansible.builtin.include_role" => Work::IncludeRole,
             "ansible.builtin.meta" => Work::Meta(Meta::Written),
@@ -148,7 +152,10 @@ impl<'a> Compiler<'a> {
 
     /// Whether `--tags` and `--skip-tags` let the task run.
     pub(crate) fn is_tagged(&self, task: &Task) -> Result<bool, Error> {
-        if matches!(task.work, Work::Meta(_)) && task.own("tags").is_none() && task.keywords("tags").is_empty() {
+        if matches!(task.work, Work::Meta(_))
+            && task.own("tags").is_none()
+            && task.keywords("tags").is_empty()
+        {
             return Ok(true);
         }
         let mut tags = Vec::new();
@@ -156,7 +163,8 @@ impl<'a> Compiler<'a> {
         let outside = scope.outside();
         let env = Env::new(&self.world.engine, &scope, &outside);
         for (value, origin) in task.keywords("tags") {
-            let rendered = env.resolve(value).map_err(|error| Error::template(&error, Some(origin)))?;
+            let rendered =
+                env.resolve(value).map_err(|error| Error::template(&error, Some(origin)))?;
             match rendered {
                 Value::List(list) => {
                     tags.extend(list.iter().flat_map(|it| split_tags(&it.to_str())));
@@ -323,7 +331,12 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn tasks_files(&self, name: &str, written: &written::Task, parent: &Arc<Parent>) -> Vec<PathBuf> {
+    fn tasks_files(
+        &self,
+        name: &str,
+        written: &written::Task,
+        parent: &Arc<Parent>,
+    ) -> Vec<PathBuf> {
         let path = Path::new(name);
         if path.is_absolute() {
             return vec![path.to_path_buf()];
@@ -332,11 +345,12 @@ impl<'a> Compiler<'a> {
         let beside = Path::new(&*written.origin.file).parent().map(|it| it.join(name));
         let role = parent.role();
         if let Some(role) = role {
-            let section = if beside.as_ref().is_some_and(|it| it.starts_with(role.path.join("handlers"))) {
-                "handlers"
-            } else {
-                "tasks"
-            };
+            let section =
+                if beside.as_ref().is_some_and(|it| it.starts_with(role.path.join("handlers"))) {
+                    "handlers"
+                } else {
+                    "tasks"
+                };
             tried.extend(beside.clone());
             tried.push(role.path.join(section).join(name));
             tried.push(role.path.join("tasks").join(name));

@@ -100,7 +100,8 @@ impl TaskContext {
             if self.task.folder() == self.play.folder && self.task.role().is_none() {
                 tried.extend(tried.clone());
             }
-            let tried: Vec<String> = tried.iter().map(|it| format!("\n\t{}", it.display())).collect();
+            let tried: Vec<String> =
+                tried.iter().map(|it| format!("\n\t{}", it.display())).collect();
             format!("\nSearched in:{}", tried.concat())
         };
         format!(
@@ -134,7 +135,9 @@ impl TaskContext {
     pub fn expand(&self, path: &str) -> String {
         let home = self.world.settings.environment.get("HOME");
         match (path.strip_prefix('~'), home) {
-            (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => format!("{home}{rest}"),
+            (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
+                format!("{home}{rest}")
+            }
             _ => path.to_owned(),
         }
     }
@@ -159,7 +162,8 @@ impl TaskContext {
         let connection = match &self.connection {
             Ok(connection) => Arc::clone(connection),
             Err(why) => {
-                let mut outcome = Outcome::changed(false).with("msg", why.as_str()).with("unreachable", true);
+                let mut outcome =
+                    Outcome::changed(false).with("msg", why.as_str()).with("unreachable", true);
                 outcome.unreachable = true;
                 return outcome;
             }
@@ -170,7 +174,11 @@ impl TaskContext {
             check: self.check,
             diff: self.diff,
             // `raw` is for hosts on which nothing is set up: it hands over the text and no more.
-            environment: if entry.short_name() == "raw" { Vec::new() } else { self.environment.clone() },
+            environment: if entry.short_name() == "raw" {
+                Vec::new()
+            } else {
+                self.environment.clone()
+            },
             attachments,
             no_log: self.no_log,
             verbosity: self.world.settings.verbosity,
@@ -186,7 +194,8 @@ impl TaskContext {
                 outcome
             }
             Err(why) => {
-                let mut outcome = Outcome::changed(false).with("msg", why).with("unreachable", true);
+                let mut outcome =
+                    Outcome::changed(false).with("msg", why).with("unreachable", true);
                 outcome.unreachable = true;
                 outcome
             }
@@ -200,7 +209,9 @@ impl TaskContext {
         match short {
             "command" | "shell" => "ansible.legacy.command".into(),
             "raw" => short.into(),
-            _ if name.starts_with("ansible.legacy.") || entry.name != &*self.task.full_name => name.to_owned(),
+            _ if name.starts_with("ansible.legacy.") || entry.name != &*self.task.full_name => {
+                name.to_owned()
+            }
             _ => self.task.written.action.to_string(),
         }
     }

@@ -45,7 +45,9 @@ impl Error {
 
     pub(crate) fn template(error: &davit_template::Error, near: Option<&Origin>) -> Self {
         let help = match (error.name(), error.nearest()) {
-            (Some(name), Some(nearest)) => Some(format!("Did you mean '{nearest}' instead of '{name}'?")),
+            (Some(name), Some(nearest)) => {
+                Some(format!("Did you mean '{nearest}' instead of '{name}'?"))
+            }
             _ => None,
         };
         Self::At { message: error.to_string(), origin: near.cloned(), help }

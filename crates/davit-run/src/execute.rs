@@ -201,8 +201,9 @@ impl Job {
         }
         let mut answers = Vec::with_capacity(running.len());
         for (round, handle) in running {
-            let answer = handle.await.unwrap_or_else(|error| {
-                Answer { outcome: Outcome::failed(format!("the task broke off: {error}")), ..Answer::default() }
+            let answer = handle.await.unwrap_or_else(|error| Answer {
+                outcome: Outcome::failed(format!("the task broke off: {error}")),
+                ..Answer::default()
             });
             answers.push((round, answer));
         }
@@ -251,7 +252,11 @@ impl Job {
             ignored: outcome.is_failed() && answer.ignore_errors,
             rescued: false,
             delegated_to: answer.delegated.as_ref().map(ToString::to_string),
-            item: if answer.no_log { item.map(|_| "(censored due to no_log)".into()) } else { item },
+            item: if answer.no_log {
+                item.map(|_| "(censored due to no_log)".into())
+            } else {
+                item
+            },
             no_log: answer.no_log,
             show: crate::settle::show(&self.task, &outcome.result, answer.no_log),
             causes: if answer.no_log { Vec::new() } else { outcome.causes.clone() },
@@ -339,7 +344,11 @@ impl Job {
     }
 
     /// `when`: `None` where all hold, else the first that does not.
-    pub(crate) fn applies(&self, scope: &TaskScope, outside: &Outside) -> Result<Option<Value>, Outcome> {
+    pub(crate) fn applies(
+        &self,
+        scope: &TaskScope,
+        outside: &Outside,
+    ) -> Result<Option<Value>, Outcome> {
         let env = Env::new(&self.world.engine, scope, outside);
         for (value, origin) in self.task.keywords("when") {
             let conditions = match value {
@@ -404,7 +413,9 @@ impl Job {
                         continue;
                     }
                     Ok(false) => {
-                        outcome.result.insert("attempts", plan.most.saturating_sub(1).max(1).into());
+                        outcome
+                            .result
+                            .insert("attempts", plan.most.saturating_sub(1).max(1).into());
                         outcome.result.insert("failed", true.into());
                         reported(&mut outcome, self.task.origin(), self.kind());
                         answer.outcome = outcome;
@@ -427,7 +438,12 @@ impl Job {
     }
 
     /// `until`; without one, that it did not fail.
-    fn until(&self, context: &TaskContext, outcome: &Outcome, plan: &Attempts) -> Result<bool, Outcome> {
+    fn until(
+        &self,
+        context: &TaskContext,
+        outcome: &Outcome,
+        plan: &Attempts,
+    ) -> Result<bool, Outcome> {
         if !plan.until {
             return Ok(!outcome.is_failed());
         }
@@ -450,7 +466,8 @@ impl Job {
         };
         if !outcome.result.contains("failed") {
             let code = outcome.result.get("rc");
-            let bad = code.is_some_and(|it| !matches!(it, Value::Int(0) | Value::Null) && it.to_str() != "0");
+            let bad = code
+                .is_some_and(|it| !matches!(it, Value::Int(0) | Value::Null) && it.to_str() != "0");
             if bad {
                 outcome.result.insert("failed", true.into());
             }
@@ -495,9 +512,10 @@ impl Job {
                 Ok(failed) => {
                     if outcome.is_failed() && !failed {
                         // The original keeps the traceback of what was let pass under this key.
-                        outcome
-                            .result
-                            .insert("failed_when_suppressed_exception", "(traceback unavailable)".into());
+                        outcome.result.insert(
+                            "failed_when_suppressed_exception",
+                            "(traceback unavailable)".into(),
+                        );
                     }
                     outcome.result.insert("failed", failed.into());
                     outcome.result.insert("failed_when_result", failed.into());
@@ -610,8 +628,12 @@ impl Job {
     /// What this version cannot do is said, and not passed over.
     fn refuse_what_is_missing(&self, keywords: &Keyword<'_>) -> Result<(), Outcome> {
         let refuse = |text: String| Err(task_failed(self.task.origin(), vec![cause(text, None)]));
-        if keywords.number("async")?.is_some_and(|it| it > 0.0) && keywords.number("poll")? == Some(0.0) {
-            return refuse("`poll: 0` is not available yet: tasks do not outlive their turn".into());
+        if keywords.number("async")?.is_some_and(|it| it > 0.0)
+            && keywords.number("poll")? == Some(0.0)
+        {
+            return refuse(
+                "`poll: 0` is not available yet: tasks do not outlive their turn".into(),
+            );
         }
         let settings = &self.world.settings;
         let scoped = |name: &str| keywords.scope.value(name).ok().flatten();
@@ -629,7 +651,11 @@ impl Job {
             Some(user) => user.to_str(),
             None => match keywords.text("become_user")? {
                 Some(user) => user,
-                None => settings.become_defaults.get("become_user").cloned().unwrap_or_else(|| "root".into()),
+                None => settings
+                    .become_defaults
+                    .get("become_user")
+                    .cloned()
+                    .unwrap_or_else(|| "root".into()),
             },
         };
         if user == settings.user {
@@ -648,9 +674,8 @@ impl Job {
         target: &Arc<str>,
         delegated: bool,
     ) -> Result<Arc<dyn crate::connection::Connection>, String> {
-        let said = |outcome: Outcome| {
-            outcome.result.get("msg").map(Value::to_str).unwrap_or_default()
-        };
+        let said =
+            |outcome: Outcome| outcome.result.get("msg").map(Value::to_str).unwrap_or_default();
         let of_target = if delegated {
             TaskScope::new(&self.world, Some(&self.play), Some(target), None)
         } else {
@@ -701,7 +726,11 @@ impl Attempts {
         let retries = keywords.number("retries")?;
         let most = match (until, retries) {
             (_, Some(retries)) if retries > 0.0 => {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked and bounded")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "checked and bounded"
+                )]
                 {
                     retries.min(1e9) as u32 + 1
                 }
@@ -712,11 +741,10 @@ impl Attempts {
         let delay = keywords.number("delay")?.unwrap_or(5.0).clamp(0.0, 1e9);
         // A task that is polled is waited for, as long as it may take.
         let polled = keywords.number("async")?.filter(|it| *it > 0.0);
-        let timeout = keywords
-            .number("timeout")?
-            .filter(|it| *it > 0.0)
-            .or(polled)
-            .unwrap_or_else(|| f64::from(u32::try_from(keywords.scope.world.settings.task_timeout).unwrap_or(0)));
+        let timeout =
+            keywords.number("timeout")?.filter(|it| *it > 0.0).or(polled).unwrap_or_else(|| {
+                f64::from(u32::try_from(keywords.scope.world.settings.task_timeout).unwrap_or(0))
+            });
         Ok(Self {
             most,
             until,
@@ -730,7 +758,10 @@ fn timed_out(limit: Duration, task: &Origin) -> Outcome {
     let seconds = limit.as_secs();
     let mut outcome = Outcome::failed(format!("Task failed: Timed out after {seconds} second(s)."));
     let mut about = Map::new();
-    about.insert("frame", "Configure `DISPLAY_TRACEBACK` to see a traceback on timeout errors.".into());
+    about.insert(
+        "frame",
+        "Configure `DISPLAY_TRACEBACK` to see a traceback on timeout errors.".into(),
+    );
     about.insert("period", seconds.into());
     outcome.result.insert("timedout", about.into());
     outcome.causes = vec![

@@ -78,10 +78,8 @@ pub(crate) fn notify(
 ) -> Result<(), String> {
     let handlers = read(&play.handlers).clone();
     let mut found = false;
-    let named: Vec<_> = handlers
-        .iter()
-        .filter(|it| it.names(world, play).iter().any(|it| it == name))
-        .collect();
+    let named: Vec<_> =
+        handlers.iter().filter(|it| it.names(world, play).iter().any(|it| it == name)).collect();
     let last = named.iter().map(|it| it.list).max();
     let by_name = named.into_iter().find(|it| Some(it.list) == last);
     let listening = handlers.iter().filter(|it| it.listens(name));

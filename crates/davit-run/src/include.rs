@@ -124,11 +124,7 @@ impl Batch {
         Ok(())
     }
 
-    fn groups(
-        &self,
-        task: &Arc<Task>,
-        results: Vec<(Arc<str>, Done)>,
-    ) -> Vec<Group> {
+    fn groups(&self, task: &Arc<Task>, results: Vec<(Arc<str>, Done)>) -> Vec<Group> {
         let mut groups: Vec<Group> = Vec::new();
         for (host, done) in results {
             for part in done.parts {
@@ -156,7 +152,13 @@ impl Batch {
                 match groups.iter_mut().find(|it| it.key == key && !it.hosts.contains(&host)) {
                     Some(group) => group.hosts.push(Arc::clone(&host)),
                     None => {
-                        groups.push(Group { key, name, args, part, hosts: vec![Arc::clone(&host)] });
+                        groups.push(Group {
+                            key,
+                            name,
+                            args,
+                            part,
+                            hosts: vec![Arc::clone(&host)],
+                        });
                     }
                 }
             }
@@ -170,7 +172,10 @@ impl Batch {
         let mut compiler = Compiler::new(&self.world, &self.play, host);
         let parent = self.include_parent(task, group);
         if parent.chain().count() > DEEPEST {
-            return Err(Error::at("includes go too deep: does a file include itself?", task.origin()));
+            return Err(Error::at(
+                "includes go too deep: does a file include itself?",
+                task.origin(),
+            ));
         }
         if matches!(task.work, Work::IncludeRole) {
             let request = RoleRequest::of_args(&group.args, parent, task.origin())?;
@@ -209,11 +214,18 @@ impl Batch {
         for (key, value) in apply.iter() {
             match (key.as_str(), value) {
                 (Some("vars"), Value::Map(vars)) => applied.extend(vars),
-                (Some(name), value) => set_keyword(&mut keywords, name, value.clone(), task.origin()),
+                (Some(name), value) => {
+                    set_keyword(&mut keywords, name, value.clone(), task.origin())
+                }
                 (None, _) => {}
             }
         }
-        Arc::new(Parent { keywords, vars: Arc::new(applied), up: Some(params), ..Parent::default() })
+        Arc::new(Parent {
+            keywords,
+            vars: Arc::new(applied),
+            up: Some(params),
+            ..Parent::default()
+        })
     }
 
     fn include_failed(&mut self, task: &Arc<Task>, number: u32, group: &Group, error: &Error) {

@@ -77,7 +77,12 @@ impl Keyword<'_> {
         Ok(all.iter().map(|(key, value)| (key.to_text(), value.to_str())).collect())
     }
 
-    fn add_environment(&self, value: &Value, origin: &Origin, all: &mut Map) -> Result<(), Outcome> {
+    fn add_environment(
+        &self,
+        value: &Value,
+        origin: &Origin,
+        all: &mut Map,
+    ) -> Result<(), Outcome> {
         let rendered = self.env().resolve(value).map_err(|error| {
             let lead = "Error processing keyword 'environment': ";
             task_failed(self.task.origin(), vec![template_cause(lead, &error, Some(origin))])

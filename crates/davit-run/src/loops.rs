@@ -72,12 +72,12 @@ fn list_of(value: Value, job: &Job, origin: Option<&Origin>) -> Result<Vec<Value
     match settled {
         Value::List(list) | Value::Tuple(list) => Ok(list.to_vec()),
         other => {
-            let text = format!(
-                "The `loop` value must resolve to a 'list', not '{}'.",
-                other.type_name()
-            );
+            let text =
+                format!("The `loop` value must resolve to a 'list', not '{}'.", other.type_name());
             let mut why = cause(text, origin);
-            why.help = Some("Provide a list of items/templates, or a template resolving to a list.".into());
+            why.help = Some(
+                "Provide a list of items/templates, or a template resolving to a list.".into(),
+            );
             Err(plain_failure(why))
         }
     }
@@ -176,7 +176,11 @@ impl Control {
             }
             "parallel" => {
                 let width = value.as_number().or_else(|| value.as_str()?.trim().parse().ok());
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "bounded"
+                )]
                 {
                     self.parallel = width.unwrap_or(1.0).clamp(1.0, 1000.0) as usize;
                 }
@@ -223,7 +227,11 @@ impl Loop {
                 match env.resolve(label) {
                     Ok(label) => Some(show(&label)),
                     Err(error) => {
-                        let why = template_cause("Failed to template loop_control.label: ", &error, label.origin());
+                        let why = template_cause(
+                            "Failed to template loop_control.label: ",
+                            &error,
+                            label.origin(),
+                        );
                         let failure = plain_failure(why);
                         return Round { scope, label: Some(show(&item)), failure: Some(failure) };
                     }

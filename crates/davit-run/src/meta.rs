@@ -16,8 +16,16 @@ use crate::tree::Task;
 
 /// What `meta` may be told.
 const KNOWN: &[&str] = &[
-    "clear_facts", "clear_host_errors", "end_batch", "end_host", "end_play", "end_role",
-    "flush_handlers", "noop", "refresh_inventory", "reset_connection",
+    "clear_facts",
+    "clear_host_errors",
+    "end_batch",
+    "end_host",
+    "end_play",
+    "end_role",
+    "flush_handlers",
+    "noop",
+    "refresh_inventory",
+    "reset_connection",
 ];
 
 /// Of those, what each host does for itself.
@@ -33,8 +41,10 @@ fn skipped(what: &str, host: &str, role: &str) -> (String, String) {
         "end_batch" => ", continuing current batch".to_owned(),
         "end_play" => ", continuing play".to_owned(),
         "end_host" => {
-            let reason = format!("{what} conditional evaluated to False, continuing execution for {host}");
-            let msg = format!("{what} conditional evaluated to false, continuing execution for {host}");
+            let reason =
+                format!("{what} conditional evaluated to False, continuing execution for {host}");
+            let msg =
+                format!("{what} conditional evaluated to false, continuing execution for {host}");
             return (msg, reason);
         }
         "end_role" => format!("continuing role {role} for {host}"),
@@ -52,7 +62,10 @@ impl Batch {
             let what = self.meta_name(task, host)?;
             let number = self.announce(&Place::new(), task, std::slice::from_ref(host));
             if !KNOWN.contains(&what.as_str()) {
-                return Err(Error::at(format!("invalid meta action requested: {what}"), task.origin()));
+                return Err(Error::at(
+                    format!("invalid meta action requested: {what}"),
+                    task.origin(),
+                ));
             }
             let job = self.job(task, host, number);
             // These two ask no condition.

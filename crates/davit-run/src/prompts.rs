@@ -60,7 +60,12 @@ fn typed(world: &Arc<World>, private: bool, confirm: bool, question: &str) -> Op
         if first == again {
             return Some(first);
         }
-        world.message(davit_event::Level::Info, "***** VALUES ENTERED DO NOT MATCH ****", None, None);
+        world.message(
+            davit_event::Level::Info,
+            "***** VALUES ENTERED DO NOT MATCH ****",
+            None,
+            None,
+        );
     }
     None
 }

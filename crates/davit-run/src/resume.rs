@@ -51,7 +51,9 @@ impl Replay {
                 Kind::Journal { entry } => {
                     let task = entry.get("task").and_then(serde_json::Value::as_u64);
                     let key = entry.get("key").and_then(serde_json::Value::as_str);
-                    if let (Some(task), Some(key)) = (task.and_then(|it| u32::try_from(it).ok()), key) {
+                    if let (Some(task), Some(key)) =
+                        (task.and_then(|it| u32::try_from(it).ok()), key)
+                    {
                         keys.insert(task, key.to_owned());
                     }
                 }
@@ -115,11 +117,9 @@ fn done(end: &End, task: &Task) -> Done {
     };
     let is_loop = task.written.loop_.is_some();
     let parts = match outcome.result.get("results") {
-        Some(Value::List(results)) if is_loop => results
-            .iter()
-            .filter_map(Value::as_map)
-            .map(|result| part(result, task))
-            .collect(),
+        Some(Value::List(results)) if is_loop => {
+            results.iter().filter_map(Value::as_map).map(|result| part(result, task)).collect()
+        }
         _ => vec![part(&outcome.result, task)],
     };
     Done {

@@ -11,7 +11,7 @@ use crate::compile::Compiler;
 use crate::error::Error;
 use crate::execute::line_to_work;
 use crate::scope::TaskScope;
-use crate::tree::{Ancestor, Node, Progress, Parent, Role, Task, implicit, set_keyword};
+use crate::tree::{Ancestor, Node, Parent, Progress, Role, Task, implicit, set_keyword};
 use crate::world::World;
 
 /// A use of a role: which one, and with what.
@@ -54,9 +54,11 @@ impl RoleRequest {
 
     /// From the arguments of `import_role` or `include_role`.
     pub(crate) fn of_args(args: &Map, parent: Arc<Parent>, origin: &Origin) -> Result<Self, Error> {
-        let name = args.get("name").or_else(|| args.get("role")).cloned().ok_or_else(|| {
-            Error::at("'name' is a required field for include_role.", origin)
-        })?;
+        let name = args
+            .get("name")
+            .or_else(|| args.get("role"))
+            .cloned()
+            .ok_or_else(|| Error::at("'name' is a required field for include_role.", origin))?;
         let text = |key: &str| args.get(key).filter(|it| !it.is_null()).map(Value::to_str);
         let flag = |key: &str| args.get(key).and_then(crate::keyword::to_flag);
         Ok(Self {
@@ -92,7 +94,9 @@ impl Compiler<'_> {
         let name = self.role_name(request)?;
         if ancestors.len() >= LONGEST_CHAIN {
             return Err(Error::at(
-                format!("A recursion loop was detected with the roles specified. Make sure child roles do not have dependencies on parent roles: {name}"),
+                format!(
+                    "A recursion loop was detected with the roles specified. Make sure child roles do not have dependencies on parent roles: {name}"
+                ),
                 &request.origin,
             ));
         }
@@ -245,7 +249,11 @@ fn role_title(name: &str, path: &Path) -> String {
 
 /// The task that checks a role's variables against its argument specs, where it has one for its
 /// entry point.
-pub(crate) fn argument_check(world: &World, role: &Arc<Role>, parent: &Arc<Parent>) -> Option<Node> {
+pub(crate) fn argument_check(
+    world: &World,
+    role: &Arc<Role>,
+    parent: &Arc<Parent>,
+) -> Option<Node> {
     let entry = role.entry_point.as_str();
     let spec = role.written.meta.argument_specs.as_ref()?.get(entry)?.as_map()?.clone();
     let origin = Origin {

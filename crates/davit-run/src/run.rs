@@ -188,13 +188,17 @@ impl Runner {
         imported: Option<&Arc<Parent>>,
     ) -> Result<(), Error> {
         let world = Arc::clone(&self.world);
-        let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder =
+            path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder = absolute(&world.settings.folder, folder);
         let mut vars = imported_vars(imported);
         vars.extend(&written.vars);
         let setup = Setup { world: &world, written, folder: &folder, vars: &vars };
         let pattern = setup.pattern()?;
-        let name = setup.text(Some(&written.name).filter(|it| !it.is_null()))?.filter(|it| !it.is_empty()).unwrap_or_else(|| pattern.clone());
+        let name = setup
+            .text(Some(&written.name).filter(|it| !it.is_null()))?
+            .filter(|it| !it.is_empty())
+            .unwrap_or_else(|| pattern.clone());
         let play = Arc::new(Play::new(
             Arc::clone(written),
             world.next_play(),
@@ -521,9 +525,9 @@ impl Setup<'_> {
             (Some(asked), _) => asked,
             (None, Gathering::Explicit) => false,
             (None, Gathering::Implicit) => true,
-            (None, Gathering::Smart) => hosts
-                .iter()
-                .any(|host| self.world.host(host).facts().is_empty()),
+            (None, Gathering::Smart) => {
+                hosts.iter().any(|host| self.world.host(host).facts().is_empty())
+            }
         };
         if !wanted {
             return Ok(None);

@@ -51,9 +51,9 @@ pub(crate) fn without_omit(value: Value) -> Value {
         return value;
     }
     match &value {
-        Value::List(list) | Value::Tuple(list) => Value::list(
-            list.iter().filter(|it| !is_omit(it)).cloned().map(without_omit).collect(),
-        ),
+        Value::List(list) | Value::Tuple(list) => {
+            Value::list(list.iter().filter(|it| !is_omit(it)).cloned().map(without_omit).collect())
+        }
         Value::Map(map) => map
             .iter()
             .filter(|(_, it)| !is_omit(it))
@@ -249,7 +249,9 @@ impl TaskScope {
             "ansible_skip_tags" => strings(&settings.skip_tags),
             "ansible_limit" => settings.limit.as_deref()?.into(),
             "ansible_inventory_sources" => strings(&settings.inventory_sources),
-            "ansible_config_file" => settings.config_file.as_deref().map_or(Value::Null, Value::from),
+            "ansible_config_file" => {
+                settings.config_file.as_deref().map_or(Value::Null, Value::from)
+            }
             "ansible_playbook_python" => settings.python.as_str().into(),
             "ansible_search_path" => Value::list(
                 self.search_path().iter().map(|it| it.to_string_lossy().as_ref().into()).collect(),
@@ -262,7 +264,8 @@ impl TaskScope {
     fn play_magic(&self, name: &str) -> Option<Value> {
         let play = self.play.as_ref()?;
         let role = || self.task.as_ref().and_then(|task| task.role());
-        let hosts = |list: Vec<Arc<str>>| Value::list(list.iter().map(|it| (&**it).into()).collect());
+        let hosts =
+            |list: Vec<Arc<str>>| Value::list(list.iter().map(|it| (&**it).into()).collect());
         Some(match name {
             "playbook_dir" => play.folder.to_string_lossy().as_ref().into(),
             "ansible_play_name" => play.name.as_str().into(),
@@ -279,7 +282,9 @@ impl TaskScope {
             }
             "ansible_parent_role_paths" => {
                 let parents = including(role()?)?;
-                Value::list(parents.iter().map(|it| it.path.to_string_lossy().as_ref().into()).collect())
+                Value::list(
+                    parents.iter().map(|it| it.path.to_string_lossy().as_ref().into()).collect(),
+                )
             }
             "role_names" | "ansible_play_role_names" => strings(&play.role_names()),
             "ansible_dependent_role_names" => strings(&play.dependency_names()),
@@ -466,9 +471,10 @@ impl Object for HostVars {
     }
 
     fn repr(&self) -> String {
-        Value::Object(Arc::new(Self(Arc::clone(&self.0), self.1.clone())))
-            .settle()
-            .map_or_else(|_| "{}".into(), |it| if it.as_map().is_some() { it.repr() } else { "{}".into() })
+        Value::Object(Arc::new(Self(Arc::clone(&self.0), self.1.clone()))).settle().map_or_else(
+            |_| "{}".into(),
+            |it| if it.as_map().is_some() { it.repr() } else { "{}".into() },
+        )
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -120,7 +120,13 @@ impl Batch {
     }
 
     /// A host could not include what it asked for: its failure, whether or not it is rescued.
-    pub(crate) fn include_lost(&mut self, task: &Arc<Task>, number: u32, host: &Arc<str>, outcome: &Outcome) {
+    pub(crate) fn include_lost(
+        &mut self,
+        task: &Arc<Task>,
+        number: u32,
+        host: &Arc<str>,
+        outcome: &Outcome,
+    ) {
         let done = Done { outcome: outcome.clone(), parts: single(outcome), ..Done::default() };
         let rescued = self.fail_with(task, host, &done) == Failed::Rescued;
         self.world.count(host, |counts| counts.failed += 1);

@@ -111,7 +111,9 @@ impl Batch {
         for host in hosts {
             let Some((place, task)) = self.peek(&host) else { continue };
             match &mut least {
-                Some((at, same, hosts)) if *at == place && Arc::ptr_eq(same, &task) => hosts.push(host),
+                Some((at, same, hosts)) if *at == place && Arc::ptr_eq(same, &task) => {
+                    hosts.push(host)
+                }
                 Some((at, ..)) if *at <= place => {}
                 _ => least = Some((place, task, vec![host])),
             }
@@ -162,7 +164,8 @@ impl Batch {
                 if self.force_handlers {
                     // Hosts that have fallen out run theirs with the others.
                     let state = read(&self.play.hosts);
-                    hosts.extend(self.hosts.iter().filter(|it| state.failed.contains(*it)).cloned());
+                    hosts
+                        .extend(self.hosts.iter().filter(|it| state.failed.contains(*it)).cloned());
                 }
                 self.flush(&hosts).await
             }
@@ -275,7 +278,8 @@ impl Batch {
         if task.keyword("throttle").is_none() {
             return Ok(forks);
         }
-        let number = self.with_keywords(task, hosts.first(), |keywords| keywords.number("throttle"))?;
+        let number =
+            self.with_keywords(task, hosts.first(), |keywords| keywords.number("throttle"))?;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded")]
         Ok(match number {
             Some(number) if number >= 1.0 => forks.min(number.min(1e6) as usize),
@@ -321,7 +325,9 @@ impl Batch {
                 let role = task.written.target().map(|it| it.to_str()).unwrap_or_default();
                 format!("{} : {role}", task.written.action)
             }
-            (_, Some(role)) if name.is_empty() => format!("{} : {}", role.name, task.written.action),
+            (_, Some(role)) if name.is_empty() => {
+                format!("{} : {}", role.name, task.written.action)
+            }
             (_, Some(role)) => format!("{} : {name}", role.name),
             (_, None) if name.is_empty() => task.written.action.to_string(),
             (_, None) => name,
@@ -330,7 +336,8 @@ impl Batch {
         let check = keywords.flag("check_mode").ok().flatten().unwrap_or(self.world.settings.check);
         let diff = keywords.flag("diff").ok().flatten().unwrap_or(self.world.settings.diff);
         let hidden = keywords.flag("no_log").ok().flatten().unwrap_or(self.world.settings.no_log);
-        let args = if self.world.settings.show_args && !hidden { show_args(task) } else { String::new() };
+        let args =
+            if self.world.settings.show_args && !hidden { show_args(task) } else { String::new() };
         self.world.emit(Kind::TaskStarted {
             task: number,
             name,
@@ -369,7 +376,10 @@ impl Batch {
                 .iter()
                 .filter(|host| {
                     state.unreachable.contains(*host)
-                        || self.cursors.get(*host).is_some_and(|it| it.is_failed() || it.has_failed_now())
+                        || self
+                            .cursors
+                            .get(*host)
+                            .is_some_and(|it| it.is_failed() || it.has_failed_now())
                 })
                 .collect()
         };

@@ -120,7 +120,6 @@ impl Parent {
     pub(crate) fn role(self: &Arc<Self>) -> Option<&Arc<Role>> {
         self.chain().find_map(|it| it.role.as_ref())
     }
-
 }
 
 /// Parents, innermost first.
@@ -295,7 +294,12 @@ pub(crate) fn implicit(action: &str, origin: Origin) -> written::Task {
 }
 
 /// Sets a keyword of a task or include that nobody wrote.
-pub(crate) fn set_keyword(keywords: &mut written::Keywords, name: &str, value: Value, origin: &Origin) {
+pub(crate) fn set_keyword(
+    keywords: &mut written::Keywords,
+    name: &str,
+    value: Value,
+    origin: &Origin,
+) {
     let keyword = written::Keyword { value, key_origin: origin.clone(), origin: origin.clone() };
     keywords.set(name, keyword);
 }

@@ -173,13 +173,7 @@ impl World {
     }
 
     /// Tells the user something, once for each text and place unless it is plain information or an error.
-    pub fn message(
-        &self,
-        level: Level,
-        text: &str,
-        origin: Option<String>,
-        help: Option<String>,
-    ) {
+    pub fn message(&self, level: Level, text: &str, origin: Option<String>, help: Option<String>) {
         let first = self
             .warned
             .lock()

@@ -50,9 +50,8 @@ pub(super) const ACTION: Action = Action {
 };
 
 fn run(context: &TaskContext, args: &Map) -> Result<Outcome, Outcome> {
-    let that = args
-        .get("that")
-        .ok_or_else(|| Outcome::failed("missing required arguments: that"))?;
+    let that =
+        args.get("that").ok_or_else(|| Outcome::failed("missing required arguments: that"))?;
     for key in args.keys().filter_map(davit_value::Key::as_str) {
         if !matches!(key, "that" | "fail_msg" | "msg" | "success_msg" | "quiet") {
             return Err(Outcome::failed(format!(

@@ -62,7 +62,9 @@ fn run(context: &TaskContext, args: &Map) -> Result<Outcome, Outcome> {
             Outcome::changed(false).with(&key, value)
         }
         (None, Some(msg)) => match render(context, "msg", msg)? {
-            msg if crate::scope::is_omit(&msg) => Outcome::changed(false).with("msg", "Hello world!"),
+            msg if crate::scope::is_omit(&msg) => {
+                Outcome::changed(false).with("msg", "Hello world!")
+            }
             msg => Outcome::changed(false).with("msg", msg),
         },
         (None, None) => Outcome::changed(false).with("msg", "Hello world!"),
@@ -71,7 +73,11 @@ fn run(context: &TaskContext, args: &Map) -> Result<Outcome, Outcome> {
 }
 
 /// What to show for `var`, and under which key.
-fn variable(context: &TaskContext, name: &Value, written: &Value) -> Result<(String, Value), Outcome> {
+fn variable(
+    context: &TaskContext,
+    name: &Value,
+    written: &Value,
+) -> Result<(String, Value), Outcome> {
     let Value::Str(expression) = name else {
         return Err(Outcome::failed(format!(
             "argument 'var' is of type {} and we were unable to convert to _check_type_str_no_conversion: '{}' is not a string and conversion is not allowed",

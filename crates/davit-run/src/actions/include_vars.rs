@@ -61,8 +61,16 @@ pub(super) const ACTION: Action = Action {
 
 const EXTENSIONS: &[&str] = &["json", "yaml", "yml"];
 const KNOWN: &[&str] = &[
-    "_raw_params", "file", "dir", "name", "depth", "files_matching", "ignore_files", "extensions",
-    "ignore_unknown_extensions", "hash_behaviour",
+    "_raw_params",
+    "file",
+    "dir",
+    "name",
+    "depth",
+    "files_matching",
+    "ignore_files",
+    "extensions",
+    "ignore_unknown_extensions",
+    "hash_behaviour",
 ];
 
 fn run(context: &TaskContext, args: &Map) -> Result<Outcome, Outcome> {
@@ -163,7 +171,9 @@ fn load(context: &TaskContext, path: &Path) -> Result<Map, Outcome> {
     match context.world.loader.value(path) {
         Ok(Value::Map(map)) => Ok((*map).clone()),
         Ok(Value::Null) => Ok(Map::new()),
-        Ok(_) => Err(Outcome::failed(format!("{} must be stored as a dictionary/hash", path.display()))),
+        Ok(_) => {
+            Err(Outcome::failed(format!("{} must be stored as a dictionary/hash", path.display())))
+        }
         Err(error) => Err(Outcome::failed(error.to_string())),
     }
 }
@@ -217,8 +227,9 @@ impl Choice<'_> {
         if self.depth > 0.0 && f64::from(level) > self.depth {
             return Ok(());
         }
-        let entries = std::fs::read_dir(folder)
-            .map_err(|error| Outcome::failed(format!("cannot read {}: {error}", folder.display())))?;
+        let entries = std::fs::read_dir(folder).map_err(|error| {
+            Outcome::failed(format!("cannot read {}: {error}", folder.display()))
+        })?;
         let mut paths: Vec<PathBuf> = entries.filter_map(Result::ok).map(|it| it.path()).collect();
         paths.sort();
         for path in paths.iter().filter(|it| it.is_file()) {
@@ -236,7 +247,8 @@ impl Choice<'_> {
         let name = path.file_name().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
         // A role's own variables have been read already.
         if self.context.role_folder().is_some_and(|role| {
-            path.parent() == Some(&role.join("vars")) && matches!(name.as_str(), "main.yml" | "main.yaml" | "main.json")
+            path.parent() == Some(&role.join("vars"))
+                && matches!(name.as_str(), "main.yml" | "main.yaml" | "main.json")
         }) {
             return Ok(false);
         }
@@ -250,7 +262,8 @@ impl Choice<'_> {
                 return Ok(false);
             }
         }
-        let ending = path.extension().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
+        let ending =
+            path.extension().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
         if self.extensions.contains(&ending) {
             return Ok(true);
         }
@@ -270,10 +283,9 @@ impl Choice<'_> {
             positional: vec![name.into(), pattern.into()],
             ..davit_value::Args::default()
         };
-        self.context
-            .env()
-            .call_test("search", args)
-            .map_err(|error| Outcome::failed(format!("Invalid regular expression: {pattern}: {error}")))
+        self.context.env().call_test("search", args).map_err(|error| {
+            Outcome::failed(format!("Invalid regular expression: {pattern}: {error}"))
+        })
     }
 }
 

@@ -96,7 +96,9 @@ mod tests {
 
     #[test]
     fn names_of_variables() {
-        for (name, good) in [("a", true), ("_a1", true), ("1a", false), ("a-b", false), ("is", false), ("", false)] {
+        for (name, good) in
+            [("a", true), ("_a1", true), ("1a", false), ("a-b", false), ("is", false), ("", false)]
+        {
             assert_eq!(is_name(name), good, "{name}");
         }
     }

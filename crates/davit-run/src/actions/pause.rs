@@ -69,9 +69,9 @@ async fn run(context: &TaskContext, args: Map) -> Outcome {
             let answer = tokio::task::spawn_blocking(move || ask.ask(&title, !echo)).await;
             match answer {
                 Ok(Some(answer)) => said = answer,
-                Ok(None) | Err(_) => context.world.warn(
-                    "Not waiting for response to prompt as stdin is not interactive",
-                ),
+                Ok(None) | Err(_) => context
+                    .world
+                    .warn("Not waiting for response to prompt as stdin is not interactive"),
             }
         }
     }

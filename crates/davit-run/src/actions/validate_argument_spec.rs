@@ -78,7 +78,8 @@ fn run(context: &TaskContext, args: &Map) -> Outcome {
             // What is checked here has no module to name.
             let text = |error: &ArgError| {
                 let text = error.to_string();
-                text.strip_prefix("Unsupported parameters for () module: ").map_or(text.clone(), str::to_owned)
+                text.strip_prefix("Unsupported parameters for () module: ")
+                    .map_or(text.clone(), str::to_owned)
             };
             let texts: Vec<Value> = errors.iter().map(text).map(Value::from).collect();
             let joined: Vec<String> = texts.iter().map(Value::to_str).collect();

@@ -63,10 +63,15 @@ impl Runner {
     ) -> Result<(), Error> {
         for entry in &playbook.entries {
             match entry {
-                written::Entry::Play(play) => plays.push(self.outline_play(play, &playbook.path, imported)?),
+                written::Entry::Play(play) => {
+                    plays.push(self.outline_play(play, &playbook.path, imported)?)
+                }
                 written::Entry::Import(import) => {
                     if depth >= DEEPEST {
-                        return Err(Error::at("playbooks import one another in a circle", &import.origin));
+                        return Err(Error::at(
+                            "playbooks import one another in a circle",
+                            &import.origin,
+                        ));
                     }
                     let inner = Arc::new(Parent {
                         keywords: import.keywords.clone(),
@@ -89,7 +94,8 @@ impl Runner {
         imported: Option<&Arc<Parent>>,
     ) -> Result<PlayOutline, Error> {
         let world = &self.world;
-        let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder =
+            path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder = absolute(&world.settings.folder, folder);
         let mut vars = imported_vars(imported);
         vars.extend(&written.vars);
@@ -115,7 +121,8 @@ impl Runner {
         };
         let own = written.keywords.get("tags").into_iter();
         let around = imported.into_iter().flat_map(Parent::chain);
-        let values: Vec<&Value> = own.chain(around.filter_map(|it| it.keywords.get("tags"))).collect();
+        let values: Vec<&Value> =
+            own.chain(around.filter_map(|it| it.keywords.get("tags"))).collect();
         Ok(PlayOutline {
             name,
             pattern: parts,
@@ -127,14 +134,23 @@ impl Runner {
 }
 
 /// Adds the tasks of a block, those of `rescue` and `always` not included: as the original has it.
-fn add(world: &Arc<World>, play: &Arc<Play>, block: &Block, out: &mut Vec<TaskOutline>) -> Result<(), Error> {
+fn add(
+    world: &Arc<World>,
+    play: &Arc<Play>,
+    block: &Block,
+    out: &mut Vec<TaskOutline>,
+) -> Result<(), Error> {
     for node in &block.tasks {
         match node {
             Node::Block(inner) => add(world, play, inner, out)?,
             Node::Task(task) => {
                 if !matches!(task.work, Work::Meta(Meta::Flush | Meta::RoleDone(_))) {
-                    let values: Vec<&Value> = task.keywords("tags").into_iter().map(|(it, _)| it).collect();
-                    out.push(TaskOutline { name: shown_name(task), tags: tags(world, play, &values)? });
+                    let values: Vec<&Value> =
+                        task.keywords("tags").into_iter().map(|(it, _)| it).collect();
+                    out.push(TaskOutline {
+                        name: shown_name(task),
+                        tags: tags(world, play, &values)?,
+                    });
                 }
             }
         }
@@ -162,7 +178,13 @@ fn tags(world: &Arc<World>, play: &Arc<Play>, values: &[&Value]) -> Result<Vec<S
             Value::Null => Vec::new(),
             other => vec![other.to_str()],
         };
-        all.extend(texts.iter().flat_map(|it| it.split(',')).map(|it| it.trim().to_owned()).filter(|it| !it.is_empty()));
+        all.extend(
+            texts
+                .iter()
+                .flat_map(|it| it.split(','))
+                .map(|it| it.trim().to_owned())
+                .filter(|it| !it.is_empty()),
+        );
     }
     Ok(all.into_iter().collect())
 }
