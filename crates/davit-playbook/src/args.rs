@@ -185,7 +185,10 @@ fn assignment(word: &str) -> Option<(&str, &str)> {
         .find(|(_, char, previous)| *char == '=' && *previous != '\\')
         .map(|(at, ..)| at)?;
     let key = word.get(..at)?;
-    if key.is_empty() || key.contains(['"', '\'', '{']) {
+    // A template may be part of the key, but its own `=` does not end one.
+    let open = key.matches('{').count() != key.matches('}').count();
+    let quoted = !key.contains("{{") && key.contains(['"', '\'']);
+    if key.is_empty() || open || quoted {
         return None;
     }
     Some((key, word.get(at + 1..)?))
