@@ -126,10 +126,10 @@ fn module_defaults(job: &Job, context: &TaskContext) -> Result<Map, Outcome> {
             let Some(map) = rendered.as_map() else { continue };
             for (key, value) in map {
                 let Some(name) = key.as_str() else { continue };
-                if full_name(name) == *job.task.full_name {
-                    if let Some(nearer) = value.as_map() {
-                        found = nearer.clone();
-                    }
+                if full_name(name) == *job.task.full_name
+                    && let Some(nearer) = value.as_map()
+                {
+                    found = nearer.clone();
                 }
             }
         }

@@ -171,7 +171,7 @@ impl Job {
                 results.push(Value::from(outcome.result));
                 done.parts.push(part);
             }
-            if self.breaks(&looped, scope, outside, results.last(), at) {
+            if self.breaks(&looped, scope, results.last(), at) {
                 break;
             }
             if self.world.connections.is_cancelled() {
@@ -226,14 +226,7 @@ impl Job {
         (part, outcome)
     }
 
-    fn breaks(
-        &self,
-        looped: &Loop,
-        scope: &TaskScope,
-        outside: &Outside,
-        last: Option<&Value>,
-        at: usize,
-    ) -> bool {
+    fn breaks(&self, looped: &Loop, scope: &TaskScope, last: Option<&Value>, at: usize) -> bool {
         if looped.break_when.is_empty() {
             return false;
         }
@@ -241,7 +234,8 @@ impl Job {
         if let (Some(name), Some(last)) = (self.register(), last) {
             round.scope.locals.insert(name, last.clone());
         }
-        let env = Env::new(&self.world.engine, &round.scope, outside);
+        let outside = round.scope.outside();
+        let env = Env::new(&self.world.engine, &round.scope, &outside);
         looped.break_when.iter().all(|it| env.condition(it).unwrap_or(false))
     }
 

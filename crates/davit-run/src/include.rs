@@ -111,14 +111,14 @@ impl Batch {
             }
         }
         for (host, (tasks, ordinals)) in made {
-            if let Some(cursor) = self.cursors.get_mut(&host) {
-                if !cursor.is_out() {
-                    cursor.enter(Arc::new(Block {
-                        tasks,
-                        ordinals: Some(ordinals),
-                        ..Block::default()
-                    }));
-                }
+            if let Some(cursor) = self.cursors.get_mut(&host)
+                && !cursor.is_out()
+            {
+                cursor.enter(Arc::new(Block {
+                    tasks,
+                    ordinals: Some(ordinals),
+                    ..Block::default()
+                }));
             }
         }
         Ok(())
@@ -215,7 +215,7 @@ impl Batch {
             match (key.as_str(), value) {
                 (Some("vars"), Value::Map(vars)) => applied.extend(vars),
                 (Some(name), value) => {
-                    set_keyword(&mut keywords, name, value.clone(), task.origin())
+                    set_keyword(&mut keywords, name, value.clone(), task.origin());
                 }
                 (None, _) => {}
             }

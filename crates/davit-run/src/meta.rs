@@ -183,10 +183,10 @@ impl Batch {
             lost.failed.remove(host);
             lost.unreachable.remove(host);
             // Hosts that come back by this task are past it.
-            if let Some(cursor) = self.cursors.get_mut(host) {
-                if cursor.next().is_some_and(|(_, next)| Arc::ptr_eq(&next, task)) {
-                    cursor.advance();
-                }
+            if let Some(cursor) = self.cursors.get_mut(host)
+                && cursor.next().is_some_and(|(_, next)| Arc::ptr_eq(&next, task))
+            {
+                cursor.advance();
             }
         }
     }

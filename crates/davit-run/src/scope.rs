@@ -145,10 +145,10 @@ impl TaskScope {
             self.push(play.prompted());
             self.push(Arc::clone(&play.vars));
         }
-        if let Some(state) = &state {
-            if world.settings.inject_facts {
-                self.push(state.facts());
-            }
+        if let Some(state) = &state
+            && world.settings.inject_facts
+        {
+            self.push(state.facts());
         }
         if let Some(host) = &self.host {
             // Files that cannot be read have stopped the play before.
@@ -528,10 +528,10 @@ impl Object for VarsOfHost {
     fn repr(&self) -> String {
         let mut map = Map::new();
         for key in self.keys().unwrap_or_default() {
-            if let Some(name) = key.as_str() {
-                if let Ok(Some(value)) = self.get_attr(name) {
-                    map.insert(key.clone(), value);
-                }
+            if let Some(name) = key.as_str()
+                && let Ok(Some(value)) = self.get_attr(name)
+            {
+                map.insert(key.clone(), value);
             }
         }
         Value::from(map).repr()

@@ -15,18 +15,27 @@ use crate::state::write;
 use crate::strategy::Batch;
 use crate::tree::{Task, Work};
 
+/// A task's turn on the hosts of a batch.
+#[derive(Clone, Copy)]
+pub(crate) struct Turn<'a> {
+    pub(crate) task: &'a Arc<Task>,
+    /// The task's number in the event stream; without one nothing is shown: the results are from
+    /// the journal.
+    pub(crate) number: Option<u32>,
+    /// One host does it for all.
+    pub(crate) once: bool,
+}
+
 impl Batch {
-    /// Takes in one result. `number` is the task's in the event stream; without one nothing is
-    /// shown: the result is from the journal.
+    /// Takes in one result.
     pub(crate) fn settle(
         &mut self,
-        task: &Arc<Task>,
-        number: Option<u32>,
+        turn: &Turn<'_>,
         host: &Arc<str>,
         mut done: Done,
-        once: bool,
         includes: &mut Vec<(Arc<str>, Done)>,
     ) -> Result<(), Error> {
+        let Turn { task, number, once } = *turn;
         if let Some(role) = task.role() {
             role.progress.begin(host);
         }
@@ -60,24 +69,24 @@ impl Batch {
         };
         let rescued = fell == Some(Failed::Rescued);
         let quiet = is_include && matches!(status, Status::Ok | Status::Changed);
-        if let Some(number) = number {
-            let end = End {
-                status,
-                reply: reply_to_show(&done.outcome.result, done.no_log),
-                ignored,
-                rescued,
-                delegated_to: done.delegated.as_ref().map(ToString::to_string),
-                item: None,
-                no_log: done.no_log,
-                show: show(task, &done.outcome.result, done.no_log),
-                causes: if done.no_log { Vec::new() } else { done.outcome.causes.clone() },
-            };
-            let ms = u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX);
-            self.world.emit(Kind::HostDone { task: number, host: host.to_string(), end, ms });
-        }
+        let end = End {
+            status,
+            reply: reply_to_show(&done.outcome.result, done.no_log),
+            ignored,
+            rescued,
+            delegated_to: done.delegated.as_ref().map(ToString::to_string),
+            item: None,
+            no_log: done.no_log,
+            show: show(task, &done.outcome.result, done.no_log),
+            causes: if done.no_log { Vec::new() } else { done.outcome.causes.clone() },
+        };
         // An include counts once for each file that it brings in.
         if !quiet {
-            self.count(host, status, &done, ignored, rescued);
+            self.count(host, &end, flag(&done.outcome.result, "changed"));
+        }
+        if let Some(number) = number {
+            let ms = u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX);
+            self.world.emit(Kind::HostDone { task: number, host: host.to_string(), end, ms });
         }
         if quiet {
             includes.push((Arc::clone(host), done));
@@ -85,22 +94,21 @@ impl Batch {
         Ok(())
     }
 
-    fn count(&self, host: &Arc<str>, status: Status, done: &Done, ignored: bool, rescued: bool) {
-        let changed = u32::from(flag(&done.outcome.result, "changed"));
-        self.world.count(host, |counts: &mut Counts| match status {
+    fn count(&self, host: &Arc<str>, end: &End, changed: bool) {
+        self.world.count(host, |counts: &mut Counts| match end.status {
             Status::Ok | Status::Changed => {
                 counts.ok += 1;
-                counts.changed += u32::from(status == Status::Changed);
+                counts.changed += u32::from(end.status == Status::Changed);
             }
             Status::Skipped => counts.skipped += 1,
-            Status::Failed if ignored => {
+            Status::Failed if end.ignored => {
                 counts.ok += 1;
                 counts.ignored += 1;
-                counts.changed += changed;
+                counts.changed += u32::from(changed);
             }
-            Status::Failed if rescued => counts.rescued += 1,
+            Status::Failed if end.rescued => counts.rescued += 1,
             Status::Failed => counts.failed += 1,
-            Status::Unreachable if ignored => {
+            Status::Unreachable if end.ignored => {
                 counts.ok += 1;
                 counts.ignored += 1;
             }

@@ -17,6 +17,7 @@ use crate::execute::{Done, Job};
 use crate::keyword::Keyword;
 use crate::roles::is_done;
 use crate::scope::TaskScope;
+use crate::settle::Turn;
 use crate::state::{read, write};
 use crate::tree::{Block, Meta, Task, Work};
 use crate::world::{Play, World};
@@ -112,7 +113,7 @@ impl Batch {
             let Some((place, task)) = self.peek(&host) else { continue };
             match &mut least {
                 Some((at, same, hosts)) if *at == place && Arc::ptr_eq(same, &task) => {
-                    hosts.push(host)
+                    hosts.push(host);
                 }
                 Some((at, ..)) if *at <= place => {}
                 _ => least = Some((place, task, vec![host])),
@@ -196,8 +197,10 @@ impl Batch {
         }
         let mut includes: Vec<(Arc<str>, Done)> = Vec::new();
         for (host, done) in results {
-            self.settle(task, None, &host, done, once, &mut includes)?;
+            let past = Turn { task, number: None, once };
+            self.settle(&past, &host, done, &mut includes)?;
         }
+        let turn = Turn { task, number: Some(number), once };
         if is_inline(task) {
             for host in &late {
                 if self.world.is_stopping() {
@@ -205,10 +208,10 @@ impl Batch {
                 }
                 let job = self.job(task, host, number);
                 let done = job.run().await;
-                self.settle(task, Some(number), host, done, once, &mut includes)?;
+                self.settle(&turn, host, done, &mut includes)?;
             }
         } else {
-            self.run_wide(task, &late, number, throttle, once, &mut includes).await?;
+            self.run_wide(&turn, &late, throttle, &mut includes).await?;
         }
         if !includes.is_empty() {
             // Hosts in the order of the play, whichever was done first.
@@ -223,11 +226,9 @@ impl Batch {
     /// Runs a task on many hosts at the same time, results taken in as they come.
     async fn run_wide(
         &mut self,
-        task: &Arc<Task>,
+        turn: &Turn<'_>,
         hosts: &[Arc<str>],
-        number: u32,
         width: usize,
-        once: bool,
         includes: &mut Vec<(Arc<str>, Done)>,
     ) -> Result<(), Error> {
         let mut waiting = hosts.iter();
@@ -235,13 +236,14 @@ impl Batch {
         loop {
             while running.len() < width && !self.world.is_stopping() {
                 let Some(host) = waiting.next() else { break };
-                let job = self.job(task, host, number);
-                self.world.emit(Kind::HostStarted { task: number, host: host.to_string() });
+                let job = self.job(turn.task, host, turn.number.unwrap_or_default());
+                let started = Kind::HostStarted { task: job.number, host: host.to_string() };
+                self.world.emit(started);
                 running.spawn(async move { (Arc::clone(&job.host), job.run().await) });
             }
             match running.join_next().await {
                 Some(Ok((host, done))) => {
-                    self.settle(task, Some(number), &host, done, once, includes)?;
+                    self.settle(turn, &host, done, includes)?;
                 }
                 Some(Err(error)) => {
                     return Err(Error::plain(format!("a task broke off: {error}")));
@@ -498,7 +500,8 @@ impl Batch {
                 Some(Ok((host, task, number, done))) => {
                     busy.remove(&host);
                     let mut includes = Vec::new();
-                    self.settle(&task, Some(number), &host, done, false, &mut includes)?;
+                    let turn = Turn { task: &task, number: Some(number), once: false };
+                    self.settle(&turn, &host, done, &mut includes)?;
                     if !includes.is_empty() {
                         self.include(&task, number, includes)?;
                     }

@@ -107,7 +107,7 @@ pub(crate) struct Parent {
     pub(crate) role: Option<Arc<Role>>,
     /// The file that the tasks inside are written in.
     pub(crate) file: Option<Arc<Path>>,
-    pub(crate) up: Option<Arc<Parent>>,
+    pub(crate) up: Option<Arc<Self>>,
 }
 
 impl Parent {
@@ -223,7 +223,7 @@ pub(crate) struct Role {
     pub(crate) params: Arc<Map>,
     /// The roles that depend on it or include it, outermost first.
     pub(crate) parents: Vec<Ancestor>,
-    pub(crate) dependencies: Vec<Arc<Role>>,
+    pub(crate) dependencies: Vec<Arc<Self>>,
     pub(crate) allow_duplicates: bool,
     /// Which of its argument specs holds: `main`, or what `tasks_from` names.
     pub(crate) entry_point: String,

@@ -337,6 +337,7 @@ struct Roles {
 }
 
 impl Play {
+    #[expect(clippy::too_many_arguments, reason = "each is a field")]
     pub(crate) fn new(
         written: Arc<written::Play>,
         index: u32,

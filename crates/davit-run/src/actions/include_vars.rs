@@ -257,10 +257,10 @@ impl Choice<'_> {
                 return Ok(false);
             }
         }
-        if let Some(pattern) = &self.matching {
-            if !self.matches(pattern, &name)? {
-                return Ok(false);
-            }
+        if let Some(pattern) = &self.matching
+            && !self.matches(pattern, &name)?
+        {
+            return Ok(false);
         }
         let ending =
             path.extension().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();

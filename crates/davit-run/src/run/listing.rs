@@ -64,7 +64,7 @@ impl Runner {
         for entry in &playbook.entries {
             match entry {
                 written::Entry::Play(play) => {
-                    plays.push(self.outline_play(play, &playbook.path, imported)?)
+                    plays.push(self.outline_play(play, &playbook.path, imported)?);
                 }
                 written::Entry::Import(import) => {
                     if depth >= DEEPEST {
