@@ -88,10 +88,10 @@ impl Screen {
                 warn(&format!("callback '{name}' is not supported: timer, profile_tasks and junit are"));
             }
         }
-        if let Some(path) = config.path_of("DEFAULT_LOG_PATH") {
-            if let Some(log) = self.log(&path) {
-                sinks.push(self.filtered(log));
-            }
+        if let Some(path) = config.path_of("DEFAULT_LOG_PATH")
+            && let Some(log) = self.log(&path)
+        {
+            sinks.push(self.filtered(log));
         }
         Ok(sinks)
     }

@@ -25,10 +25,11 @@ fn gather(request: &Request, config: &Config, ask: bool, new: bool) -> Result<Se
     let plain = |file: &str| IdSpec { label: davit_vault::DEFAULT_ID.to_owned(), source: Source::File(file.into()) };
     specs.extend(request.vault_password_files.iter().map(|it| plain(it)));
     let asked = request.ask_vault_password || config.is("DEFAULT_ASK_VAULT_PASS")?;
-    if request.vault_password_files.is_empty() && !asked {
-        if let Some(file) = config.path_of("DEFAULT_VAULT_PASSWORD_FILE") {
-            specs.push(plain(&file.to_string_lossy()));
-        }
+    if request.vault_password_files.is_empty()
+        && !asked
+        && let Some(file) = config.path_of("DEFAULT_VAULT_PASSWORD_FILE")
+    {
+        specs.push(plain(&file.to_string_lossy()));
     }
     if asked || (ask && specs.is_empty()) {
         specs.push(IdSpec { label: davit_vault::DEFAULT_ID.to_owned(), source: Source::AskPass });

@@ -83,6 +83,10 @@ impl Ground {
         for text in &config.warnings {
             warn(text);
         }
+        let cache = config.text("CACHE_PLUGIN");
+        if cache.rsplit('.').next() != Some("memory") {
+            warn(&format!("fact_caching = {cache} has no effect: facts are kept for one run"));
+        }
         let broken = config.is("ALLOW_BROKEN_CONDITIONALS")?;
         let engine = Arc::new(Engine::new(davit_template::Settings {
             extensions: config.list_or_default("DEFAULT_JINJA2_EXTENSIONS"),

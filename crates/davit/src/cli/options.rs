@@ -158,9 +158,6 @@ impl BecomeOptions {
         if let Some(user) = &self.become_user {
             request.privileges.insert("become_user".into(), user.clone());
         }
-        if self.enabled && !nix::unistd::geteuid().is_root() {
-            warn("--become has no effect: becoming another user is not supported yet");
-        }
         if self.ask_become_pass {
             warn("--ask-become-pass has no effect: becoming another user is not supported yet");
         }
