@@ -41,11 +41,16 @@ pub(crate) fn check(lint: &Lint<'_>, seen: &Seen, severity: Severity) {
     let unknown = |value: &Json| value.as_str() == Some(UNKNOWN);
     let complete = !templated && !seen.place.defaults;
     for error in spec.check_static(&args, &unknown) {
-        report(lint, task, spec, &args, error, &Rank { severity, open: target.open, complete });
+        report(&Asked { lint, task, spec, args: &args, severity, open: target.open, complete }, error);
     }
 }
 
-struct Rank {
+/// A task's arguments and what they are held against.
+struct Asked<'a, 'c> {
+    lint: &'a Lint<'c>,
+    task: &'a Task,
+    spec: &'a Spec,
+    args: &'a Reply,
     severity: Severity,
     open: bool,
     /// Every argument is written at the task.
@@ -86,16 +91,17 @@ fn to_json(value: &Value, depth: usize) -> Json {
     }
 }
 
-fn report(lint: &Lint<'_>, task: &Task, spec: &Spec, args: &Reply, error: ArgError, rank: &Rank) {
+fn report(asked: &Asked<'_, '_>, error: ArgError) {
+    let Asked { lint, task, spec, args, severity, open, complete } = *asked;
     let unknown = |name: &String| args.get(name).and_then(Json::as_str) == Some(UNKNOWN);
     let message = error.to_string();
     let add = |rule: &'static str, at: &Origin, message: String, help: Option<String>| {
-        lint.add(Finding::new(rule, rank.severity, at, message).with_help(help));
+        lint.add(Finding::new(rule, severity, at, message).with_help(help));
     };
     let action = &task.action_origin;
     match error {
         ArgError::Unsupported { names, .. } => {
-            for name in names.iter().filter(|_| !rank.open) {
+            for name in names.iter().filter(|_| !open) {
                 let last = name.rsplit('.').next().unwrap_or(name);
                 let at = key_place(lint, task, name);
                 let near = if name.contains('.') { None } else { spec.nearest(name) };
@@ -105,7 +111,7 @@ fn report(lint: &Lint<'_>, task: &Task, spec: &Spec, args: &Reply, error: ArgErr
                 add("unknown-argument", &at, format!("'{}' has no argument '{name}'", task.action), help);
             }
         }
-        _ if !rank.complete && !matches!(error, ArgError::Choice { .. } | ArgError::Type { .. } | ArgError::NotDict { .. }) => {}
+        _ if !complete && !matches!(error, ArgError::Choice { .. } | ArgError::Type { .. } | ArgError::NotDict { .. }) => {}
         ArgError::Missing { .. } => add("missing-argument", action, message, None),
         ArgError::OneOf { .. } | ArgError::If { .. } | ArgError::By { .. } => add("argument-rule", action, message, None),
         ArgError::Together { names, .. } if !names.iter().any(unknown) => add("argument-rule", action, message, None),

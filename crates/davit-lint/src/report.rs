@@ -76,7 +76,7 @@ pub fn sarif(findings: &[Finding], version: &str) -> Value {
 fn result(it: &Finding) -> Value {
     let mut message = it.message.clone();
     if let Some(help) = &it.help {
-        message.push_str("\n");
+        message.push('\n');
         message.push_str(help);
     }
     json_value!({

@@ -137,11 +137,12 @@ fn keywords(templates: &mut Templates<'_, '_>, keywords: &Keywords) {
         }
         templates.value(&it.value, &it.origin);
         let plain = matches!(info.field, Field::Bool | Field::Int | Field::Float | Field::Percent);
-        if plain && !it.value.is_live() {
-            if let Err(problem) = coerce(info, it.value.clone()) {
-                let finding = Finding::new("invalid-value", templates.severity, &it.origin, format!("'{name}': {problem}"));
-                templates.lint.add(finding);
-            }
+        if plain
+            && !it.value.is_live()
+            && let Err(problem) = coerce(info, it.value.clone())
+        {
+            let message = format!("'{name}': {problem}");
+            templates.lint.add(Finding::new("invalid-value", templates.severity, &it.origin, message));
         }
     }
 }

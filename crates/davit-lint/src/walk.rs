@@ -445,7 +445,8 @@ impl Walk<'_, '_> {
         let remote = place.remote || (dynamic && place.conditional);
         let tolerated = remote || (dynamic && place.tolerated);
         let (name, place) = (name.to_owned(), Place { remote, ..place.clone() });
-        let found = self.find_role(&name, &from, &at, &place, tolerated);
+        let mut found = None;
+        self.leniently(tolerated, |walk| found = walk.find_role(&name, &from, &at, &place));
         if let Some((role, path)) = found {
             self.role_content(&role, path, &place);
         }
@@ -458,7 +459,9 @@ impl Walk<'_, '_> {
         self.out.owners.push((used.keywords.clone(), inner.tolerated));
         match constant(&used.name) {
             Some(name) => {
-                let found = self.find_role(name, &RoleFrom::default(), &used.origin, &inner, inner.remote);
+                let mut found = None;
+                let from = RoleFrom::default();
+                self.leniently(inner.remote, |walk| found = walk.find_role(name, &from, &used.origin, &inner));
                 if let Some((role, path)) = found {
                     self.role_content(&role, path, &Place { handlers: false, ..inner });
                 }
@@ -468,14 +471,7 @@ impl Walk<'_, '_> {
     }
 
     /// The role `name` and its folder; none where it is not there, cannot be read, or is being walked through.
-    fn find_role(
-        &mut self,
-        name: &str,
-        from: &RoleFrom,
-        at: &Origin,
-        place: &Place,
-        tolerated: bool,
-    ) -> Option<(Arc<Role>, PathBuf)> {
+    fn find_role(&mut self, name: &str, from: &RoleFrom, at: &Origin, place: &Place) -> Option<(Arc<Role>, PathBuf)> {
         let mut folders: Vec<PathBuf> = vec![self.out.folder.join("roles")];
         folders.extend(self.lint.context.roles_path.iter().cloned());
         folders.extend(place.role.as_ref().and_then(|it| it.parent()).map(Path::to_owned));
@@ -486,7 +482,7 @@ impl Walk<'_, '_> {
         let path = match davit_playbook::find_role(name, &folders, &collections) {
             Ok(path) => path,
             Err(error) => {
-                self.leniently(tolerated, |walk| walk.unread(&error.or_at(Some(at)), at));
+                self.unread(&error.or_at(Some(at)), at);
                 return None;
             }
         };
@@ -497,12 +493,10 @@ impl Walk<'_, '_> {
         if !self.roles.contains_key(&key) {
             let mistakes = RefCell::default();
             let read = self.lint.loader.role_forgiving(&path, name, from, &mistakes);
-            self.leniently(tolerated, |walk| {
-                walk.mistakes(mistakes, at);
-                if let Err(error) = &read {
-                    walk.unread(&error.clone().or_at(Some(at)), at);
-                }
-            });
+            self.mistakes(mistakes, at);
+            if let Err(error) = &read {
+                self.unread(&error.clone().or_at(Some(at)), at);
+            }
             self.roles.insert(key.clone(), read.ok().map(Arc::new));
         }
         match self.roles.get(&key).cloned().flatten() {
