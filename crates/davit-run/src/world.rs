@@ -213,7 +213,8 @@ impl World {
     }
 
     /// True until the task of `--start-at-task` has been found.
-    pub(crate) fn is_before_start(&self) -> bool {
+    #[must_use]
+    pub fn is_before_start(&self) -> bool {
         self.settings.start_at_task.is_some() && !self.started.load(Ordering::Relaxed)
     }
 

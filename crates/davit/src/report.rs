@@ -146,7 +146,14 @@ impl From<davit_playbook::Error> for Report {
     fn from(error: davit_playbook::Error) -> Self {
         let code = if error.is_parser_error() { exit::PARSER } else { exit::ERROR };
         let help = error.help().map(str::to_owned);
-        Self::new(error.to_string()).at(error.origin().as_ref()).help(help).code(code)
+        let origin = match &error {
+            // The whole file is meant, which has no line of its own.
+            davit_playbook::Error::Vault { path, .. } => {
+                Some(Origin { file: path.to_string_lossy().as_ref().into(), line: 0, column: 0 })
+            }
+            _ => error.origin(),
+        };
+        Self::new(error.to_string()).at(origin.as_ref()).help(help).code(code)
     }
 }
 

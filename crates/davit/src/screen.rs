@@ -162,7 +162,7 @@ fn settings(config: &Config, verbosity: u8, is_own: bool) -> Result<Settings, Re
         show_task_path_on_failure: config.is("CALLBACK_SHOW_TASK_PATH_ON_FAILURE")?,
         show_per_host_start: config.is("CALLBACK_SHOW_PER_HOST_START")?,
         display_args_to_stdout: config.is("DISPLAY_ARGS_TO_STDOUT")?,
-        result_format: match config.text("CALLBACK_RESULT_FORMAT").as_str() {
+        result_format: match config.choice("CALLBACK_RESULT_FORMAT", &["json", "yaml"])?.as_str() {
             "yaml" => Format::Yaml,
             _ => Format::Json,
         },

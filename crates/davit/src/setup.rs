@@ -167,7 +167,7 @@ impl Ground {
     pub(crate) fn load_options(&self) -> Result<LoadOptions, Report> {
         let vault = Arc::clone(&self.vault);
         let config = &self.config;
-        let choice = |name: &str| config.text(name).to_lowercase();
+        let names = ["always", "never", "ignore", "silently"];
         Ok(LoadOptions {
             folder: self.folder.clone(),
             enabled: config.list_or_default("INVENTORY_ENABLED"),
@@ -177,13 +177,13 @@ impl Ground {
             ignore_extensions: config.list_or_default("INVENTORY_IGNORE_EXTS"),
             ignore_patterns: config.list_or_default("INVENTORY_IGNORE_PATTERNS"),
             yaml_extensions: config.list_or_default("YAML_FILENAME_EXTENSIONS"),
-            group_names: match choice("TRANSFORM_INVALID_GROUP_CHARS").as_str() {
+            group_names: match config.choice("TRANSFORM_INVALID_GROUP_CHARS", &names)?.as_str() {
                 "always" => GroupNames::Always,
                 "silently" => GroupNames::Silently,
                 "ignore" => GroupNames::Ignore,
                 _ => GroupNames::Never,
             },
-            hash_behaviour: match choice("DEFAULT_HASH_BEHAVIOUR").as_str() {
+            hash_behaviour: match config.choice("DEFAULT_HASH_BEHAVIOUR", &["replace", "merge"])?.as_str() {
                 "merge" => HashBehaviour::Merge,
                 _ => HashBehaviour::Replace,
             },
@@ -192,7 +192,7 @@ impl Ground {
                 .iter()
                 .filter_map(|it| davit_inventory::Level::from_name(it))
                 .collect(),
-            pattern_mismatch: match choice("HOST_PATTERN_MISMATCH").as_str() {
+            pattern_mismatch: match config.choice("HOST_PATTERN_MISMATCH", &["warning", "error", "ignore"])?.as_str() {
                 "error" => PatternMismatch::Error,
                 "ignore" => PatternMismatch::Ignore,
                 _ => PatternMismatch::Warning,
@@ -256,7 +256,7 @@ impl Ground {
             extra_vars: Arc::clone(&self.extra_vars),
             verbosity: self.verbosity(request)?,
             force_handlers: request.force_handlers || config.is("DEFAULT_FORCE_HANDLERS")?,
-            gathering: match config.text("DEFAULT_GATHERING").as_str() {
+            gathering: match config.choice("DEFAULT_GATHERING", &["implicit", "explicit", "smart"])?.as_str() {
                 "explicit" => Gathering::Explicit,
                 "smart" => Gathering::Smart,
                 _ => Gathering::Implicit,

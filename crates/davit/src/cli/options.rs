@@ -177,8 +177,16 @@ pub(crate) struct TaskOptions {
     #[arg(short = 'D', long)]
     diff: bool,
     /// How many hosts at the same time.
-    #[arg(short, long, value_name = "NUMBER")]
+    #[arg(short, long, value_name = "NUMBER", value_parser = forks)]
     forks: Option<usize>,
+}
+
+fn forks(text: &str) -> Result<usize, String> {
+    let forks: usize = text.parse().map_err(|_| format!("'{text}' is no number"))?;
+    if forks == 0 {
+        return Err("The number of processes (--forks) must be >= 1".to_owned());
+    }
+    Ok(forks)
 }
 
 impl TaskOptions {

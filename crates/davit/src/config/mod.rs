@@ -37,11 +37,11 @@ impl Config {
                 continue;
             }
             let text = std::fs::read_to_string(&path).map_err(|error| {
-                Report::new(format!("Error reading config file ({}): {error}", path.display()))
+                Report::usage(format!("Error reading config file ({}): {error}", path.display()))
             })?;
             config.sections = parse(&text).map_err(|line| {
                 let at = path.display();
-                Report::new(format!("Error reading config file ({at}): line {line} is neither a section nor a key with a value"))
+                Report::usage(format!("Error reading config file ({at}): line {line} is neither a section nor a key with a value"))
             })?;
             config.file = Some(path);
             break;
@@ -115,15 +115,28 @@ impl Config {
     pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, Report> {
         let Some(text) = self.get(name) else { return Ok(None) };
         let parsed = text.trim().parse::<u64>().ok();
-        parsed.map(Some).ok_or_else(|| self.invalid(name, text, "an integer"))
+        parsed.map(Some).ok_or_else(|| self.invalid(name, text, "integer"))
+    }
+
+    /// A setting that has to be one of a few words.
+    pub(crate) fn choice(&self, name: &str, choices: &[&str]) -> Result<String, Report> {
+        let text = self.text(name);
+        if choices.contains(&text.as_str()) {
+            return Ok(text);
+        }
+        let choices = choices.join(", ");
+        Err(Report::usage(format!("Invalid value '{text}' for config '{name}'. Valid values are: {choices}")))
     }
 
     fn invalid(&self, name: &str, text: &str, wanted: &str) -> Report {
-        let from = match (find(name).and_then(|it| self.found(it)), &self.file) {
-            (Some((_, true)), Some(file)) => format!("{}", file.display()),
-            _ => "the environment".to_owned(),
+        let setting = find(name);
+        let from = match (setting.and_then(|it| self.found(it)), &self.file) {
+            (Some((_, true)), Some(file)) => file.display().to_string(),
+            _ => format!("env: {}", setting.and_then(|it| it.variables.first()).copied().unwrap_or_default()),
         };
-        Report::new(format!("the setting {name} in {from} is to be {wanted}, not '{text}'"))
+        Report::usage(format!(
+            "Config '{name}' from '{from}' has an invalid value: Invalid value provided for '{wanted}': '{text}'"
+        ))
     }
 
     /// A list that was set, split at commas.

@@ -119,8 +119,9 @@ fn lines_around(origin: &str, source: ReadSource) -> Option<String> {
     let content = source(file)?;
     let first = line.saturating_sub(BEFORE).max(1);
     let lines: Vec<&str> = content.split('\n').skip(first - 1).take(line - first + 1).collect();
-    if lines.len() < line - first + 1 {
-        return None;
+    if content.lines().count() < line {
+        // Such as the end of a file in which something is still open.
+        return Some("(source not shown: file truncated)".to_owned());
     }
     let width = line.to_string().len();
     let mut shown: Vec<String> = (first..)

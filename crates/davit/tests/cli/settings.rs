@@ -33,12 +33,19 @@ fn a_folder_that_everybody_may_write_has_no_configuration() {
 fn what_is_no_configuration_is_told() {
     let place = Place::new(&[HOSTS, ("site.yml", PLAYBOOK), ("ansible.cfg", "[defaults]\nforks\n")]);
     let ran = place.run("davit run -i hosts site.yml");
-    assert_eq!(ran.code, 1);
+    assert_eq!(ran.code, 5);
     assert!(ran.err.contains("ansible.cfg): line 2"), "{}", ran.err);
     let place = Place::new(&[HOSTS, ("site.yml", PLAYBOOK), ("ansible.cfg", "[defaults]\nforks = many\n")]);
     let ran = place.run("davit run -i hosts site.yml");
-    assert_eq!(ran.code, 1);
-    assert!(ran.err.contains("is to be an integer, not 'many'"), "{}", ran.err);
+    ran.check(
+        5,
+        "",
+        "[ERROR]: Config 'DEFAULT_FORKS' from '{here}/ansible.cfg' has an invalid value: \
+         Invalid value provided for 'integer': 'many'\n",
+    );
+    let ran = place.run_with("ansible-inventory -i hosts --list", &[("ANSIBLE_HASH_BEHAVIOUR", "mix")], "");
+    assert_eq!(ran.code, 5);
+    assert!(ran.err.contains("Valid values are: replace, merge"), "{}", ran.err);
 }
 
 #[test]
