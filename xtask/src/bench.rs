@@ -28,7 +28,9 @@ struct Bench {
 /// Runs the benchmarks with these names, or all.
 pub(crate) fn bench(args: &[String]) -> Outcome {
     setup::setup()?;
-    process::cargo(&["build", "--release", "--package", "davit", "--locked"])?;
+    if !args.iter().any(|arg| arg == "--no-build") {
+        process::cargo(&["build", "--release", "--package", "davit", "--locked"])?;
+    }
     let quick = args.iter().any(|arg| arg == "--quick");
     let names: Vec<&String> = args.iter().filter(|arg| !arg.starts_with("--")).collect();
     let folder = target().join("bench");
@@ -204,7 +206,7 @@ fn debug_loop() -> String {
 
 fn template_play(folder: &Path) -> String {
     let task = format!("    - template: {{src: lines.j2, dest: {}/lines.txt}}\n", folder.display());
-    play(&task).replace("  tasks:", "  vars: {who: world, items: [a, b, c], on: true}\n  tasks:")
+    play(&task).replace("  tasks:", "  vars: {who: world, items: [a, b, c], shown: true}\n  tasks:")
 }
 
 fn template_lines() -> String {
@@ -214,7 +216,7 @@ fn template_lines() -> String {
             text,
             "line {number} of {{{{ who }}}}\n\
              {{% for one in items %}}{{{{ one | upper }}}}={{{{ loop.index }}}} {{% endfor %}}\n\
-             {{% if on and {number} % 2 == 0 %}}even{{% else %}}odd{{% endif %}}\n\
+             {{% if shown and {number} % 2 == 0 %}}even{{% else %}}odd{{% endif %}}\n\
              {{{{ 'a,b,c'.split(',') | join('-') }}}}\n\
              {{{{ who | default('nobody') | replace('o', '0') }}}}\n"
         );

@@ -22,7 +22,8 @@ usage: cargo xtask COMMAND
   quickstart   build davit and run examples/quickstart: check, for real, and once more
   ci           what .ci/run does: test, then quickstart
   bench        davit and ansible-core side by side; `--quick` for smaller numbers,
-               names of benchmarks to run only those
+               `--no-build` for the release build that is there, names of
+               benchmarks to run only those
 ";
 
 fn main() -> ExitCode {
