@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::Config;
 use crate::report::{Report, exit, say, warn};
-use crate::screen::{Screen, Wanted};
+use crate::screen::{Loud, Screen, Wanted};
 use crate::setup::{Ground, Request};
 
 /// What is to be run.
@@ -140,7 +140,8 @@ fn journal(config: &Config, bus: &mut Bus) -> Option<String> {
     };
     match opened() {
         Ok((run, sink)) => {
-            bus.attach(Box::new(sink));
+            let what = "the run can no longer be recorded, and not be resumed from here on";
+            bus.attach(Box::new(Loud { inner: Box::new(sink), what }));
             Some(run)
         }
         Err(error) => {

@@ -97,6 +97,7 @@ impl Screen {
     }
 
     fn filtered(&self, inner: Box<dyn Sink>) -> Box<dyn Sink> {
+        let inner = Box::new(Loud { inner, what: "the output is no longer written" });
         if self.deprecations { inner } else { Box::new(NoDeprecations(inner)) }
     }
 
@@ -216,6 +217,25 @@ fn junit(config: &Config) -> JunitSettings {
         hide_task_arguments: flag("JUNIT_HIDE_TASK_ARGUMENTS", false),
         test_case_prefix: text("JUNIT_TEST_CASE_PREFIX").unwrap_or_default(),
         ..JunitSettings::new(config.expand(&folder))
+    }
+}
+
+/// Says when a listener gives up: the run goes on without it, and nobody would know.
+pub(crate) struct Loud {
+    pub(crate) inner: Box<dyn Sink>,
+    pub(crate) what: &'static str,
+}
+
+impl Sink for Loud {
+    fn accept(&mut self, event: &Event) -> io::Result<()> {
+        let result = self.inner.accept(event);
+        if let Err(error) = &result
+            // A reader that went away has read enough.
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            warn(&format!("{}: {error}", self.what));
+        }
+        result
     }
 }
 

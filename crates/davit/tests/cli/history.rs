@@ -103,3 +103,14 @@ fn a_reader_that_goes_away_does_not_stop_the_run() {
     assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
     assert_eq!(place.read("log"), "x\n");
 }
+
+#[test]
+fn a_full_disk_is_told_and_does_not_stop_the_run() {
+    let place = Place::new(&[HOSTS, ("site.yml", PLAYBOOK), ("ready", "")]);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let ended = place.command("davit run -i hosts site.yml").stdout(full).output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(0));
+    let err = String::from_utf8_lossy(&ended.stderr);
+    assert!(err.contains("the output is no longer written: No space left on device"), "{err}");
+    assert_eq!(place.read("log"), "x\n");
+}
