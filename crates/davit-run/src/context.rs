@@ -168,6 +168,10 @@ impl TaskContext {
                 return outcome;
             }
         };
+        let spec = self.world.tables.spec(entry);
+        for secret in spec.secrets(&args) {
+            self.world.mask.add(&secret);
+        }
         let call = Call {
             name: self.module_name(name, entry),
             args,
@@ -187,7 +191,7 @@ impl TaskContext {
             folder: self.play.folder.clone(),
             umask: None,
         };
-        match connection.call(entry, self.world.tables.spec(entry), call).await {
+        match connection.call(entry, spec, call).await {
             Ok(reply) => {
                 let mut outcome = Outcome::of(&reply);
                 add_lines(&mut outcome.result);
