@@ -108,7 +108,13 @@ fn report(asked: &Asked<'_, '_>, error: ArgError) {
                 let known: Vec<&str> = spec.options.iter().filter(|it| !it.hidden).map(|it| it.name.as_str()).collect();
                 let near = near.or_else(|| nearest(last, known.iter().copied()));
                 let help = did_you_mean(near).or_else(|| list(&known));
-                add("unknown-argument", &at, format!("'{}' has no argument '{name}'", task.action), help);
+                let message = format!("'{}' has no argument '{name}'", task.action);
+                // These never look at what they do not know.
+                if matches!(task.short_action(), "raw" | "fetch") {
+                    lint.odd("unknown-argument", &at, message, help);
+                } else {
+                    add("unknown-argument", &at, message, help);
+                }
             }
         }
         _ if !complete && !matches!(error, ArgError::Choice { .. } | ArgError::Type { .. } | ArgError::NotDict { .. }) => {}
@@ -157,13 +163,12 @@ fn places(lint: &Lint<'_>, task: &Task, name: &str) -> Option<(Origin, Origin)> 
             return Some((moved(&at, found.place), moved(&at, found.value)));
         }
         // In one line: `name=value`.
-        let word = lint.sources.word(&at, &format!("{first}="));
-        if word != at || lint.sources.keys(&at).is_empty() {
+        if holder != "args"
+            && let Some(word) = lint.sources.find(&at, &format!("{first}="))
+        {
             let shift = u32::try_from(first.chars().count() + 1).unwrap_or(0);
             let value = Origin { column: word.column.saturating_add(shift), ..word.clone() };
-            if holder != "args" {
-                return Some((word, value));
-            }
+            return Some((word, value));
         }
     }
     None

@@ -213,6 +213,9 @@ impl Lint<'_> {
         } else {
             "invalid-structure"
         };
+        let lookup = message.strip_prefix("'with_").and_then(|it| it.split('\'').next());
+        let near = lookup.and_then(|it| nearest(it, self.context.engine.lookups()));
+        let help = near.map(|it| format!("Did you mean 'with_{it}'?")).or(help);
         self.error(rule, at, message, help);
     }
 

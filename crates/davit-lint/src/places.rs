@@ -132,11 +132,16 @@ impl<'l> Sources<'l> {
         items.into_iter().map(|it| moved(at, it)).collect()
     }
 
-    /// The first `word` after `at`, within the scalar there.
+    /// The first `word` after `at`, within the scalar there; `at` where there is none.
     pub(crate) fn word(&self, at: &Origin, word: &str) -> Origin {
+        self.find(at, word).unwrap_or_else(|| at.clone())
+    }
+
+    /// The first `word` after `at`, within the scalar there.
+    pub(crate) fn find(&self, at: &Origin, word: &str) -> Option<Origin> {
         let source = self.get(&at.file);
         let last = source.scalars.get(&place(at)).map_or(at.line, |(_, end)| end.line);
-        source.find(word, place(at), last).map_or_else(|| at.clone(), |found| moved(at, found))
+        source.find(word, place(at), last).map(|found| moved(at, found))
     }
 
     /// Where `line` and `column` of a text that is written at `at` are in its file; `word` stands there.
