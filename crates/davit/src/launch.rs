@@ -99,7 +99,9 @@ impl Launch<'_> {
             discard(config, &run_of_error);
             Report::from(error)
         })?;
-        if let (Some(name), true) = (&self.request.start_at_task, world.is_before_start() && !summary.interrupted) {
+        if let (Some(name), true) =
+            (&self.request.start_at_task, world.is_before_start() && !summary.interrupted)
+        {
             say(&format!(
                 "[ERROR]: No matching task \"{name}\" found. Note: --start-at-task can only follow static includes."
             ));

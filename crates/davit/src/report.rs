@@ -104,7 +104,8 @@ fn paint(text: &str, code: &str, colour: bool) -> String {
     if !colour {
         return format!("{text}\n");
     }
-    let lines: Vec<String> = text.split('\n').map(|line| format!("\u{1b}[{code}m{line}\u{1b}[0m")).collect();
+    let lines: Vec<String> =
+        text.split('\n').map(|line| format!("\u{1b}[{code}m{line}\u{1b}[0m")).collect();
     format!("{}\n", lines.join("\n"))
 }
 
@@ -136,7 +137,9 @@ impl From<davit_run::Error> for Report {
         match error {
             davit_run::Error::Written(error) => error.into(),
             davit_run::Error::Inventory(error) => error.into(),
-            davit_run::Error::At { message, origin, help } => Self::new(message).at(origin.as_ref()).help(help),
+            davit_run::Error::At { message, origin, help } => {
+                Self::new(message).at(origin.as_ref()).help(help)
+            }
             other => Self::of(&other),
         }
     }
@@ -185,7 +188,9 @@ impl From<davit_store::Error> for Report {
 impl From<davit_vault::Error> for Report {
     fn from(error: davit_vault::Error) -> Self {
         let code = match error {
-            davit_vault::Error::NoEncryptId { .. } | davit_vault::Error::AmbiguousEncryptId(_) => exit::OPTIONS,
+            davit_vault::Error::NoEncryptId { .. } | davit_vault::Error::AmbiguousEncryptId(_) => {
+                exit::OPTIONS
+            }
             _ => exit::ERROR,
         };
         Self::new(error.to_string()).code(code)

@@ -55,7 +55,8 @@ pub(crate) fn source(name: &str) -> Option<String> {
 /// True where what is printed now, before any configuration was read, may have colours.
 pub(crate) fn colour_now() -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|it| !it.is_empty());
-    set("ANSIBLE_FORCE_COLOR") || (io::stderr().is_terminal() && !set("NO_COLOR") && !set("ANSIBLE_NOCOLOR"))
+    set("ANSIBLE_FORCE_COLOR")
+        || (io::stderr().is_terminal() && !set("NO_COLOR") && !set("ANSIBLE_NOCOLOR"))
 }
 
 impl Screen {
@@ -77,15 +78,20 @@ impl Screen {
 
     /// The views of a run.
     pub(crate) fn sinks(&self, config: &Config) -> Result<Vec<Box<dyn Sink>>, Report> {
-        let main = view::create(&self.view, &self.settings, terminal_outputs()).ok_or_else(|| no_view(&self.view))?;
+        let main = view::create(&self.view, &self.settings, terminal_outputs())
+            .ok_or_else(|| no_view(&self.view))?;
         let mut sinks: Vec<Box<dyn Sink>> = vec![self.filtered(main)];
         for name in config.list("CALLBACKS_ENABLED").unwrap_or_default() {
             if name.rsplit('.').next() == Some("junit") {
                 sinks.push(view::create_junit(junit(config)));
-            } else if let Some(view) = view::create_timing(&name, &self.settings, terminal_outputs()) {
+            } else if let Some(view) =
+                view::create_timing(&name, &self.settings, terminal_outputs())
+            {
                 sinks.push(view);
             } else {
-                warn(&format!("callback '{name}' is not supported: timer, profile_tasks and junit are"));
+                warn(&format!(
+                    "callback '{name}' is not supported: timer, profile_tasks and junit are"
+                ));
             }
         }
         if let Some(path) = config.path_of("DEFAULT_LOG_PATH")
@@ -106,7 +112,10 @@ impl Screen {
         let file = match OpenOptions::new().create(true).append(true).open(path) {
             Ok(file) => Arc::new(Mutex::new(file)),
             Err(error) => {
-                warn(&format!("log file at {} is not writeable and we cannot create it, aborting: {error}", path.display()));
+                warn(&format!(
+                    "log file at {} is not writeable and we cannot create it, aborting: {error}",
+                    path.display()
+                ));
                 return None;
             }
         };
@@ -114,7 +123,13 @@ impl Screen {
             out: Box::new(LogLines { file: Arc::clone(&file), rest: String::new() }),
             err: Box::new(LogLines { file, rest: String::new() }),
         };
-        let settings = Settings { colour: false, colour_err: false, live: false, width: None, ..self.settings.clone() };
+        let settings = Settings {
+            colour: false,
+            colour_err: false,
+            live: false,
+            width: None,
+            ..self.settings.clone()
+        };
         view::create("default", &settings, outputs)
     }
 }
@@ -152,7 +167,11 @@ fn settings(config: &Config, verbosity: u8, is_own: bool) -> Result<Settings, Re
         colour,
         colour_err,
         palette: palette(config)?,
-        width: if terminal { terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)) } else { None },
+        width: if terminal {
+            terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
+        } else {
+            None
+        },
         live,
         verbosity,
         check_mode_markers: config.is("CALLBACK_CHECK_MODE_MARKERS")?,
@@ -181,7 +200,8 @@ fn usize_of(number: Option<u64>, default: usize) -> usize {
 fn palette(config: &Config) -> Result<Palette, Report> {
     let code = |name: &str| {
         let colour = config.text(name);
-        view::colour_code(&colour).ok_or_else(|| Report::new(format!("'{colour}' is no colour (the setting {name})")))
+        view::colour_code(&colour)
+            .ok_or_else(|| Report::new(format!("'{colour}' is no colour (the setting {name})")))
     };
     Ok(Palette {
         ok: code("COLOR_OK")?,
@@ -204,7 +224,8 @@ fn palette(config: &Config) -> Result<Palette, Report> {
 fn junit(config: &Config) -> JunitSettings {
     let text = |name: &str| config.environment.get(name).cloned();
     let flag = |name: &str, default: bool| {
-        text(name).map_or(default, |it| matches!(it.to_lowercase().as_str(), "yes" | "true" | "1" | "on"))
+        text(name)
+            .map_or(default, |it| matches!(it.to_lowercase().as_str(), "yes" | "true" | "1" | "on"))
     };
     let folder = text("JUNIT_OUTPUT_DIR").unwrap_or_else(|| "~/.ansible.log".to_owned());
     JunitSettings {

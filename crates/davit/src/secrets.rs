@@ -21,8 +21,12 @@ pub(crate) fn of_vault(request: &Request, config: &Config, new: bool) -> Result<
 
 fn gather(request: &Request, config: &Config, ask: bool, new: bool) -> Result<Secrets, Report> {
     let configured = config.list_or_default("DEFAULT_VAULT_IDENTITY_LIST");
-    let mut specs: Vec<IdSpec> = configured.iter().chain(&request.vault_ids).map(|it| IdSpec::parse(it)).collect();
-    let plain = |file: &str| IdSpec { label: davit_vault::DEFAULT_ID.to_owned(), source: Source::File(file.into()) };
+    let mut specs: Vec<IdSpec> =
+        configured.iter().chain(&request.vault_ids).map(|it| IdSpec::parse(it)).collect();
+    let plain = |file: &str| IdSpec {
+        label: davit_vault::DEFAULT_ID.to_owned(),
+        source: Source::File(file.into()),
+    };
     specs.extend(request.vault_password_files.iter().map(|it| plain(it)));
     let asked = request.ask_vault_password || config.is("DEFAULT_ASK_VAULT_PASS")?;
     if request.vault_password_files.is_empty()
@@ -81,7 +85,10 @@ fn typed(spec: &IdSpec, new: bool) -> Result<Secret, Report> {
     }
     let first = first.trim();
     if first.is_empty() {
-        return Err(Report::new(format!("Invalid vault password was provided for ({})", spec.label)));
+        return Err(Report::new(format!(
+            "Invalid vault password was provided for ({})",
+            spec.label
+        )));
     }
     Ok(Secret::new(first))
 }

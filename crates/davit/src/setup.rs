@@ -72,7 +72,8 @@ pub(crate) struct Ground {
 
 /// The working folder.
 pub(crate) fn working_folder() -> Result<PathBuf, Report> {
-    std::env::current_dir().map_err(|error| Report::new(format!("cannot tell the working folder: {error}")))
+    std::env::current_dir()
+        .map_err(|error| Report::new(format!("cannot tell the working folder: {error}")))
 }
 
 impl Ground {
@@ -102,7 +103,10 @@ impl Ground {
     }
 
     /// A reader of playbook files.
-    pub(crate) fn loader(&self, warn: Arc<dyn Fn(davit_playbook::Warning) + Send + Sync>) -> Loader {
+    pub(crate) fn loader(
+        &self,
+        warn: Arc<dyn Fn(davit_playbook::Warning) + Send + Sync>,
+    ) -> Loader {
         let tables = Arc::clone(&self.tables);
         let engine = Arc::clone(&self.engine);
         let vault = Arc::clone(&self.vault);
@@ -112,7 +116,9 @@ impl Ground {
                     || collections.iter().any(|it| tables.find(&format!("{it}.{name}")).is_some())
             }),
             is_lookup: Arc::new(move |name| engine.has_lookup(name)),
-            vault: Some(Arc::new(move |bytes: &[u8]| vault.decrypt(&String::from_utf8_lossy(bytes)))),
+            vault: Some(Arc::new(move |bytes: &[u8]| {
+                vault.decrypt(&String::from_utf8_lossy(bytes))
+            })),
             warn,
         }
     }
@@ -183,7 +189,10 @@ impl Ground {
                 "ignore" => GroupNames::Ignore,
                 _ => GroupNames::Never,
             },
-            hash_behaviour: match config.choice("DEFAULT_HASH_BEHAVIOUR", &["replace", "merge"])?.as_str() {
+            hash_behaviour: match config
+                .choice("DEFAULT_HASH_BEHAVIOUR", &["replace", "merge"])?
+                .as_str()
+            {
                 "merge" => HashBehaviour::Merge,
                 _ => HashBehaviour::Replace,
             },
@@ -192,7 +201,10 @@ impl Ground {
                 .iter()
                 .filter_map(|it| davit_inventory::Level::from_name(it))
                 .collect(),
-            pattern_mismatch: match config.choice("HOST_PATTERN_MISMATCH", &["warning", "error", "ignore"])?.as_str() {
+            pattern_mismatch: match config
+                .choice("HOST_PATTERN_MISMATCH", &["warning", "error", "ignore"])?
+                .as_str()
+            {
                 "error" => PatternMismatch::Error,
                 "ignore" => PatternMismatch::Ignore,
                 _ => PatternMismatch::Warning,
@@ -256,7 +268,10 @@ impl Ground {
             extra_vars: Arc::clone(&self.extra_vars),
             verbosity: self.verbosity(request)?,
             force_handlers: request.force_handlers || config.is("DEFAULT_FORCE_HANDLERS")?,
-            gathering: match config.choice("DEFAULT_GATHERING", &["implicit", "explicit", "smart"])?.as_str() {
+            gathering: match config
+                .choice("DEFAULT_GATHERING", &["implicit", "explicit", "smart"])?
+                .as_str()
+            {
                 "explicit" => Gathering::Explicit,
                 "smart" => Gathering::Smart,
                 _ => Gathering::Implicit,
@@ -266,11 +281,16 @@ impl Ground {
             missing_handler_is_error: config.is("ERROR_ON_MISSING_HANDLER")?,
             any_errors_fatal: config.is("ANY_ERRORS_FATAL")?,
             become_defaults: privileges(request, config)?,
-            connection: request.connection.clone().unwrap_or_else(|| config.text("DEFAULT_TRANSPORT")),
+            connection: request
+                .connection
+                .clone()
+                .unwrap_or_else(|| config.text("DEFAULT_TRANSPORT")),
             no_log: config.is("DEFAULT_NO_LOG")?,
             strategy: config.text("DEFAULT_STRATEGY"),
             task_timeout: request.task_timeout.or(config.number("TASK_TIMEOUT")?).unwrap_or(0),
-            poll_interval: config.number("DEFAULT_POLL_INTERVAL")?.unwrap_or(defaults.poll_interval),
+            poll_interval: config
+                .number("DEFAULT_POLL_INTERVAL")?
+                .unwrap_or(defaults.poll_interval),
             private_role_vars: config.is("DEFAULT_PRIVATE_ROLE_VARS")?,
             allow_broken_conditionals: self.engine.settings().allow_broken_conditionals,
             roles_path: config.paths("DEFAULT_ROLES_PATH"),
@@ -435,7 +455,9 @@ fn privileges(request: &Request, config: &Config) -> Result<BTreeMap<String, Str
 /// Variables written on the command line as JSON or YAML.
 fn inline_vars(text: &str) -> Result<Map, Report> {
     let file: Arc<str> = "<CLI option '-e'>".into();
-    let wrong = |error: davit_yaml::Error| Report::from(davit_playbook::Error::Yaml(error)).code(exit::PARSER);
+    let wrong = |error: davit_yaml::Error| {
+        Report::from(davit_playbook::Error::Yaml(error)).code(exit::PARSER)
+    };
     let value = match davit_yaml::parse(text, &file).map_err(wrong)? {
         Some(node) => Convert::trusted().value(&node, &file, text).map_err(wrong)?,
         None => Value::Null,

@@ -64,7 +64,9 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
         return Ok(exit::OK);
     }
     if args.names.is_empty() {
-        return Err(Report::usage("Missing name(s), incorrect options passed for detailed documentation."));
+        return Err(Report::usage(
+            "Missing name(s), incorrect options passed for detailed documentation.",
+        ));
     }
     if args.kind != Kind::Module {
         return of_kind(args);
@@ -74,7 +76,8 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
     let mut all = serde_json::Map::new();
     for name in &args.names {
         let Some(line) = tables.find(name) else {
-            let short: Vec<&str> = known.iter().map(|it| it.rsplit('.').next().unwrap_or(it)).collect();
+            let short: Vec<&str> =
+                known.iter().map(|it| it.rsplit('.').next().unwrap_or(it)).collect();
             match nearest(name, &short) {
                 Some(near) => warn(&format!("{name} was not found; did you mean '{near}'?")),
                 None => warn(&format!("{name} was not found")),
@@ -100,7 +103,9 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
 
 fn names(kind: Kind) -> Vec<String> {
     let engine = Engine::new(davit_template::Settings::default());
-    let full = |names: Vec<&'static str>| names.into_iter().map(davit_run::full_name).map(Into::into).collect();
+    let full = |names: Vec<&'static str>| {
+        names.into_iter().map(davit_run::full_name).map(Into::into).collect()
+    };
     let mut names: Vec<String> = match kind {
         Kind::Module => Vec::new(),
         Kind::Filter => full(engine.filters()),
@@ -113,7 +118,9 @@ fn names(kind: Kind) -> Vec<String> {
 }
 
 fn list(args: &Args, tables: &Tables) -> String {
-    let chosen = |name: &str| args.names.is_empty() || args.names.iter().any(|it| name.starts_with(it.as_str()));
+    let chosen = |name: &str| {
+        args.names.is_empty() || args.names.iter().any(|it| name.starts_with(it.as_str()))
+    };
     let mut out = String::new();
     if args.kind != Kind::Module {
         for name in names(args.kind).iter().filter(|it| chosen(it)) {
@@ -121,7 +128,13 @@ fn list(args: &Args, tables: &Tables) -> String {
         }
         return out;
     }
-    let pages: Vec<Page> = tables.names().iter().filter(|it| chosen(it)).filter_map(|it| tables.find(it)).map(Page::of).collect();
+    let pages: Vec<Page> = tables
+        .names()
+        .iter()
+        .filter(|it| chosen(it))
+        .filter_map(|it| tables.find(it))
+        .map(Page::of)
+        .collect();
     let width = pages.iter().map(|it| it.name.len()).max().unwrap_or(0);
     for page in pages {
         let _ = writeln!(out, "{:width$} {}", page.name, page.summary());
@@ -134,7 +147,11 @@ fn of_kind(args: &Args) -> Result<u8, Report> {
     let known = names(args.kind);
     let mut out = String::new();
     for name in &args.names {
-        let full = if args.kind == Kind::Keyword { name.clone() } else { davit_run::full_name(name).into_owned() };
+        let full = if args.kind == Kind::Keyword {
+            name.clone()
+        } else {
+            davit_run::full_name(name).into_owned()
+        };
         if known.contains(&full) {
             let _ = writeln!(out, "{full}");
         } else {
@@ -202,7 +219,11 @@ impl Page {
 
     /// A task: with every option, or with those that have to be there and a few more.
     fn snippet(&self, all: bool) -> String {
-        let mut out = format!("- name: {}\n  {}:\n", self.summary(), if all { short(self.name) } else { self.name });
+        let mut out = format!(
+            "- name: {}\n  {}:\n",
+            self.summary(),
+            if all { short(self.name) } else { self.name }
+        );
         let few = 3;
         let mut shown = 0;
         for option in self.shown() {
@@ -348,7 +369,8 @@ fn wrap(out: &mut String, text: &str, margin: usize) {
     for paragraph in text.split("\n\n") {
         let mut line = String::new();
         for word in paragraph.split_whitespace() {
-            if !line.is_empty() && margin + line.chars().count() + 1 + word.chars().count() > WIDTH {
+            if !line.is_empty() && margin + line.chars().count() + 1 + word.chars().count() > WIDTH
+            {
                 let _ = writeln!(out, "{:margin$}{line}", "");
                 line.clear();
             }

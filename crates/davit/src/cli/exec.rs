@@ -11,7 +11,8 @@ use davit_value::{Map, Origin, Str, Value};
 
 use crate::cli::Caller;
 use crate::cli::options::{
-    BecomeOptions, ConnectionOptions, InventoryOptions, TaskOptions, VariableOptions, VaultOptions, Verbosity,
+    BecomeOptions, ConnectionOptions, InventoryOptions, TaskOptions, VariableOptions, VaultOptions,
+    Verbosity,
 };
 use crate::launch::{Launch, Work};
 use crate::report::{Report, exit, print, say, warn};
@@ -134,8 +135,14 @@ pub(crate) fn run(args: &Args, caller: &Caller) -> Result<u8, Report> {
     if ground.tables.find(&call.module).is_none() {
         return missing(args, &call.module, &ground, &hosts);
     }
-    let folder = request.playbook_dir.as_ref().map_or_else(|| ground.folder.clone(), |it| ground.folder.join(it));
-    let playbook = Playbook { path: folder.join("exec"), entries: vec![Entry::Play(Arc::new(play(args, call, &ground)))] };
+    let folder = request
+        .playbook_dir
+        .as_ref()
+        .map_or_else(|| ground.folder.clone(), |it| ground.folder.join(it));
+    let playbook = Playbook {
+        path: folder.join("exec"),
+        entries: vec![Entry::Play(Arc::new(play(args, call, &ground)))],
+    };
     let default = view_name(args);
     let configured = ground.config.is("DEFAULT_LOAD_CALLBACK_PLUGINS")? && !args.one_line;
     let mut extra: Vec<Box<dyn Sink>> = Vec::new();
@@ -165,7 +172,8 @@ const TAKES_TEXT: [&str; 5] = ["command", "shell", "raw", "script", "expect"];
 const NOT_ALONE: [&str; 4] = ["import_playbook", "import_role", "import_tasks", "include_role"];
 
 fn call(args: &Args, ground: &Ground) -> Result<Call, Report> {
-    let module = args.module_name.clone().unwrap_or_else(|| ground.config.text("DEFAULT_MODULE_NAME"));
+    let module =
+        args.module_name.clone().unwrap_or_else(|| ground.config.text("DEFAULT_MODULE_NAME"));
     let short = davit_playbook::short_name(&module);
     if !args.command.is_empty() {
         let words = args.command.iter().map(|it| Value::from(it.as_str())).collect();
@@ -225,14 +233,20 @@ fn written(args: &Args, call: &Call, ground: &Ground) -> String {
 /// original's callers are used to.
 fn missing(args: &Args, module: &str, ground: &Ground, hosts: &[Arc<str>]) -> Result<u8, Report> {
     let message = format!("Cannot resolve '{module}' to an action or module.");
-    let wanted = Wanted { output: args.output.clone(), default: Some(view_name(args)), ..Wanted::default() };
+    let wanted =
+        Wanted { output: args.output.clone(), default: Some(view_name(args)), ..Wanted::default() };
     let mut bus = Bus::new(Screen::new(&ground.config, &wanted)?.sinks(&ground.config)?);
-    let cause = |message: &str, origin: String| Cause { message: message.to_owned(), origin: Some(origin), help: None };
+    let cause = |message: &str, origin: String| Cause {
+        message: message.to_owned(),
+        origin: Some(origin),
+        help: None,
+    };
     for host in hosts {
         let mut reply = Reply::new();
         reply.insert("changed".into(), false.into());
         reply.insert("msg".into(), format!("Task failed: {message}").into());
-        let causes = vec![cause("Task failed", name_of(module)), cause(&message, OPTION_M.to_owned())];
+        let causes =
+            vec![cause("Task failed", name_of(module)), cause(&message, OPTION_M.to_owned())];
         let end = End { status: Status::Failed, reply, causes, ..End::default() };
         // A view that cannot write is dropped; the exit code still tells.
         bus.emit(Kind::HostDone { task: 0, host: host.to_string(), end, ms: 0 });

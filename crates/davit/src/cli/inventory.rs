@@ -12,13 +12,16 @@ use crate::setup::{Ground, Request};
 
 /// Show an inventory, convert it, or generate one.
 #[derive(Clone, Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true, after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   davit inventory -i hosts.ini --list --yaml
   davit inventory -i hosts.ini --host web1
   davit inventory -i hosts.ini --graph --vars
   davit inventory convert hosts.ini --to yaml
-  davit inventory generate groups.yml --to ini")]
+  davit inventory generate groups.yml --to ini"
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
@@ -39,7 +42,9 @@ enum Command {
     #[command(after_help = "Example:\n  davit inventory convert hosts.ini --to yaml > hosts.yml")]
     Convert(ConvertArgs),
     /// Make an inventory from a dictionary of groups in YAML or JSON.
-    #[command(after_help = "Example:\n  echo '{web: [web1, web2], db: {hosts: [db1], vars: {port: 5432}}}' | davit inventory generate - --to ini")]
+    #[command(
+        after_help = "Example:\n  echo '{web: [web1, web2], db: {hosts: [db1], vars: {port: 5432}}}' | davit inventory generate - --to ini"
+    )]
     Generate(GenerateArgs),
 }
 
@@ -198,10 +203,13 @@ fn generate(args: &GenerateArgs) -> Result<u8, Report> {
     } else {
         std::fs::read_to_string(&args.file)
     };
-    let content = content.map_err(|error| Report::new(format!("cannot read {}: {error}", args.file)))?;
+    let content =
+        content.map_err(|error| Report::new(format!("cannot read {}: {error}", args.file)))?;
     let wrong = |error: davit_yaml::Error| Report::from(davit_playbook::Error::Yaml(error));
     let groups = match davit_yaml::parse(&content, &file).map_err(wrong)? {
-        Some(node) => davit_yaml::Convert::trusted().value(&node, &file, &content).map_err(wrong)?,
+        Some(node) => {
+            davit_yaml::Convert::trusted().value(&node, &file, &content).map_err(wrong)?
+        }
         None => davit_value::Value::from(davit_value::Map::new()),
     };
     let mut warnings = Vec::new();
@@ -234,8 +242,9 @@ fn write(file: Option<&PathBuf>, text: &str) -> Result<u8, Report> {
     match file {
         None => print(text)?,
         Some(path) => {
-            std::fs::write(path, text)
-                .map_err(|error| Report::new(format!("Unable to write to destination ({}): {error}", path.display())))?;
+            std::fs::write(path, text).map_err(|error| {
+                Report::new(format!("Unable to write to destination ({}): {error}", path.display()))
+            })?;
         }
     }
     Ok(exit::OK)

@@ -21,7 +21,9 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
     let definition = crate::cli::definition();
     match &args.folder {
         Some(folder) => {
-            let wrong = |error: std::io::Error| Report::new(format!("cannot write to {}: {error}", folder.display()));
+            let wrong = |error: std::io::Error| {
+                Report::new(format!("cannot write to {}: {error}", folder.display()))
+            };
             std::fs::create_dir_all(folder).map_err(wrong)?;
             clap_mangen::generate_to(definition, folder).map_err(wrong)?;
         }

@@ -46,7 +46,12 @@ pub(crate) struct VaultOptions {
     #[arg(long, value_name = "ID")]
     vault_id: Vec<String>,
     /// A file with a vault password, or a program that prints one. May be given several times.
-    #[arg(long, alias = "vault-pass-file", value_name = "FILE", conflicts_with = "ask_vault_password")]
+    #[arg(
+        long,
+        alias = "vault-pass-file",
+        value_name = "FILE",
+        conflicts_with = "ask_vault_password"
+    )]
     vault_password_file: Vec<String>,
     /// Ask for the vault password.
     #[arg(short = 'J', long, visible_alias = "ask-vault-pass")]
@@ -162,7 +167,9 @@ impl BecomeOptions {
             warn("--ask-become-pass has no effect: becoming another user is not supported yet");
         }
         if self.become_password_file.is_some() {
-            warn("--become-password-file has no effect: becoming another user is not supported yet");
+            warn(
+                "--become-password-file has no effect: becoming another user is not supported yet",
+            );
         }
     }
 }

@@ -25,11 +25,16 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
     let store = runs::open()?;
     let run = store.run(&args.run)?;
     if !run.status.can_resume() {
-        return Err(Report::new(format!("run {} is {}: there is nothing to go on with", run.id, run.status.word())));
+        return Err(Report::new(format!(
+            "run {} is {}: there is nothing to go on with",
+            run.id,
+            run.status.word()
+        )));
     }
     let events = store.events(&run.id)?;
-    std::env::set_current_dir(&run.folder)
-        .map_err(|error| Report::new(format!("cannot go back to the folder {}: {error}", run.folder)))?;
+    std::env::set_current_dir(&run.folder).map_err(|error| {
+        Report::new(format!("cannot go back to the folder {}: {error}", run.folder))
+    })?;
     let typed: Vec<OsString> = run.command.iter().map(OsString::from).collect();
     let caller = Caller::of(&typed);
     match parse(&typed) {
@@ -37,8 +42,15 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
             say(&format!("going on with run {}: {}", run.id, run.command.join(" ")));
             run::run_again(&args, &caller, events)
         }
-        Ok(_) => Err(Report::new(format!("run {} is no run of playbooks: start it again instead", run.id))
-            .hint(run.command.join(" "))),
-        Err(_) => Err(Report::new(format!("the command line of run {} is not understood: {}", run.id, run.command.join(" ")))),
+        Ok(_) => Err(Report::new(format!(
+            "run {} is no run of playbooks: start it again instead",
+            run.id
+        ))
+        .hint(run.command.join(" "))),
+        Err(_) => Err(Report::new(format!(
+            "the command line of run {} is not understood: {}",
+            run.id,
+            run.command.join(" ")
+        ))),
     }
 }

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use davit_event::{Bus, Event};
 use davit_run::PlayOutline;
 
-use crate::cli::{Caller, lint};
 use crate::cli::options::{
-    BecomeOptions, ConnectionOptions, InventoryOptions, TaskOptions, VariableOptions, VaultOptions, Verbosity,
+    BecomeOptions, ConnectionOptions, InventoryOptions, TaskOptions, VariableOptions, VaultOptions,
+    Verbosity,
 };
+use crate::cli::{Caller, lint};
 use crate::launch::{Launch, Work};
 use crate::report::{Report, exit, print, say};
 use crate::screen::{Screen, Wanted};
@@ -135,12 +136,15 @@ pub(crate) fn run_again(args: &Args, caller: &Caller, resume: Vec<Event>) -> Res
         let config = std::sync::Arc::make_mut(&mut ground.config);
         config.environment.insert("ANSIBLE_LOG_PATH".into(), path.to_string_lossy().into_owned());
     }
-    let wanted = Wanted { output: args.output.clone(), is_link: caller.is_link, ..Wanted::default() };
+    let wanted =
+        Wanted { output: args.output.clone(), is_link: caller.is_link, ..Wanted::default() };
     if args.is_listing() {
         return list(args, &ground, &request, &wanted);
     }
     // The original comes upon some mistakes only where their task runs: called by its name, this does, too.
-    if !caller.is_link && let Some(code) = lint::before_run(&ground, &request, &args.playbooks)? {
+    if !caller.is_link
+        && let Some(code) = lint::before_run(&ground, &request, &args.playbooks)?
+    {
         return Ok(code);
     }
     let launch = Launch {
@@ -155,7 +159,7 @@ pub(crate) fn run_again(args: &Args, caller: &Caller, resume: Vec<Event>) -> Res
     let ended = launch.go()?;
     let saves = ground.config.is("RETRY_FILES_ENABLED")?;
     if saves && (!ended.summary.failed.is_empty() || !ended.summary.unreachable.is_empty()) {
-        save_retry(args, &ground, &ended.summary);
+        save_retry(args, caller, &ground, &ended.summary);
     }
     Ok(ended.code)
 }
@@ -173,7 +177,7 @@ fn check_path(path: &Path) -> Result<(), Report> {
 }
 
 /// The hosts that are left to do, where `retry_files_enabled` asks for a file of them.
-fn save_retry(args: &Args, ground: &Ground, summary: &davit_run::Summary) {
+fn save_retry(args: &Args, caller: &Caller, ground: &Ground, summary: &davit_run::Summary) {
     let Some(playbook) = args.playbooks.first().map(Path::new) else { return };
     let stem = playbook.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let beside = playbook.parent().unwrap_or(Path::new("")).to_owned();
@@ -182,8 +186,14 @@ fn save_retry(args: &Args, ground: &Ground, summary: &davit_run::Summary) {
     let hosts: BTreeSet<&String> = summary.failed.iter().chain(&summary.unreachable).collect();
     let text: String = hosts.iter().map(|it| format!("{it}\n")).collect();
     match std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, text)) {
-        Ok(()) => say(&format!("\tto retry, use: --limit @{}", path.display())),
-        Err(error) => crate::report::warn(&format!("Could not create retry file '{}': {error}", path.display())),
+        Ok(()) if caller.is_link => {}
+        Ok(()) => {
+            say(&format!("hint: to retry on the hosts that are left: --limit @{}", path.display()))
+        }
+        Err(error) => crate::report::warn(&format!(
+            "Could not create retry file '{}': {error}",
+            path.display()
+        )),
     }
 }
 
@@ -209,10 +219,21 @@ fn list(args: &Args, ground: &Ground, request: &Request, wanted: &Wanted) -> Res
 
 fn play_text(args: &Args, number: usize, play: &PlayOutline, out: &mut String) {
     let pattern = play.pattern.join(",");
-    let _ = write!(out, "\n  play #{number} ({pattern}): {}\tTAGS: [{}]\n", play.name, play.tags.join(", "));
+    let _ = write!(
+        out,
+        "\n  play #{number} ({pattern}): {}\tTAGS: [{}]\n",
+        play.name,
+        play.tags.join(", ")
+    );
     if args.list_hosts {
-        let quoted: Vec<String> = play.pattern.iter().map(|it| davit_value::Value::from(it.as_str()).repr()).collect();
-        let _ = write!(out, "    pattern: [{}]\n    hosts ({}):\n", quoted.join(", "), play.hosts.len());
+        let quoted: Vec<String> =
+            play.pattern.iter().map(|it| davit_value::Value::from(it.as_str()).repr()).collect();
+        let _ = write!(
+            out,
+            "    pattern: [{}]\n    hosts ({}):\n",
+            quoted.join(", "),
+            play.hosts.len()
+        );
         for host in &play.hosts {
             let _ = writeln!(out, "      {host}");
         }

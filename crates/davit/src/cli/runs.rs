@@ -32,7 +32,8 @@ pub(crate) fn open() -> Result<Store, Report> {
     let config = Config::load(&working_folder()?)?;
     let path = config.state().join("runs.db");
     if !path.is_file() {
-        return Err(Report::new("no run has been recorded yet").hint(format!("runs are kept in {}", path.display())));
+        return Err(Report::new("no run has been recorded yet")
+            .hint(format!("runs are kept in {}", path.display())));
     }
     Ok(Store::open(&path)?)
 }
@@ -61,10 +62,19 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
 }
 
 fn row(run: &Run) -> [String; 6] {
-    let started = i64::try_from(run.started_ms).ok().and_then(|it| jiff::Timestamp::from_millisecond(it).ok());
-    let started = started.map(|it| it.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string());
-    let took = run.ended_ms.map(|end| format!("{:.1} s", seconds(end.saturating_sub(run.started_ms))));
-    let what = if run.playbooks.is_empty() { run.command.get(1..).unwrap_or_default().join(" ") } else { run.playbooks.join(" ") };
+    let started = i64::try_from(run.started_ms)
+        .ok()
+        .and_then(|it| jiff::Timestamp::from_millisecond(it).ok());
+    let started = started.map(|it| {
+        it.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    });
+    let took =
+        run.ended_ms.map(|end| format!("{:.1} s", seconds(end.saturating_sub(run.started_ms))));
+    let what = if run.playbooks.is_empty() {
+        run.command.get(1..).unwrap_or_default().join(" ")
+    } else {
+        run.playbooks.join(" ")
+    };
     let check = if run.check { " (check)" } else { "" };
     [
         run.id.clone(),
@@ -91,7 +101,8 @@ fn table(head: [&str; 6], rows: &[[String; 6]]) -> String {
     }
     let mut out = String::new();
     let mut line = |cells: &[&str]| {
-        let padded: Vec<String> = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let padded: Vec<String> =
+            cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         let _ = writeln!(out, "{}", padded.join("  ").trim_end());
     };
     line(&head);

@@ -33,7 +33,8 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
     let config = Config::load(&working_folder()?)?;
     let mut request = Request::default();
     args.verbosity.apply(&mut request);
-    let wanted = Wanted { output: args.output.clone(), verbosity: request.verbosity, ..Wanted::default() };
+    let wanted =
+        Wanted { output: args.output.clone(), verbosity: request.verbosity, ..Wanted::default() };
     let mut screen = Screen::new(&config, &wanted)?;
     // Nothing is under way: lines are drawn once.
     screen.settings.live = false;
@@ -41,7 +42,9 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
     for event in &events {
         for sink in &mut sinks {
             match sink.accept(event) {
-                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(exit::OK),
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                    return Ok(exit::OK);
+                }
                 Err(error) => return Err(Report::new(format!("cannot show the run: {error}"))),
                 Ok(()) => {}
             }

@@ -42,7 +42,8 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
     let ground = Ground::new(&request)?;
     let text = read(&args.file)?;
     let scope = scope(args, &ground, &request)?;
-    let folder = args.file.parent().map_or_else(|| ground.folder.clone(), |it| ground.folder.join(it));
+    let folder =
+        args.file.parent().map_or_else(|| ground.folder.clone(), |it| ground.folder.join(it));
     let mut outside = ground.outside();
     outside.search_path = vec![folder];
     outside.warn = Some(Arc::new(|text: &str| warn(text)));

@@ -49,10 +49,15 @@ enum Command {
     #[command(after_help = "Example:\n  davit vault encrypt secrets.yml --vault-id prod@prompt")]
     Encrypt(FileArgs),
     /// Encrypt texts, to be put into a file of variables.
-    #[command(alias = "encrypt_string", after_help = "Example:\n  davit vault encrypt-string hunter2 --name password")]
+    #[command(
+        alias = "encrypt_string",
+        after_help = "Example:\n  davit vault encrypt-string hunter2 --name password"
+    )]
     EncryptString(StringArgs),
     /// Encrypt files anew with another password.
-    #[command(after_help = "Example:\n  davit vault rekey secrets.yml --new-vault-password-file new.txt")]
+    #[command(
+        after_help = "Example:\n  davit vault rekey secrets.yml --new-vault-password-file new.txt"
+    )]
     Rekey(RekeyArgs),
 }
 
@@ -177,7 +182,9 @@ fn files(args: &FileArgs, name: &str) -> Result<Vec<String>, Report> {
         return Err(Report::usage("At most one input file may be used with the --output option"));
     }
     if args.files.is_empty() && matches!(name, "edit" | "view" | "rekey") {
-        return Err(Report::usage(format!("ansible-vault {name} requires at least one filename as a parameter")));
+        return Err(Report::usage(format!(
+            "ansible-vault {name} requires at least one filename as a parameter"
+        )));
     }
     Ok(if args.files.is_empty() { vec!["-".to_owned()] } else { args.files.clone() })
 }
@@ -196,9 +203,9 @@ fn read(file: &str, what: &str) -> Result<Vec<u8>, Report> {
     let path = absolute(file);
     let shown = path.display();
     fs::read(&path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            Report::new(format!("Unable to read source file ({shown}): [Errno 2] No such file or directory: '{shown}'"))
-        }
+        std::io::ErrorKind::NotFound => Report::new(format!(
+            "Unable to read source file ({shown}): [Errno 2] No such file or directory: '{shown}'"
+        )),
         _ => Report::new(format!("Unable to read source file ({shown}): {error}")),
     })
 }
@@ -208,9 +215,14 @@ fn absolute(file: &str) -> PathBuf {
 }
 
 /// The plain content of an encrypted file, and the id of the secret that fitted.
-fn open<'a>(content: &[u8], shown: &str, secrets: &'a Secrets) -> Result<(Vec<u8>, &'a str), Report> {
+fn open<'a>(
+    content: &[u8],
+    shown: &str,
+    secrets: &'a Secrets,
+) -> Result<(Vec<u8>, &'a str), Report> {
     let text = String::from_utf8_lossy(content);
-    davit_vault::decrypt_with(&text, secrets).map_err(|error| Report::new(format!("{error} for {shown}")))
+    davit_vault::decrypt_with(&text, secrets)
+        .map_err(|error| Report::new(format!("{error} for {shown}")))
 }
 
 /// Writes a result: to `--output`, else back to the file, else to standard output.
@@ -232,7 +244,8 @@ fn put(args: &FileArgs, file: &str, content: &[u8]) -> Result<(), Report> {
 fn replace(path: &Path, content: &[u8]) -> Result<(), Report> {
     // What a link points to is replaced, and not the link.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let wrong = |error: std::io::Error| Report::new(format!("cannot write {}: {error}", path.display()));
+    let wrong =
+        |error: std::io::Error| Report::new(format!("cannot write {}: {error}", path.display()));
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let owner = path.metadata().ok();
     let mut new = tempfile::NamedTempFile::new_in(folder).map_err(wrong)?;
@@ -327,7 +340,8 @@ fn create(args: &CreateArgs) -> Result<u8, Report> {
     }
     secrets.to_encrypt(ground.encrypt_id.as_deref())?;
     if let Some(folder) = path.parent().filter(|it| !it.is_dir()) {
-        fs::create_dir_all(folder).map_err(|error| Report::new(format!("cannot make {}: {error}", folder.display())))?;
+        fs::create_dir_all(folder)
+            .map_err(|error| Report::new(format!("cannot make {}: {error}", folder.display())))?;
     }
     let plain = edited(&ground.config, b"", &path)?;
     let text = ground.encrypt(&plain, &secrets)?;
@@ -356,12 +370,19 @@ fn edit(args: &FileArgs) -> Result<u8, Report> {
 
 /// What the user makes of `plain` in the editor.
 fn edited(config: &Config, plain: &[u8], path: &Path) -> Result<Vec<u8>, Report> {
-    let wrong = |error: std::io::Error| Report::new(format!("cannot use a temporary file: {error}"));
-    let ending = path.extension().map(|it| format!(".{}", it.to_string_lossy())).unwrap_or_default();
+    let wrong =
+        |error: std::io::Error| Report::new(format!("cannot use a temporary file: {error}"));
+    let ending =
+        path.extension().map(|it| format!(".{}", it.to_string_lossy())).unwrap_or_default();
     let mut file = tempfile::Builder::new().suffix(&ending).tempfile().map_err(wrong)?;
     file.write_all(plain).and_then(|()| file.flush()).map_err(wrong)?;
     let editor = config.text("EDITOR");
-    let status = Process::new("sh").arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(file.path()).status();
+    let status = Process::new("sh")
+        .arg("-c")
+        .arg(format!("{editor} \"$1\""))
+        .arg("sh")
+        .arg(file.path())
+        .status();
     // An editor may put another file in the place of this one.
     let result = fs::read(file.path());
     shred(file.path(), file.as_file());
@@ -405,7 +426,9 @@ fn rekey(args: &RekeyArgs) -> Result<u8, Report> {
         .collect::<Result<_, Report>>()?;
     let spec = match (&args.new_vault_id, &args.new_vault_password_file) {
         (Some(id), _) => IdSpec::parse(id),
-        (None, Some(file)) => IdSpec { label: davit_vault::DEFAULT_ID.into(), source: Source::File(file.into()) },
+        (None, Some(file)) => {
+            IdSpec { label: davit_vault::DEFAULT_ID.into(), source: Source::File(file.into()) }
+        }
         (None, None) => IdSpec { label: davit_vault::DEFAULT_ID.into(), source: Source::AskPass },
     };
     let secret = secrets::one(&spec, &ground.config, true)?;
@@ -436,8 +459,14 @@ fn encrypt_string(args: &StringArgs) -> Result<u8, Report> {
         if texts.len() > 1 {
             let number = at + 1;
             match &text.name {
-                Some(name) => say(&format!("# The encrypted version of variable (\"{name}\", the string #{number} from {}).", text.from)),
-                None => say(&format!("# The encrypted version of the string #{number} from {}.)", text.from)),
+                Some(name) => say(&format!(
+                    "# The encrypted version of variable (\"{name}\", the string #{number} from {}).",
+                    text.from
+                )),
+                None => say(&format!(
+                    "# The encrypted version of the string #{number} from {}.)",
+                    text.from
+                )),
             }
         }
         out.push_str(&davit_vault::encrypt_string_block(&cipher, text.name.as_deref()));
@@ -455,10 +484,14 @@ fn texts(args: &StringArgs) -> Result<Vec<Text>, Report> {
     if args.prompt {
         texts.push(prompted(args)?);
     }
-    let stdin = args.stdin_name.is_some() || args.texts.iter().any(|it| it == "-") || (args.texts.is_empty() && !args.prompt);
+    let stdin = args.stdin_name.is_some()
+        || args.texts.iter().any(|it| it == "-")
+        || (args.texts.is_empty() && !args.prompt);
     if stdin {
         if std::io::stdin().is_terminal() {
-            say("Reading plaintext input from stdin. (ctrl-d to end input, twice if your content does not already have a newline)");
+            say(
+                "Reading plaintext input from stdin. (ctrl-d to end input, twice if your content does not already have a newline)",
+            );
         }
         let plain = std::io::read_to_string(std::io::stdin())
             .map_err(|error| Report::new(format!("Unable to read standard input: {error}")))?;
@@ -470,9 +503,15 @@ fn texts(args: &StringArgs) -> Result<Vec<Text>, Report> {
     let mut names = args.name.iter().skip(usize::from(args.prompt && !args.name.is_empty()));
     for text in args.texts.iter().filter(|it| *it != "-") {
         if text.is_empty() {
-            return Err(Report::usage("The plaintext provided from the command line args was empty, not encrypting"));
+            return Err(Report::usage(
+                "The plaintext provided from the command line args was empty, not encrypting",
+            ));
         }
-        texts.push(Text { plain: text.clone(), name: names.next().cloned(), from: "the command line args" });
+        texts.push(Text {
+            plain: text.clone(),
+            name: names.next().cloned(),
+            from: "the command line args",
+        });
     }
     Ok(texts)
 }
@@ -485,12 +524,16 @@ fn prompted(args: &StringArgs) -> Result<Text, Report> {
     };
     let name = match args.name.first() {
         Some(name) => Some(name.clone()),
-        None => Some(ask("Variable name (enter for no name): ", false)?).filter(|it| !it.is_empty()),
+        None => {
+            Some(ask("Variable name (enter for no name): ", false)?).filter(|it| !it.is_empty())
+        }
     };
     let hidden = if args.show_input { "" } else { " (hidden)" };
     let plain = ask(&format!("String to encrypt{hidden}: "), !args.show_input)?;
     if plain.is_empty() {
-        return Err(Report::usage("The plaintext provided from the prompt was empty, not encrypting"));
+        return Err(Report::usage(
+            "The plaintext provided from the prompt was empty, not encrypting",
+        ));
     }
     if !args.show_input && ask("Confirm String to encrypt: ", true)? != plain {
         return Err(Report::new("the texts do not match"));

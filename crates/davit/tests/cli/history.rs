@@ -79,7 +79,8 @@ fn an_interrupted_run_finishes_its_task_and_can_be_resumed() {
     let mut lines = BufReader::new(child.stdout.take().expect("it has one")).lines();
     assert!(lines.any(|line| line.is_ok_and(|line| line.contains("TASK [shell]"))));
     let pid = i32::try_from(child.id()).expect("a process id");
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGINT).expect("it runs");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGINT)
+        .expect("it runs");
     let rest: Vec<String> = lines.map_while(Result::ok).collect();
     assert_eq!(child.wait().expect("it ends").code(), Some(99));
     assert!(!rest.iter().any(|line| line.contains("later")), "{rest:?}");
@@ -108,7 +109,8 @@ fn a_reader_that_goes_away_does_not_stop_the_run() {
 fn a_full_disk_is_told_and_does_not_stop_the_run() {
     let place = Place::new(&[HOSTS, ("site.yml", PLAYBOOK), ("ready", "")]);
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
-    let ended = place.command("davit run -i hosts site.yml").stdout(full).output().expect("it ends");
+    let ended =
+        place.command("davit run -i hosts site.yml").stdout(full).output().expect("it ends");
     assert_eq!(ended.status.code(), Some(0));
     let err = String::from_utf8_lossy(&ended.stderr);
     assert!(err.contains("the output is no longer written: No space left on device"), "{err}");

@@ -82,14 +82,26 @@ fn tags_and_limits_choose_what_is_listed() {
 
 #[test]
 fn a_syntax_check_reads_and_does_not_run() {
-    place().run("davit run -i hosts site.yml --syntax-check").check(0, "\nplaybook: site.yml\n", "");
+    place().run("davit run -i hosts site.yml --syntax-check").check(
+        0,
+        "\nplaybook: site.yml\n",
+        "",
+    );
 }
 
 #[test]
 fn mistakes_of_the_command_line_have_the_original_codes() {
     let place = place();
-    place.run("davit run nothere.yml").check(1, "", "[ERROR]: the playbook: nothere.yml could not be found\n");
-    place.run("davit run roles").check(1, "", "[ERROR]: the playbook: roles does not appear to be a file\n");
+    place.run("davit run nothere.yml").check(
+        1,
+        "",
+        "[ERROR]: the playbook: nothere.yml could not be found\n",
+    );
+    place.run("davit run roles").check(
+        1,
+        "",
+        "[ERROR]: the playbook: roles does not appear to be a file\n",
+    );
     place.run("davit run -i hosts site.yml -l nobody").check(
         1,
         "",

@@ -11,11 +11,23 @@ fn one_module_runs_on_hosts() {
         "",
     );
     place.run("ansible -i hosts all --list-hosts").check(0, "  hosts (2):\n    a\n    b\n", "");
-    place.run("davit exec -i hosts a -- echo two words").check(0, "a | CHANGED | rc=0 >>\ntwo words\n", "");
-    place.run("ansible -i hosts a -m command").check(5, "", "[ERROR]: No argument passed to command module\n");
+    place.run("davit exec -i hosts a -- echo two words").check(
+        0,
+        "a | CHANGED | rc=0 >>\ntwo words\n",
+        "",
+    );
+    place.run("ansible -i hosts a -m command").check(
+        5,
+        "",
+        "[ERROR]: No argument passed to command module\n",
+    );
     let missing = place.run("ansible -i hosts a -m copyy");
     assert_eq!(missing.code, 2);
-    assert!(missing.out.contains("Cannot resolve 'copyy' to an action or module."), "{}", missing.out);
+    assert!(
+        missing.out.contains("Cannot resolve 'copyy' to an action or module."),
+        "{}",
+        missing.out
+    );
     assert!(missing.err.contains("did you mean 'copy'?"), "{}", missing.err);
     place.run("ansible -i hosts nobody -m ping").check(
         0,
@@ -46,8 +58,16 @@ fn inventories_are_shown_converted_and_generated() {
         "[ERROR]: No action selected, at least one of --host, --graph or --list needs to be specified.\n",
     );
     let toml = place.run("davit inventory convert hosts --to toml");
-    assert!(toml.out.starts_with("[web.hosts.a]\nansible_connection = \"local\"\n"), "{}", toml.out);
-    let made = place.run_with("davit inventory generate - --to ini", &[], "{web: [w1], db: {hosts: [d1], vars: {port: 1}}}");
+    assert!(
+        toml.out.starts_with("[web.hosts.a]\nansible_connection = \"local\"\n"),
+        "{}",
+        toml.out
+    );
+    let made = place.run_with(
+        "davit inventory generate - --to ini",
+        &[],
+        "{web: [w1], db: {hosts: [d1], vars: {port: 1}}}",
+    );
     made.check(0, "[web]\nw1\n\n[db]\nd1\n\n[db:vars]\nport=1\n", "");
 }
 
@@ -66,10 +86,13 @@ fn manuals_completions_and_pages_are_printed() {
     let doc = place.run("ansible-doc copy");
     assert!(doc.out.starts_with("> ANSIBLE.BUILTIN.COPY\n"), "{}", doc.out);
     assert!(place.run("davit doc -l").out.contains("ansible.builtin.debug"));
-    let json: serde_json::Value = serde_json::from_str(&place.run("davit doc -j file").out).expect("it is JSON");
+    let json: serde_json::Value =
+        serde_json::from_str(&place.run("davit doc -j file").out).expect("it is JSON");
     assert_eq!(json["ansible.builtin.file"]["doc"]["options"]["mode"]["type"], "raw");
     place.run("ansible-doc nothere").check(0, "", "[WARNING]: nothere was not found\n");
     assert!(place.run("davit completions bash").out.contains("_davit()"));
     assert!(place.run("davit man").out.contains(".TH davit 1"));
-    assert!(place.run("ansible-playbook --version").out.starts_with("ansible-playbook [core 2.19."));
+    assert!(
+        place.run("ansible-playbook --version").out.starts_with("ansible-playbook [core 2.19.")
+    );
 }

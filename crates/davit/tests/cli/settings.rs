@@ -10,7 +10,11 @@ const PLAYBOOK: &str = "- hosts: a\n  gather_facts: false\n  tasks:\n    - debug
 fn forks(cfg: &str, variables: &[(&str, &str)]) -> String {
     let place = Place::new(&[HOSTS, ("site.yml", PLAYBOOK), ("ansible.cfg", cfg)]);
     let ran = place.run_with("davit run -i hosts site.yml --output minimal", variables, "");
-    let at = ran.out.find("\"msg\": ").map(|at| at + 7).unwrap_or_else(|| panic!("{}{}", ran.out, ran.err));
+    let at = ran
+        .out
+        .find("\"msg\": ")
+        .map(|at| at + 7)
+        .unwrap_or_else(|| panic!("{}{}", ran.out, ran.err));
     ran.out[at..].lines().next().unwrap_or_default().to_owned()
 }
 
@@ -26,16 +30,23 @@ fn a_folder_that_everybody_may_write_has_no_configuration() {
     let place = Place::new(&[HOSTS, ("ansible.cfg", "[defaults]\nstdout_callback = null\n")]);
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o777)).expect("it is ours");
     let ran = place.run("ansible-inventory -i hosts --graph");
-    assert!(ran.err.starts_with("[WARNING]: Ansible is being run in a world writable directory ({here})"), "{}", ran.err);
+    assert!(
+        ran.err
+            .starts_with("[WARNING]: Ansible is being run in a world writable directory ({here})"),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]
 fn what_is_no_configuration_is_told() {
-    let place = Place::new(&[HOSTS, ("site.yml", PLAYBOOK), ("ansible.cfg", "[defaults]\nforks\n")]);
+    let place =
+        Place::new(&[HOSTS, ("site.yml", PLAYBOOK), ("ansible.cfg", "[defaults]\nforks\n")]);
     let ran = place.run("davit run -i hosts site.yml");
     assert_eq!(ran.code, 5);
     assert!(ran.err.contains("ansible.cfg): line 2"), "{}", ran.err);
-    let place = Place::new(&[HOSTS, ("site.yml", PLAYBOOK), ("ansible.cfg", "[defaults]\nforks = many\n")]);
+    let place =
+        Place::new(&[HOSTS, ("site.yml", PLAYBOOK), ("ansible.cfg", "[defaults]\nforks = many\n")]);
     let ran = place.run("davit run -i hosts site.yml");
     ran.check(
         5,
@@ -43,7 +54,11 @@ fn what_is_no_configuration_is_told() {
         "[ERROR]: Config 'DEFAULT_FORKS' from '{here}/ansible.cfg' has an invalid value: \
          Invalid value provided for 'integer': 'many'\n",
     );
-    let ran = place.run_with("ansible-inventory -i hosts --list", &[("ANSIBLE_HASH_BEHAVIOUR", "mix")], "");
+    let ran = place.run_with(
+        "ansible-inventory -i hosts --list",
+        &[("ANSIBLE_HASH_BEHAVIOUR", "mix")],
+        "",
+    );
     assert_eq!(ran.code, 5);
     assert!(ran.err.contains("Valid values are: replace, merge"), "{}", ran.err);
 }
