@@ -90,7 +90,7 @@ impl Template {
     }
 
     fn walk(&self) -> Walk<'_> {
-        let mut walk = Walk { text: &self.unit.tree.text, ..Walk::default() };
+        let mut walk = Walk::of(&self.unit.tree.text);
         walk.scopes.push(BTreeSet::new());
         // Macros and sets at the top level are known everywhere in the template.
         walk.body(&self.unit.tree.body);
@@ -101,6 +101,8 @@ impl Template {
 #[derive(Default)]
 struct Walk<'a> {
     text: &'a str,
+    /// Where the lines begin: places are asked for too often to count from the beginning.
+    lines: Vec<usize>,
     scopes: Vec<BTreeSet<String>>,
     guarded: Vec<String>,
     /// Everything is guarded in here: the value of `default`.
@@ -111,9 +113,20 @@ struct Walk<'a> {
     lookups: Vec<NameUse>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn of(text: &'a str) -> Self {
+        let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let lines = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect();
+        Self { text, lines, ..Self::default() }
+    }
+
     fn place(&self, name: &str, at: u32, guarded: bool) -> NameUse {
-        let (line, column) = place_in(self.text, at);
+        let offset = (at as usize).min(self.text.len());
+        let above = self.lines.partition_point(|start| *start <= offset).saturating_sub(1);
+        let start = self.lines.get(above).copied().unwrap_or(0);
+        let rest = self.text.get(start..).unwrap_or_default();
+        let (_, column) = place_in(rest, u32::try_from(offset - start).unwrap_or(u32::MAX));
+        let line = u32::try_from(above + 1).unwrap_or(u32::MAX);
         NameUse { name: name.to_owned(), line, column, guarded }
     }
 
