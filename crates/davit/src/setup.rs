@@ -88,6 +88,9 @@ impl Ground {
         if cache.rsplit('.').next() != Some("memory") {
             warn(&format!("fact_caching = {cache} has no effect: facts are kept for one run"));
         }
+        if config.choice("DUPLICATE_YAML_DICT_KEY", &["error", "ignore", "warn"])? == "error" {
+            warn("duplicate_dict_key = error has no effect: what is there twice is a warning");
+        }
         let broken = config.is("ALLOW_BROKEN_CONDITIONALS")?;
         let engine = Arc::new(Engine::new(davit_template::Settings {
             extensions: config.list_or_default("DEFAULT_JINJA2_EXTENSIONS"),

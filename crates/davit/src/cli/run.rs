@@ -188,7 +188,7 @@ fn save_retry(args: &Args, caller: &Caller, ground: &Ground, summary: &davit_run
     match std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, text)) {
         Ok(()) if caller.is_link => {}
         Ok(()) => {
-            say(&format!("hint: to retry on the hosts that are left: --limit @{}", path.display()))
+            say(&format!("hint: to retry on the hosts that are left: --limit @{}", path.display()));
         }
         Err(error) => crate::report::warn(&format!(
             "Could not create retry file '{}': {error}",
