@@ -51,6 +51,7 @@ struct Found<'c> {
 }
 
 impl Found<'_> {
+    #[expect(clippy::too_many_arguments, reason = "where, what, and the two sides")]
     fn say(&mut self, task: Option<&str>, key: &str, what: &str, expected: &str, got: &str) {
         if self.case.accepts(task, key) {
             return;

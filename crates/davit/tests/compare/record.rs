@@ -146,7 +146,7 @@ pub(super) fn events(lines: &[String], volatile: &[String]) -> Result<Told, Stri
                 hosts.iter().for_each(|host| told.happened(host, one.clone()));
             }
             Kind::Notified { host, handler } => {
-                told.notified.entry(host).or_default().push(handler)
+                told.notified.entry(host).or_default().push(handler);
             }
             Kind::RunFinished { stats, custom, .. } => {
                 told.stats.extend(stats.into_iter().map(|(host, counts)| (host, counted(counts))));
