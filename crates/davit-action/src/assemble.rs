@@ -159,7 +159,9 @@ mod tests {
 
     #[test]
     fn escapes_are_read() {
-        for (text, expect) in [("--\\n", "--\n"), ("a\\tb", "a\tb"), ("\\q\\", "\\q\\"), ("\\\\n", "\\n")] {
+        for (text, expect) in
+            [("--\\n", "--\n"), ("a\\tb", "a\tb"), ("\\q\\", "\\q\\"), ("\\\\n", "\\n")]
+        {
             assert_eq!(unescaped(text), expect, "{text}");
         }
     }

@@ -41,7 +41,10 @@ async fn run(context: &TaskContext, args: Map) -> Attempt {
     no_raw_params(context, &args, "copy")?;
     for name in ["src", "dest"] {
         if let Some(value @ (Value::List(_) | Value::Map(_))) = args.get(name) {
-            return Err(broken(context, format!("{name} is a path and not a {}", value.type_name())));
+            return Err(broken(
+                context,
+                format!("{name} is a path and not a {}", value.type_name()),
+            ));
         }
     }
     let src = filled(&args, "src");
@@ -66,10 +69,15 @@ async fn run(context: &TaskContext, args: Map) -> Attempt {
     let src = src.unwrap_or_default();
     if flag(&args, "remote_src", false) {
         let args = without(&args, &["content"]);
-        return Ok(context.call_module(MODULE, TaskContext::reply_of(&args), BTreeMap::new()).await);
+        return Ok(context
+            .call_module(MODULE, TaskContext::reply_of(&args), BTreeMap::new())
+            .await);
     }
     let Some(path) = source::find(context, "files", &src) else {
-        let why = format!("Unexpected AnsibleActionFail error: {}", source::not_found(context, "files", &src));
+        let why = format!(
+            "Unexpected AnsibleActionFail error: {}",
+            source::not_found(context, "files", &src)
+        );
         return Err(crate::failure::refused(context, why));
     };
     if path.is_dir() {
@@ -155,8 +163,19 @@ fn predicted(context: &TaskContext, mut outcome: Outcome) -> Outcome {
 
 /// What the module tells of a file that it has written.
 const TOLD: &[&str] = &[
-    "dest", "src", "checksum", "md5sum", "uid", "gid", "owner", "group", "mode", "size", "state",
-    "secontext", "backup_file",
+    "dest",
+    "src",
+    "checksum",
+    "md5sum",
+    "uid",
+    "gid",
+    "owner",
+    "group",
+    "mode",
+    "size",
+    "state",
+    "secontext",
+    "backup_file",
 ];
 
 /// The module's failure in the words of the action, where the action finds it out in the original.
@@ -195,9 +214,8 @@ async fn folder(context: &TaskContext, args: &Map, path: &Path, dest: &str) -> A
     let follow = flag(args, "local_follow", true);
     let root = path.to_path_buf();
     let walked = tokio::task::spawn_blocking(move || Tree::of(&root, follow)).await;
-    let tree = walked
-        .map_err(|error| broken(context, error.to_string()))?
-        .map_err(|(path, error)| {
+    let tree =
+        walked.map_err(|error| broken(context, error.to_string()))?.map_err(|(path, error)| {
             let why = source::system_error(&error);
             broken(context, format!("{why}: '{}'", path.display()))
         })?;
@@ -269,7 +287,9 @@ impl Folder<'_> {
         args.insert("force", true.into());
         match self.set(args, name).await {
             // The folder of the link is one that this very task would have made.
-            Err(outcome) if self.context.check && message(&outcome).starts_with("Error while linking") => {
+            Err(outcome)
+                if self.context.check && message(&outcome).starts_with("Error while linking") =>
+            {
                 Ok(Outcome::changed(true))
             }
             other => other,
@@ -296,8 +316,17 @@ impl Folder<'_> {
 }
 
 const ATTRIBUTES: &[&str] = &[
-    "mode", "owner", "group", "seuser", "serole", "setype", "selevel", "attributes", "attr",
-    "unsafe_writes", "follow",
+    "mode",
+    "owner",
+    "group",
+    "seuser",
+    "serole",
+    "setype",
+    "selevel",
+    "attributes",
+    "attr",
+    "unsafe_writes",
+    "follow",
 ];
 
 fn passed(outcome: Outcome) -> Attempt {

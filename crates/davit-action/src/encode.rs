@@ -13,7 +13,9 @@ pub(crate) fn encode(text: &str, name: &str) -> Result<Vec<u8>, String> {
         "latin-1" | "latin1" | "latin" | "l1" | "iso-8859-1" | "iso8859-1" | "8859" | "cp819" => {
             narrow(text, "latin-1", 256)
         }
-        "utf-16" | "utf16" | "u16" => Ok([&b"\xff\xfe"[..], &utf16(text, u16::to_le_bytes)].concat()),
+        "utf-16" | "utf16" | "u16" => {
+            Ok([&b"\xff\xfe"[..], &utf16(text, u16::to_le_bytes)].concat())
+        }
         "utf-16-le" | "utf-16le" => Ok(utf16(text, u16::to_le_bytes)),
         "utf-16-be" | "utf-16be" => Ok(utf16(text, u16::to_be_bytes)),
         "utf-32" | "utf32" | "u32" => {
@@ -146,8 +148,14 @@ mod tests {
     fn what_cannot_be_written_is_said() {
         for (name, expect) in [
             ("nosuch", "unknown encoding: nosuch"),
-            ("ascii", "'ascii' codec can't encode character '\\xe9' in position 1: ordinal not in range(128)"),
-            ("cp1251", "'cp1251' codec can't encode character '\\xe9' in position 1: character maps to <undefined>"),
+            (
+                "ascii",
+                "'ascii' codec can't encode character '\\xe9' in position 1: ordinal not in range(128)",
+            ),
+            (
+                "cp1251",
+                "'cp1251' codec can't encode character '\\xe9' in position 1: character maps to <undefined>",
+            ),
         ] {
             assert_eq!(encode("hé", name), Err(expect.to_owned()), "{name}");
         }

@@ -87,7 +87,11 @@ async fn run(context: &TaskContext, args: Map) -> Attempt {
 }
 
 /// The checksum of the host's file, or the result where it cannot be fetched.
-async fn look(context: &TaskContext, src: &str, missing_is_bad: bool) -> Attempt<Result<Option<String>, Outcome>> {
+async fn look(
+    context: &TaskContext,
+    src: &str,
+    missing_is_bad: bool,
+) -> Attempt<Result<Option<String>, Outcome>> {
     let mut args = Reply::new();
     args.insert("path".to_owned(), src.into());
     args.insert("follow".to_owned(), true.into());
@@ -153,10 +157,20 @@ async fn bring(context: &TaskContext, src: &str, place: &Path) -> Attempt<()> {
     let folder = place.parent().unwrap_or(Path::new("/")).to_path_buf();
     fs::create_dir_all(&folder).map_err(|error| {
         let (folder, why) = (folder.display(), source::system_error(&error));
-        broken(context, format!("Unable to create local directories '{folder}': {why}: b'{folder}'"))
+        broken(
+            context,
+            format!("Unable to create local directories '{folder}': {why}: b'{folder}'"),
+        )
     })?;
     let failed = |error: &io::Error| {
-        broken(context, format!("Failed to fetch the file: {}: '{}'", source::system_error(error), place.display()))
+        broken(
+            context,
+            format!(
+                "Failed to fetch the file: {}: '{}'",
+                source::system_error(error),
+                place.display()
+            ),
+        )
     };
     // A file that a run before this one left here may be open elsewhere: it is replaced, not cut.
     let mut file = tempfile::Builder::new()

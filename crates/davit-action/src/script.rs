@@ -40,7 +40,8 @@ async fn run(context: &TaskContext, args: Map) -> Attempt {
         match source::find(context, "files", &name) {
             Some(path) => {
                 let decrypt = flag(&args, "decrypt", true);
-                attachments.insert("script".to_owned(), source::attachment(context, &path, decrypt)?);
+                attachments
+                    .insert("script".to_owned(), source::attachment(context, &path, decrypt)?);
             }
             None => missing = Some(source::not_found(context, "files", &name)),
         }
@@ -58,7 +59,11 @@ async fn run(context: &TaskContext, args: Map) -> Attempt {
 }
 
 fn worded(context: &TaskContext, outcome: Outcome) -> Outcome {
-    if outcome.result.contains("rc") { as_action(context, outcome) } else { as_refusal(context, outcome) }
+    if outcome.result.contains("rc") {
+        as_action(context, outcome)
+    } else {
+        as_refusal(context, outcome)
+    }
 }
 
 /// The first word of a shell text, without its quotes.

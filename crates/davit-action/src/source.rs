@@ -71,7 +71,10 @@ pub(crate) fn locked(context: &TaskContext, path: &Path, failure: Outcome) -> Ou
     if !message(&failure).ends_with(NO_SECRETS) {
         return failure;
     }
-    broken(context, format!("A vault password or secret must be specified to decrypt {}", path.display()))
+    broken(
+        context,
+        format!("A vault password or secret must be specified to decrypt {}", path.display()),
+    )
 }
 
 fn is_vault(path: &Path) -> io::Result<bool> {
@@ -83,7 +86,10 @@ fn is_vault(path: &Path) -> io::Result<bool> {
 fn unreadable(context: &TaskContext, path: &Path, error: &io::Error) -> Outcome {
     let path = path.display();
     let why = system_error(error);
-    broken(context, format!("An error occurred while trying to read the file '{path}': {why}: '{path}'"))
+    broken(
+        context,
+        format!("An error occurred while trying to read the file '{path}': {why}: '{path}'"),
+    )
 }
 
 /// What the system said, with its number, as users of the format know it.

@@ -39,7 +39,10 @@ async fn run(context: &TaskContext, args: Map) -> Attempt {
     no_raw_params(context, &args, "template")?;
     for name in ["src", "dest"] {
         if let Some(value @ (Value::List(_) | Value::Map(_))) = args.get(name) {
-            return Err(broken(context, format!("Invalid value provided for 'string': {}", value.repr())));
+            return Err(broken(
+                context,
+                format!("Invalid value provided for 'string': {}", value.repr()),
+            ));
         }
     }
     if args.get("state").is_some_and(|it| !it.is_null()) {
@@ -63,7 +66,9 @@ async fn run(context: &TaskContext, args: Map) -> Attempt {
         }
         let scope = Overlay { top: &about, below: env.scope };
         let rendering = env.with_scope(&scope);
-        rendering.render_file(&written, &path, &options).map_err(|error| template_failed(context, &error))?
+        rendering
+            .render_file(&written, &path, &options)
+            .map_err(|error| template_failed(context, &error))?
     };
     let encoding = filled(&args, "output_encoding").unwrap_or_else(|| "utf-8".to_owned());
     let bytes = encode(&rendered, &encoding).map_err(|why| broken(context, why))?;
@@ -76,17 +81,24 @@ async fn run(context: &TaskContext, args: Map) -> Attempt {
 
 /// Arguments that are about the rendering.
 const OWN: &[&str] = &[
-    "src", "newline_sequence", "block_start_string", "block_end_string", "variable_start_string",
-    "variable_end_string", "comment_start_string", "comment_end_string", "trim_blocks",
-    "lstrip_blocks", "output_encoding",
+    "src",
+    "newline_sequence",
+    "block_start_string",
+    "block_end_string",
+    "variable_start_string",
+    "variable_end_string",
+    "comment_start_string",
+    "comment_end_string",
+    "trim_blocks",
+    "lstrip_blocks",
+    "output_encoding",
 ];
 
 fn options(context: &TaskContext, args: &Map) -> Attempt<FileOptions> {
     let mut options = FileOptions::default();
     if let Some(newline) = text(args, "newline_sequence") {
-        options.newline_sequence = newline_of(&newline).ok_or_else(|| {
-            refused(context, "newline_sequence needs to be one of: \n, \r or")
-        })?;
+        options.newline_sequence = newline_of(&newline)
+            .ok_or_else(|| refused(context, "newline_sequence needs to be one of: \n, \r or"))?;
     }
     for (name, slot) in [
         ("block_start_string", &mut options.block_start_string),

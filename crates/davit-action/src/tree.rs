@@ -25,7 +25,9 @@ impl Tree {
     pub(crate) fn of(root: &Path, follow: bool) -> Result<Self, (PathBuf, io::Error)> {
         let mut tree = Self::default();
         let name = match root.file_name() {
-            Some(name) if !root.to_string_lossy().ends_with('/') => name.to_string_lossy().into_owned(),
+            Some(name) if !root.to_string_lossy().ends_with('/') => {
+                name.to_string_lossy().into_owned()
+            }
             _ => String::new(),
         };
         let start = fs::canonicalize(root).map_err(|error| (root.to_path_buf(), error))?;

@@ -82,8 +82,12 @@ pub(crate) fn tasks(folder: &Path, tasks: &str) -> Vec<End> {
 pub(crate) fn run(folder: &Path, path: &Path) -> Vec<End> {
     let ends = Ends::default();
     let engine = Arc::new(Engine::new(davit_template::Settings::default()));
-    let environment: Arc<BTreeMap<String, String>> =
-        Arc::new(["PATH", "HOME"].iter().filter_map(|it| Some(((*it).to_owned(), std::env::var(it).ok()?))).collect());
+    let environment: Arc<BTreeMap<String, String>> = Arc::new(
+        ["PATH", "HOME"]
+            .iter()
+            .filter_map(|it| Some(((*it).to_owned(), std::env::var(it).ok()?)))
+            .collect(),
+    );
     let outside = Outside {
         environment: Arc::clone(&environment),
         folder: folder.to_path_buf(),
@@ -111,7 +115,10 @@ pub(crate) fn run(folder: &Path, path: &Path) -> Vec<End> {
         outside,
         inventory,
         connections: Connections::new(davit_module::Options {
-            environment: environment.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+            environment: environment
+                .iter()
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
             ..davit_module::Options::default()
         }),
         prompt: Arc::new(Nobody),

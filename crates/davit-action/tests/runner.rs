@@ -29,14 +29,18 @@ fn folder() -> tempfile::TempDir {
     put("files/parts/b", "b");
     put("files/parts/.c", "c\n");
     put("files/secret.txt", &encrypted("secret\n"));
-    put("templates/t.j2", "{{ inventory_hostname }} {{ template_path }}\n{% include 'sub/inc.j2' %}\n");
+    put(
+        "templates/t.j2",
+        "{{ inventory_hostname }} {{ template_path }}\n{% include 'sub/inc.j2' %}\n",
+    );
     put("templates/sub/inc.j2", "{{ 1 + 1 }}\n{% if true %}\nend\n{% endif %}\n");
     put("templates/bad.j2", "a\nb {{ nosuch }}\n");
     put("templates/delimiters.j2", "[% if true %]\né {{ x }}\n[% endif %]\n");
     fs::create_dir(folder.path().join("files/tree/empty")).unwrap();
     symlink("f1", folder.path().join("files/tree/link")).unwrap();
     symlink("nowhere", folder.path().join("files/tree/broken")).unwrap();
-    fs::set_permissions(folder.path().join("files/s.sh"), fs::Permissions::from_mode(0o750)).unwrap();
+    fs::set_permissions(folder.path().join("files/s.sh"), fs::Permissions::from_mode(0o750))
+        .unwrap();
     folder
 }
 
@@ -70,7 +74,11 @@ fn files_and_texts_are_copied() {
             ("copy: {src: s.sh, dest: '{{ out }}/new/dir/', mode: preserve}", Status::Changed, ""),
             ("copy: {content: {a: [1, é]}, dest: '{{ out }}/json'}", Status::Changed, ""),
             ("copy: {src: secret.txt, dest: '{{ out }}/secret'}", Status::Changed, ""),
-            ("copy: {src: secret.txt, dest: '{{ out }}/vault', decrypt: false}", Status::Changed, ""),
+            (
+                "copy: {src: secret.txt, dest: '{{ out }}/vault', decrypt: false}",
+                Status::Changed,
+                "",
+            ),
         ],
     );
     let folder = folder.path();
@@ -93,10 +101,22 @@ fn copies_that_cannot_be_are_refused_in_known_words() {
         &[
             ("copy: {src: one.txt}", Status::Failed, "dest is required"),
             ("copy: {dest: '{{ out }}/x'}", Status::Failed, "src (or content) is required"),
-            ("copy: {src: a, content: b, dest: c}", Status::Failed, "src and content are mutually exclusive"),
-            ("copy: {content: b, dest: '{{ out }}'}", Status::Failed, "can not use content with a dir as dest"),
+            (
+                "copy: {src: a, content: b, dest: c}",
+                Status::Failed,
+                "src and content are mutually exclusive",
+            ),
+            (
+                "copy: {content: b, dest: '{{ out }}'}",
+                Status::Failed,
+                "can not use content with a dir as dest",
+            ),
             ("copy: {src: 'no', dest: '{{ out }}/x'}", Status::Failed, &missing),
-            ("copy: text", Status::Failed, "Task failed: Action 'ansible.builtin.copy' does not support raw params."),
+            (
+                "copy: text",
+                Status::Failed,
+                "Task failed: Action 'ansible.builtin.copy' does not support raw params.",
+            ),
         ],
     );
 }
@@ -115,7 +135,11 @@ fn folders_are_copied_with_what_is_in_them() {
 ",
     );
     let statuses: Vec<Status> = ends.iter().map(|it| it.status).collect();
-    assert_eq!(statuses, [Status::Changed, Status::Changed, Status::Ok, Status::Changed], "{ends:?}");
+    assert_eq!(
+        statuses,
+        [Status::Changed, Status::Changed, Status::Ok, Status::Changed],
+        "{ends:?}"
+    );
     let out = folder.path().join("out");
     assert_eq!(ends[0].reply["dest"], format!("{}/a/", out.display()));
     assert_eq!(read(folder.path(), "a/tree/link"), b"f1\n");
@@ -162,8 +186,16 @@ fn templates_are_rendered() {
                 "",
             ),
             ("template: {src: t.j2}", Status::Failed, "src and dest are required"),
-            ("template: {src: t.j2, dest: x, state: a}", Status::Failed, "'state' cannot be specified on a template"),
-            ("template: {src: t.j2, dest: x, output_encoding: nosuch}", Status::Failed, "Task failed: unknown encoding: nosuch"),
+            (
+                "template: {src: t.j2, dest: x, state: a}",
+                Status::Failed,
+                "'state' cannot be specified on a template",
+            ),
+            (
+                "template: {src: t.j2, dest: x, output_encoding: nosuch}",
+                Status::Failed,
+                "Task failed: unknown encoding: nosuch",
+            ),
         ],
     );
     assert_eq!(read(folder.path(), "t"), b"localhost t.j2\n2\nend\n");
@@ -193,7 +225,11 @@ fn files_are_fetched() {
             ("fetch: {src: '{{ out }}/big', dest: here}", Status::Ok, ""),
             ("fetch: {src: '{{ out }}/big', dest: flat/, flat: true}", Status::Changed, ""),
             ("fetch: {src: '{{ out }}/no', dest: here}", Status::Failed, missing),
-            ("fetch: {src: '{{ out }}/no', dest: here, fail_on_missing: false}", Status::Ok, missing),
+            (
+                "fetch: {src: '{{ out }}/no', dest: here, fail_on_missing: false}",
+                Status::Ok,
+                missing,
+            ),
             (
                 "fetch: {src: '{{ out }}', dest: here}",
                 Status::Failed,
@@ -225,7 +261,11 @@ fn scripts_run_where_the_host_is() {
     assert_eq!((ends[1].status, &ends[1].reply["rc"]), (Status::Failed, &json!(3)));
     assert_eq!(ends[1].causes[0].message, "Task failed: Action failed: non-zero return code");
     assert_eq!(ends[2].status, Status::Skipped);
-    assert!(msg(&ends[3]).starts_with("Could not find or access 'nosuch.sh'\nSearched in:"), "{}", msg(&ends[3]));
+    assert!(
+        msg(&ends[3]).starts_with("Could not find or access 'nosuch.sh'\nSearched in:"),
+        "{}",
+        msg(&ends[3])
+    );
 }
 
 #[test]
@@ -257,8 +297,16 @@ fn archives_are_found_and_their_absence_told() {
         folder.path(),
         &[
             ("unarchive: {src: a.tgz}", Status::Failed, "src (or content) and dest are required"),
-            ("unarchive: {src: a.tgz, dest: x, copy: false, remote_src: true}", Status::Failed, both),
-            ("unarchive: {src: a.tgz, dest: '{{ out }}', creates: '{{ out }}'}", Status::Skipped, &skipped),
+            (
+                "unarchive: {src: a.tgz, dest: x, copy: false, remote_src: true}",
+                Status::Failed,
+                both,
+            ),
+            (
+                "unarchive: {src: a.tgz, dest: '{{ out }}', creates: '{{ out }}'}",
+                Status::Skipped,
+                &skipped,
+            ),
         ],
     );
 }

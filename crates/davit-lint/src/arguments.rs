@@ -21,7 +21,9 @@ pub(crate) fn check(lint: &Lint<'_>, seen: &Seen, severity: Severity) {
     if task.action.is_live() {
         return;
     }
-    let Some(target) = (lint.context.lookup)(&task.action) else { return stated(lint, task, severity) };
+    let Some(target) = (lint.context.lookup)(&task.action) else {
+        return stated(lint, task, severity);
+    };
     let Some(spec) = target.spec.as_deref() else { return };
     let mut args = Reply::new();
     for (key, value) in &task.args {
@@ -41,7 +43,10 @@ pub(crate) fn check(lint: &Lint<'_>, seen: &Seen, severity: Severity) {
     let unknown = |value: &Json| value.as_str() == Some(UNKNOWN);
     let complete = !templated && !seen.place.defaults;
     for error in spec.check_static(&args, &unknown) {
-        report(&Asked { lint, task, spec, args: &args, severity, open: target.open, complete }, error);
+        report(
+            &Asked { lint, task, spec, args: &args, severity, open: target.open, complete },
+            error,
+        );
     }
 }
 
@@ -69,7 +74,8 @@ fn stated(lint: &Lint<'_>, task: &Task, severity: Severity) {
 }
 
 fn free_text(lint: &Lint<'_>, task: &Task, raw: &str, severity: Severity) {
-    let value = lint.sources.key(&task.origin, &task.action).map(|it| moved(&task.origin, it.value));
+    let value =
+        lint.sources.key(&task.origin, &task.action).map(|it| moved(&task.origin, it.value));
     let at = value.unwrap_or_else(|| task.action_origin.clone());
     let first = raw.split_whitespace().next().unwrap_or_default();
     let at = lint.sources.word(&at, first);
@@ -82,7 +88,9 @@ fn to_json(value: &Value, depth: usize) -> Json {
     match value {
         Value::Str(text) if text.is_live() => Json::String(UNKNOWN.to_owned()),
         _ if depth > DEPTH => Json::String(UNKNOWN.to_owned()),
-        Value::List(items) if value.is_live() => items.iter().map(|it| to_json(it, depth + 1)).collect(),
+        Value::List(items) if value.is_live() => {
+            items.iter().map(|it| to_json(it, depth + 1)).collect()
+        }
         Value::Map(map) if value.is_live() => {
             let pairs = map.iter().map(|(key, it)| (key.to_text(), to_json(it, depth + 1)));
             Json::Object(pairs.collect())
@@ -105,7 +113,12 @@ fn report(asked: &Asked<'_, '_>, error: ArgError) {
                 let last = name.rsplit('.').next().unwrap_or(name);
                 let at = key_place(lint, task, name);
                 let near = if name.contains('.') { None } else { spec.nearest(name) };
-                let known: Vec<&str> = spec.options.iter().filter(|it| !it.hidden).map(|it| it.name.as_str()).collect();
+                let known: Vec<&str> = spec
+                    .options
+                    .iter()
+                    .filter(|it| !it.hidden)
+                    .map(|it| it.name.as_str())
+                    .collect();
                 let near = near.or_else(|| nearest(last, known.iter().copied()));
                 let help = did_you_mean(near).or_else(|| list(&known));
                 let message = format!("'{}' has no argument '{name}'", task.action);
@@ -117,12 +130,22 @@ fn report(asked: &Asked<'_, '_>, error: ArgError) {
                 }
             }
         }
-        _ if !complete && !matches!(error, ArgError::Choice { .. } | ArgError::Type { .. } | ArgError::NotDict { .. }) => {}
+        _ if !complete
+            && !matches!(
+                error,
+                ArgError::Choice { .. } | ArgError::Type { .. } | ArgError::NotDict { .. }
+            ) => {}
         ArgError::Missing { .. } => add("missing-argument", action, message, None),
-        ArgError::OneOf { .. } | ArgError::If { .. } | ArgError::By { .. } => add("argument-rule", action, message, None),
-        ArgError::Together { names, .. } if !names.iter().any(unknown) => add("argument-rule", action, message, None),
+        ArgError::OneOf { .. } | ArgError::If { .. } | ArgError::By { .. } => {
+            add("argument-rule", action, message, None)
+        }
+        ArgError::Together { names, .. } if !names.iter().any(unknown) => {
+            add("argument-rule", action, message, None)
+        }
         ArgError::Exclusive { groups_, .. } if !groups_.iter().flatten().any(unknown) => {
-            let last = groups_.first().and_then(|group| group.iter().rev().find(|it| args.contains_key(*it)));
+            let last = groups_
+                .first()
+                .and_then(|group| group.iter().rev().find(|it| args.contains_key(*it)));
             let at = last.map_or_else(|| action.clone(), |name| key_place(lint, task, name));
             add("argument-rule", &at, message, None);
         }

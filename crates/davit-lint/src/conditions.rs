@@ -3,8 +3,8 @@
 use davit_playbook::Keyword;
 use davit_value::{Origin, Value};
 
-use crate::templates::{Templates, is_template};
 use crate::Finding;
+use crate::templates::{Templates, is_template};
 
 /// Checks the condition `name`: one expression, or a list of them.
 pub(crate) fn check(templates: &mut Templates<'_, '_>, name: &str, keyword: &Keyword) {
@@ -35,9 +35,14 @@ fn one(templates: &mut Templates<'_, '_>, name: &str, value: &Value, near: &Orig
             }
             if is_template(text) {
                 if plain.starts_with("{{") {
-                    let message = format!("'{name}' is an expression by itself: delimiters are not needed");
-                    let inner = plain.strip_prefix("{{").and_then(|it| it.strip_suffix("}}")).map(str::trim);
-                    let inner = inner.filter(|it| !is_template(it)).map(|it| format!("Write it as: {it}"));
+                    let message =
+                        format!("'{name}' is an expression by itself: delimiters are not needed");
+                    let inner = plain
+                        .strip_prefix("{{")
+                        .and_then(|it| it.strip_suffix("}}"))
+                        .map(str::trim);
+                    let inner =
+                        inner.filter(|it| !is_template(it)).map(|it| format!("Write it as: {it}"));
                     templates.lint.odd("delimiters-in-condition", &near, message, inner);
                 }
                 templates.value(value, &near);
@@ -56,7 +61,9 @@ fn one(templates: &mut Templates<'_, '_>, name: &str, value: &Value, near: &Orig
 /// The type of an expression that is a constant other than true and false.
 fn constant(text: &str) -> Option<&'static str> {
     let inner = |quote: char| {
-        text.strip_prefix(quote).and_then(|it| it.strip_suffix(quote)).is_some_and(|it| !it.contains([quote, '\\']))
+        text.strip_prefix(quote)
+            .and_then(|it| it.strip_suffix(quote))
+            .is_some_and(|it| !it.contains([quote, '\\']))
     };
     if text.bytes().all(|it| it.is_ascii_digit()) {
         return Some("int");

@@ -13,7 +13,10 @@ use crate::{Finding, Lint, Severity};
 pub(crate) fn find(place: &Place, playbook: &Path, folder: &str, name: &str) -> Option<PathBuf> {
     let bases = place.role.iter().chain([&place.folder]).map(PathBuf::as_path).chain([playbook]);
     let above = place.folder.parent();
-    bases.chain(above).flat_map(|base| [base.join(folder).join(name), base.join(name)]).find(|it| it.exists())
+    bases
+        .chain(above)
+        .flat_map(|base| [base.join(folder).join(name), base.join(name)])
+        .find(|it| it.exists())
 }
 
 /// Says that the file `name` is not there.
@@ -25,7 +28,9 @@ pub(crate) fn missing(lint: &Lint<'_>, at: &Origin, name: &str, tolerated: bool)
 /// The file that `task` reads on the controller, and the folder that it is searched in.
 fn source(task: &Task) -> Option<(&'static str, Value)> {
     let off = |value: Option<&Value>| {
-        value.is_none_or(|it| it.as_bool() == Some(false) || matches!(it.as_str(), Some("no" | "false" | "no ")))
+        value.is_none_or(|it| {
+            it.as_bool() == Some(false) || matches!(it.as_str(), Some("no" | "false" | "no "))
+        })
     };
     let arg = |name: &str| task.args.get(name).cloned();
     match task.short_action() {
@@ -58,7 +63,12 @@ fn source(task: &Task) -> Option<(&'static str, Value)> {
 }
 
 /// Looks whether the file of a task is there; gives a template's path where it is.
-pub(crate) fn check(lint: &Lint<'_>, seen: &Seen, playbook: &Path, made: &[String]) -> Option<PathBuf> {
+pub(crate) fn check(
+    lint: &Lint<'_>,
+    seen: &Seen,
+    playbook: &Path,
+    made: &[String],
+) -> Option<PathBuf> {
     let task = &*seen.task;
     let (folder, value) = source(task)?;
     let name = constant(&value)?;

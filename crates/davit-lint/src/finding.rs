@@ -46,7 +46,12 @@ pub struct Finding {
 impl Finding {
     /// A finding at a place.
     #[must_use]
-    pub fn new(rule: &'static str, severity: Severity, at: &Origin, message: impl Into<String>) -> Self {
+    pub fn new(
+        rule: &'static str,
+        severity: Severity,
+        at: &Origin,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             file: at.file.to_string(),
             line: at.line,
@@ -70,7 +75,10 @@ impl Finding {
 pub const RULES: &[(&str, &str)] = &[
     ("argument-rule", "Arguments of a module that exclude or require one another."),
     ("conflicting-actions", "A task names more than one action."),
-    ("delimiters-in-condition", "A condition is an expression already; template delimiters are not needed in it."),
+    (
+        "delimiters-in-condition",
+        "A condition is an expression already; template delimiters are not needed in it.",
+    ),
     ("duplicate-key", "A key stands twice in a mapping; the last one counts."),
     ("duplicate-loop", "A task has more than one loop."),
     ("file-not-found", "A file that is named is not there."),
@@ -127,7 +135,9 @@ mod tests {
 
     #[test]
     fn near_words_are_found() {
-        for (name, expect) in [("pth", Some("path")), ("ownr", Some("owner")), ("zork", None), ("", None)] {
+        for (name, expect) in
+            [("pth", Some("path")), ("ownr", Some("owner")), ("zork", None), ("", None)]
+        {
             assert_eq!(nearest(name, ["path", "owner", "mode"]), expect, "{name}");
         }
     }

@@ -15,14 +15,25 @@ pub(crate) fn check(lint: &Lint<'_>, lists: &[&[Item]], ignored: bool) {
 }
 
 /// One list; gives what ended the play in it, if anything did.
-fn list(lint: &Lint<'_>, items: &[Item], before: Option<String>, ignored: bool, depth: usize) -> Option<String> {
+fn list(
+    lint: &Lint<'_>,
+    items: &[Item],
+    before: Option<String>,
+    ignored: bool,
+    depth: usize,
+) -> Option<String> {
     let mut ended = before;
     let mut told = false;
     for item in items {
         if let Some(why) = &ended {
             if !told && !is_meta(item) {
                 told = true;
-                lint.odd("unreachable-task", item.origin(), format!("this never runs: {why} comes before it"), None);
+                lint.odd(
+                    "unreachable-task",
+                    item.origin(),
+                    format!("this never runs: {why} comes before it"),
+                    None,
+                );
             }
             continue;
         }
@@ -37,7 +48,9 @@ fn list(lint: &Lint<'_>, items: &[Item], before: Option<String>, ignored: bool, 
                     continue;
                 }
                 let ignored = ignored || block.keywords.contains("ignore_errors");
-                let open = ["when", "tags", "ignore_errors"].iter().any(|name| block.keywords.contains(name));
+                let open = ["when", "tags", "ignore_errors"]
+                    .iter()
+                    .any(|name| block.keywords.contains(name));
                 let inner = list(lint, &block.block, None, ignored, depth + 1);
                 list(lint, &block.rescue, None, ignored, depth + 1);
                 list(lint, &block.always, None, ignored, depth + 1);
@@ -55,7 +68,10 @@ fn is_meta(item: &Item) -> bool {
 /// What ends the play for every host, said in words.
 fn ends(task: &Task, ignored: bool) -> Option<String> {
     let open = ["when", "tags", "ignore_errors", "failed_when", "run_once", "delegate_to"];
-    if open.iter().any(|name| task.keywords.contains(name)) || task.loop_.is_some() || task.is_handler {
+    if open.iter().any(|name| task.keywords.contains(name))
+        || task.loop_.is_some()
+        || task.is_handler
+    {
         return None;
     }
     match (task.kind, task.short_action()) {

@@ -92,7 +92,8 @@ pub fn check(playbooks: &[PathBuf], context: &Context<'_>) -> Vec<Finding> {
             }
         });
         let sources = Sources::new(&context.loader);
-        let lint = Lint { context, loader, sources, found: RefCell::default(), lenient: Cell::new(false) };
+        let lint =
+            Lint { context, loader, sources, found: RefCell::default(), lenient: Cell::new(false) };
         let walked = walk::walk(&lint, playbook);
         let warnings = warnings.lock().map(|it| it.clone()).unwrap_or_default();
         warnings.iter().for_each(|it| lint.warning(it));
@@ -111,10 +112,23 @@ pub fn check(playbooks: &[PathBuf], context: &Context<'_>) -> Vec<Finding> {
 
 /// The rules whose errors are certain whatever the hosts and variables turn out to be.
 const CERTAIN: &[&str] = &[
-    "conflicting-actions", "duplicate-loop", "invalid-choice", "invalid-structure", "invalid-type",
-    "invalid-variable-name", "missing-argument", "no-action", "role-not-found", "template-syntax",
-    "unknown-argument", "unknown-filter", "unknown-keyword", "unknown-lookup", "unknown-module",
-    "unknown-test", "yaml-syntax",
+    "conflicting-actions",
+    "duplicate-loop",
+    "invalid-choice",
+    "invalid-structure",
+    "invalid-type",
+    "invalid-variable-name",
+    "missing-argument",
+    "no-action",
+    "role-not-found",
+    "template-syntax",
+    "unknown-argument",
+    "unknown-filter",
+    "unknown-keyword",
+    "unknown-lookup",
+    "unknown-module",
+    "unknown-test",
+    "yaml-syntax",
 ];
 
 /// What is certainly wrong with `playbooks`: reason enough not to start them.
@@ -142,19 +156,35 @@ impl Lint<'_> {
     }
 
     /// Notes an error at a place.
-    pub(crate) fn error(&self, rule: &'static str, at: &Origin, message: impl Into<String>, help: Option<String>) {
+    pub(crate) fn error(
+        &self,
+        rule: &'static str,
+        at: &Origin,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
         let severity = if self.lenient.get() { Severity::Warning } else { Severity::Error };
         self.add(Finding::new(rule, severity, at, message).with_help(help));
     }
 
     /// Notes something odd at a place.
-    pub(crate) fn odd(&self, rule: &'static str, at: &Origin, message: impl Into<String>, help: Option<String>) {
+    pub(crate) fn odd(
+        &self,
+        rule: &'static str,
+        at: &Origin,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
         self.add(Finding::new(rule, Severity::Warning, at, message).with_help(help));
     }
 
     fn warning(&self, warning: &Warning) {
         let Some(origin) = &warning.origin else { return };
-        let rule = if warning.message.starts_with("Found duplicate mapping key") { "duplicate-key" } else { "warning" };
+        let rule = if warning.message.starts_with("Found duplicate mapping key") {
+            "duplicate-key"
+        } else {
+            "warning"
+        };
         self.odd(rule, origin, &*warning.message, warning.help.clone());
     }
 
@@ -166,10 +196,20 @@ impl Lint<'_> {
         match error {
             Error::Yaml(_) => self.error("yaml-syntax", &at, message, help),
             Error::Read { path, .. } => {
-                self.error("file-not-found", &at, format!("file '{}' cannot be read", path.display()), help);
+                self.error(
+                    "file-not-found",
+                    &at,
+                    format!("file '{}' cannot be read", path.display()),
+                    help,
+                );
             }
             Error::Vault { path, .. } => {
-                self.odd("vault", near, format!("file '{}' cannot be decrypted: {message}", path.display()), help);
+                self.odd(
+                    "vault",
+                    near,
+                    format!("file '{}' cannot be decrypted: {message}", path.display()),
+                    help,
+                );
             }
             Error::NoRole { name, .. } => self.no_role(name, &at),
             _ => self.invalid(&at, message, help),
@@ -182,18 +222,31 @@ impl Lint<'_> {
         let beside = std::path::Path::new(&*at.file).parent().map(|it| it.join("roles"));
         for folder in beside.iter().chain(&self.context.roles_path) {
             let Ok(read) = std::fs::read_dir(folder) else { continue };
-            known.extend(read.filter_map(Result::ok).filter_map(|it| it.file_name().into_string().ok()));
+            known.extend(
+                read.filter_map(Result::ok).filter_map(|it| it.file_name().into_string().ok()),
+            );
         }
         let near = nearest(name, known.iter().map(String::as_str));
-        self.error("role-not-found", at, format!("role '{name}' was not found"), did_you_mean(near));
+        self.error(
+            "role-not-found",
+            at,
+            format!("role '{name}' was not found"),
+            did_you_mean(near),
+        );
     }
 
     fn invalid(&self, at: &Origin, message: String, help: Option<String>) {
         if let Some(rest) = message.strip_prefix("couldn't resolve module/action '") {
             let name = rest.split('\'').next().unwrap_or_default();
-            let at = self.sources.key(at, name).map_or_else(|| at.clone(), |key| moved(at, key.place));
+            let at =
+                self.sources.key(at, name).map_or_else(|| at.clone(), |key| moved(at, key.place));
             let near = self.nearest_action(name).map(|it| format!("Did you mean '{it}'?"));
-            self.error("unknown-module", &at, format!("there is no module or action '{name}'"), near.or(help));
+            self.error(
+                "unknown-module",
+                &at,
+                format!("there is no module or action '{name}'"),
+                near.or(help),
+            );
             return;
         }
         if message.starts_with("conflicting action statements") {
@@ -204,11 +257,15 @@ impl Lint<'_> {
             "unknown-keyword"
         } else if message.starts_with("no module/action detected") {
             "no-action"
-        } else if message.starts_with("Invalid variable name") || message.starts_with("Invalid 'register'") {
+        } else if message.starts_with("Invalid variable name")
+            || message.starts_with("Invalid 'register'")
+        {
             "invalid-variable-name"
         } else if message.starts_with("duplicate loop") {
             "duplicate-loop"
-        } else if message.starts_with("Error processing keyword") || message.starts_with("The field '") {
+        } else if message.starts_with("Error processing keyword")
+            || message.starts_with("The field '")
+        {
             "invalid-value"
         } else {
             "invalid-structure"
@@ -223,7 +280,8 @@ impl Lint<'_> {
     fn conflict(&self, at: &Origin, message: String, help: Option<String>) {
         let keywords: Vec<&str> = davit_playbook::keywords().iter().map(|it| it.name).collect();
         let keys = self.sources.keys(at);
-        let is_keyword = |name: &str| keywords.contains(&name) || name.starts_with("with_") || name == "listen";
+        let is_keyword =
+            |name: &str| keywords.contains(&name) || name.starts_with("with_") || name == "listen";
         let unknown: Vec<_> = keys
             .iter()
             .filter(|key| !is_keyword(&key.name) && !(self.loader.is_action)(&key.name, &[]))
@@ -235,7 +293,12 @@ impl Lint<'_> {
             let near = nearest(&key.name, keywords.iter().copied()).map(str::to_owned);
             let near = near.or_else(|| self.nearest_action(&key.name));
             let message = format!("'{}' is neither a keyword nor a module", key.name);
-            self.error("unknown-keyword", &moved(at, key.place), message, did_you_mean(near.as_deref()));
+            self.error(
+                "unknown-keyword",
+                &moved(at, key.place),
+                message,
+                did_you_mean(near.as_deref()),
+            );
         }
     }
 
@@ -246,7 +309,8 @@ impl Lint<'_> {
         let bare = name.rsplit('.').next().unwrap_or(name);
         if name.contains('.') {
             return full.map(str::to_owned).or_else(|| {
-                let known = self.context.names.iter().find(|it| it.rsplit('.').next() == Some(bare));
+                let known =
+                    self.context.names.iter().find(|it| it.rsplit('.').next() == Some(bare));
                 known.cloned()
             });
         }

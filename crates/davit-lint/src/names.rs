@@ -12,10 +12,38 @@ use crate::{Finding, Lint, Severity};
 
 /// Variables that are always there; so is everything that begins with `ansible_`.
 const MAGIC: &[&str] = &[
-    "environment", "group_names", "groups", "hostvars", "inventory_dir", "inventory_file", "inventory_hostname",
-    "inventory_hostname_short", "item", "module_setup", "omit", "play_hosts", "playbook_dir", "role_name",
-    "role_names", "role_path", "role_uuid", "vars", "gather_subset", "packages", "services", "loop", "self",
-    "caller", "varargs", "kwargs", "true", "false", "none", "True", "False", "None",
+    "environment",
+    "group_names",
+    "groups",
+    "hostvars",
+    "inventory_dir",
+    "inventory_file",
+    "inventory_hostname",
+    "inventory_hostname_short",
+    "item",
+    "module_setup",
+    "omit",
+    "play_hosts",
+    "playbook_dir",
+    "role_name",
+    "role_names",
+    "role_path",
+    "role_uuid",
+    "vars",
+    "gather_subset",
+    "packages",
+    "services",
+    "loop",
+    "self",
+    "caller",
+    "varargs",
+    "kwargs",
+    "true",
+    "false",
+    "none",
+    "True",
+    "False",
+    "None",
 ];
 
 /// Says which variables nothing defines, where everything that could define them is known.
@@ -41,7 +69,10 @@ pub(crate) fn undefined(lint: &Lint<'_>, walked: &Walked, uses: &Uses) {
         let certain = near.is_some() && !used.conditional;
         let severity = if certain { Severity::Error } else { Severity::Warning };
         let message = format!("nothing defines the variable '{name}'");
-        lint.add(Finding::new("undefined-variable", severity, &used.at, message).with_help(did_you_mean(near)));
+        lint.add(
+            Finding::new("undefined-variable", severity, &used.at, message)
+                .with_help(did_you_mean(near)),
+        );
     }
 }
 
@@ -61,7 +92,9 @@ fn inventory(lint: &Lint<'_>, walked: &Walked, names: &mut HashSet<String>) -> b
         return false;
     }
     // Variables beside the playbook count for hosts that no inventory names, too.
-    ["group_vars", "host_vars"].iter().all(|folder| beside(lint, &walked.folder.join(folder), names, 0))
+    ["group_vars", "host_vars"]
+        .iter()
+        .all(|folder| beside(lint, &walked.folder.join(folder), names, 0))
 }
 
 fn is_local(hosts: &Value) -> bool {
@@ -87,7 +120,8 @@ fn beside(lint: &Lint<'_>, folder: &Path, names: &mut HashSet<String>, depth: us
         match lint.context.loader.vars_file(&path) {
             Ok(vars) => names.extend(vars.keys().map(davit_value::Key::to_text)),
             Err(error) => {
-                let at = davit_value::Origin { file: path.to_string_lossy().into(), line: 1, column: 1 };
+                let at =
+                    davit_value::Origin { file: path.to_string_lossy().into(), line: 1, column: 1 };
                 lint.unread(&error, &at);
                 good = false;
             }
@@ -107,13 +141,20 @@ pub(crate) fn check(lint: &Lint<'_>, walked: &Walked) {
         for value in hosts {
             let Some(text) = constant(value) else { continue };
             for name in text.split([',', ':']).map(str::trim) {
-                let plain = name.chars().all(|it| it.is_alphanumeric() || matches!(it, '_' | '-' | '.'));
+                let plain =
+                    name.chars().all(|it| it.is_alphanumeric() || matches!(it, '_' | '-' | '.'));
                 let local = matches!(name, "all" | "ungrouped" | "localhost" | "127.0.0.1" | "");
-                if !plain || local || inventory.host(name).is_some() || inventory.group(name).is_some() {
+                if !plain
+                    || local
+                    || inventory.host(name).is_some()
+                    || inventory.group(name).is_some()
+                {
                     continue;
                 }
-                let hosts: Vec<String> = inventory.hosts().map(|it| it.name().to_string()).collect();
-                let groups: Vec<String> = inventory.groups().map(|it| it.name().to_owned()).collect();
+                let hosts: Vec<String> =
+                    inventory.hosts().map(|it| it.name().to_string()).collect();
+                let groups: Vec<String> =
+                    inventory.groups().map(|it| it.name().to_owned()).collect();
                 let near = nearest(name, hosts.iter().chain(&groups).map(String::as_str));
                 let at = lint.sources.word(value.origin().unwrap_or(&play.hosts_origin), name);
                 let message = format!("the inventory has no host or group '{name}'");

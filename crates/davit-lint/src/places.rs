@@ -79,16 +79,23 @@ impl Source {
         for number in from.line..=last.max(from.line) {
             let line = self.line(number);
             let skip = if number == from.line { from.column.saturating_sub(1) } else { 0 };
-            let start = line.char_indices().nth(usize::try_from(skip).unwrap_or(0)).map_or(line.len(), |(at, _)| at);
+            let start = line
+                .char_indices()
+                .nth(usize::try_from(skip).unwrap_or(0))
+                .map_or(line.len(), |(at, _)| at);
             for (at, _) in line.get(start..).unwrap_or_default().match_indices(word) {
                 let at = start + at;
                 let before = line.get(..at).and_then(|it| it.chars().next_back());
                 let after = line.get(at + word.len()..).and_then(|it| it.chars().next());
                 let inner = word.chars().next().is_some_and(is_part) && before.is_some_and(is_part);
-                let longer = word.chars().next_back().is_some_and(is_part) && after.is_some_and(is_part);
+                let longer =
+                    word.chars().next_back().is_some_and(is_part) && after.is_some_and(is_part);
                 if !inner && !longer {
                     let column = line.get(..at).map_or(0, |it| it.chars().count()) + 1;
-                    return Some(Place { line: number, column: u32::try_from(column).unwrap_or(u32::MAX) });
+                    return Some(Place {
+                        line: number,
+                        column: u32::try_from(column).unwrap_or(u32::MAX),
+                    });
                 }
             }
             if number - from.line > 500 {
@@ -165,7 +172,10 @@ impl<'l> Sources<'l> {
         let there = |it: Place| {
             let skip = usize::try_from(it.column.saturating_sub(1)).unwrap_or(0);
             let line = source.line(it.line);
-            line.char_indices().nth(skip).and_then(|(at, _)| line.get(at..)).is_some_and(|it| it.starts_with(word))
+            line.char_indices()
+                .nth(skip)
+                .and_then(|(at, _)| line.get(at..))
+                .is_some_and(|it| it.starts_with(word))
         };
         let inside = guess.line <= end.line && (word.is_empty() || there(guess));
         if inside {

@@ -16,13 +16,18 @@ pub fn text(findings: &[Finding], read: &dyn Fn(&str) -> Option<String>) -> Stri
         let lines = files.entry(it.file.as_str()).or_insert_with(|| {
             read(&it.file).map(|text| text.lines().map(str::to_owned).collect()).unwrap_or_default()
         });
-        let _ = writeln!(out, "{}:{}:{}: {}: {} [{}]", it.file, it.line, it.column, it.severity, it.message, it.rule);
+        let _ = writeln!(
+            out,
+            "{}:{}:{}: {}: {} [{}]",
+            it.file, it.line, it.column, it.severity, it.message, it.rule
+        );
         let number = usize::try_from(it.line).unwrap_or(0);
         if let Some(line) = number.checked_sub(1).and_then(|at| lines.get(at)) {
             let width = number.to_string().len();
             let column = usize::try_from(it.column).unwrap_or(1).saturating_sub(1);
             // A tab before the caret keeps its width by being one there, too.
-            let lead: String = line.chars().take(column).map(|it| if it == '\t' { '\t' } else { ' ' }).collect();
+            let lead: String =
+                line.chars().take(column).map(|it| if it == '\t' { '\t' } else { ' ' }).collect();
             let _ = writeln!(out, " {number} | {line}");
             let _ = writeln!(out, " {:width$} | {lead}^", "");
         }
@@ -40,7 +45,9 @@ pub fn text(findings: &[Finding], read: &dyn Fn(&str) -> Option<String>) -> Stri
 /// `2 errors, 1 warning`.
 fn summary(findings: &[Finding]) -> String {
     let count = |severity: Severity| findings.iter().filter(|it| it.severity == severity).count();
-    let said = |number: usize, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
+    let said = |number: usize, word: &str| {
+        format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+    };
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     if errors + warnings == 0 {
         return "nothing found\n".to_owned();
@@ -136,8 +143,12 @@ mod tests {
         let result = &got["runs"][0]["results"][0];
         assert_eq!(got["version"], "2.1.0");
         assert_eq!(result["level"], "error");
-        assert_eq!(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "a%20b.yml");
-        let index = result["ruleIndex"].as_u64().and_then(|it| usize::try_from(it).ok()).expect("an index");
+        assert_eq!(
+            result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"],
+            "a%20b.yml"
+        );
+        let index =
+            result["ruleIndex"].as_u64().and_then(|it| usize::try_from(it).ok()).expect("an index");
         assert_eq!(got["runs"][0]["tool"]["driver"]["rules"][index]["id"], "unknown-module");
     }
 }

@@ -27,7 +27,10 @@ const TEMPLATE: &str = r"\{[{%#]";
 #[must_use]
 pub fn schema(what: &str, shapes: &[Shape], lookups: &[&str]) -> Option<Value> {
     let (title, root) = match what {
-        "playbook" => ("Playbook", json!({"type": ["array"], "minItems": 1, "items": {"$ref": "#/$defs/entry"}})),
+        "playbook" => (
+            "Playbook",
+            json!({"type": ["array"], "minItems": 1, "items": {"$ref": "#/$defs/entry"}}),
+        ),
         "tasks" => ("List of tasks", json!({"$ref": "#/$defs/items"})),
         "inventory" => return Some(inventory()),
         _ => return None,
@@ -47,7 +50,8 @@ fn definitions(shapes: &[Shape], lookups: &[&str]) -> Value {
         let any: Vec<Value> = names.iter().map(|name| json!({"required": [name]})).collect();
         json!({"anyOf": any})
     };
-    let imports = ["import_playbook", "ansible.builtin.import_playbook", "ansible.legacy.import_playbook"];
+    let imports =
+        ["import_playbook", "ansible.builtin.import_playbook", "ansible.legacy.import_playbook"];
     let mut defs = json!({
         "template": {"type": "string", "pattern": TEMPLATE},
         "expression": {"type": ["string", "boolean"]},
@@ -114,7 +118,10 @@ fn task(shapes: &[Shape], lookups: &[&str], handler: bool) -> Value {
         properties.insert(format!("with_{lookup}"), json!({}));
     }
     if handler {
-        properties.insert("listen".into(), json!({"type": ["string", "array", "null"], "items": {"type": "string"}}));
+        properties.insert(
+            "listen".into(),
+            json!({"type": ["string", "array", "null"], "items": {"type": "string"}}),
+        );
     }
     for shape in shapes {
         let at = json!({"$ref": format!("#/$defs/{}", shape.name)});
@@ -169,7 +176,9 @@ fn keyword(info: &Info, list: &str) -> Value {
         "loop" => json!({}),
         "strategy" => json!({"anyOf": [
             {"enum": ["linear", "free", "host_pinned", "debug"]}, {"type": ["string", "null"]}]}),
-        "order" => or_template(json!({"enum": ["inventory", "sorted", "reverse_sorted", "reverse_inventory", "shuffle", ""]})),
+        "order" => or_template(
+            json!({"enum": ["inventory", "sorted", "reverse_sorted", "reverse_inventory", "shuffle", ""]}),
+        ),
         _ if info.implicit => {
             json!({"anyOf": [{"$ref": "#/$defs/expression"},
                 {"type": ["array", "null"], "items": {"$ref": "#/$defs/expression"}}]})
@@ -250,12 +259,18 @@ fn option_schema(option: &Opt, depth: usize) -> Value {
 fn choices(option: &Opt) -> Vec<Value> {
     let mut any = vec![json!({"enum": option.choices})];
     let words = ["yes", "no", "true", "false", "on", "off"];
-    let flags = option.choices.iter().any(|it| it.is_boolean() || it.as_str().is_some_and(|it| words.contains(&it)));
+    let flags = option
+        .choices
+        .iter()
+        .any(|it| it.is_boolean() || it.as_str().is_some_and(|it| words.contains(&it)));
     if flags {
         any.push(boolean());
     }
-    let texts: Vec<String> =
-        option.choices.iter().map(|it| it.as_str().map_or_else(|| it.to_string(), str::to_owned)).collect();
+    let texts: Vec<String> = option
+        .choices
+        .iter()
+        .map(|it| it.as_str().map_or_else(|| it.to_string(), str::to_owned))
+        .collect();
     any.push(json!({"enum": texts}));
     let numbers: Vec<i64> = texts.iter().filter_map(|it| it.parse().ok()).collect();
     if !numbers.is_empty() {
@@ -274,7 +289,9 @@ fn kind(arg_type: ArgType, option: &Opt, depth: usize) -> Value {
         ArgType::Str | ArgType::Raw | ArgType::Json | ArgType::JsonArg => json!({}),
         ArgType::Path | ArgType::Bits | ArgType::Bytes => scalar(),
         ArgType::Dict => match &option.options {
-            Some(spec) if depth < 10 => json!({"anyOf": [object(spec, false, depth + 1), {"type": "string"}]}),
+            Some(spec) if depth < 10 => {
+                json!({"anyOf": [object(spec, false, depth + 1), {"type": "string"}]})
+            }
             _ => json!({"type": ["object", "string"]}),
         },
         ArgType::List => {

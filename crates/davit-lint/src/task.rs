@@ -23,14 +23,20 @@ pub(crate) fn check_all(lint: &Lint<'_>, walked: &Walked) {
         self::keywords(&mut templates, keywords);
     }
     for play in &walked.plays {
-        let mut templates = Templates { lint, severity: Severity::Error, conditional: true, uses: Some(&mut uses) };
+        let mut templates =
+            Templates { lint, severity: Severity::Error, conditional: true, uses: Some(&mut uses) };
         templates.value(&play.hosts, &play.hosts_origin);
         keywords(&mut templates, &play.keywords);
     }
     let origin = walked.plays.first().map(|it| it.origin.clone());
     if let Some(near) = &origin {
         // A variable is rendered when it is used, which may be never.
-        let mut templates = Templates { lint, severity: Severity::Warning, conditional: true, uses: Some(&mut uses) };
+        let mut templates = Templates {
+            lint,
+            severity: Severity::Warning,
+            conditional: true,
+            uses: Some(&mut uses),
+        };
         walked.vars.iter().for_each(|it| templates.value(it, near));
     }
     names::undefined(lint, walked, &uses);
@@ -54,7 +60,8 @@ fn remember(task: &Task, made: &mut Vec<String>) {
 
 fn task(lint: &Lint<'_>, walked: &Walked, seen: &Seen, uses: &mut Uses, made: &[String]) {
     let task = &*seen.task;
-    let severity = if seen.place.tolerated || seen.place.remote { Severity::Warning } else { Severity::Error };
+    let severity =
+        if seen.place.tolerated || seen.place.remote { Severity::Warning } else { Severity::Error };
     let conditional = seen.place.conditional;
     let mut templates = Templates { lint, severity, conditional, uses: Some(uses) };
     keywords(&mut templates, &task.keywords);
@@ -85,7 +92,11 @@ fn task(lint: &Lint<'_>, walked: &Walked, seen: &Seen, uses: &mut Uses, made: &[
         arguments::check(lint, seen, severity);
     }
     if let Some(path) = files::check(lint, seen, &walked.folder, made) {
-        let plain = !task.args.keys().filter_map(|it| it.as_str()).any(|it| it.ends_with("_string") || it.ends_with("_blocks"));
+        let plain = !task
+            .args
+            .keys()
+            .filter_map(|it| it.as_str())
+            .any(|it| it.ends_with("_string") || it.ends_with("_blocks"));
         let mut templates = Templates { lint, severity, conditional, uses: Some(uses) };
         if plain {
             templates.file(&path, &FileOptions::default());
@@ -142,7 +153,12 @@ fn keywords(templates: &mut Templates<'_, '_>, keywords: &Keywords) {
             && let Err(problem) = coerce(info, it.value.clone())
         {
             let message = format!("'{name}': {problem}");
-            templates.lint.add(Finding::new("invalid-value", templates.severity, &it.origin, message));
+            templates.lint.add(Finding::new(
+                "invalid-value",
+                templates.severity,
+                &it.origin,
+                message,
+            ));
         }
     }
 }
@@ -153,12 +169,19 @@ fn notifications(lint: &Lint<'_>, walked: &Walked, seen: &Seen) {
     let Some(handlers) = walked.handlers.get(seen.play).filter(|it| !it.open) else { return };
     let places = lint.sources.items(&keyword.origin);
     for (at, name) in seen.task.keywords.list("notify").iter().enumerate() {
-        let Some(name) = constant(name).filter(|name| !handlers.names.contains(*name)) else { continue };
+        let Some(name) = constant(name).filter(|name| !handlers.names.contains(*name)) else {
+            continue;
+        };
         let near = nearest(name, handlers.names.iter().map(String::as_str));
         let place = places.get(at).unwrap_or(&keyword.origin);
         let skipped = seen.place.tolerated || seen.place.conditional || seen.place.remote;
         let severity = if skipped { Severity::Warning } else { Severity::Error };
-        let finding = Finding::new("unknown-handler", severity, place, format!("nothing defines the handler '{name}'"));
+        let finding = Finding::new(
+            "unknown-handler",
+            severity,
+            place,
+            format!("nothing defines the handler '{name}'"),
+        );
         lint.add(finding.with_help(did_you_mean(near)));
     }
 }

@@ -101,7 +101,8 @@ impl Templates<'_, '_> {
         for (rule, known, name, place) in unknown(engine, template, &place) {
             let near = nearest(&name, known);
             let what = rule.trim_start_matches("unknown-");
-            let finding = Finding::new(rule, severity, &place, format!("there is no {what} '{name}'"));
+            let finding =
+                Finding::new(rule, severity, &place, format!("there is no {what} '{name}'"));
             self.lint.add(finding.with_help(did_you_mean(near)));
         }
         let conditional = self.conditional;
@@ -121,12 +122,14 @@ impl Templates<'_, '_> {
     pub(crate) fn file(&mut self, path: &std::path::Path, options: &FileOptions) {
         let Ok(text) = self.lint.loader.text(path) else { return };
         let file = std::sync::Arc::from(path.to_string_lossy());
-        let at = |line: u32, column: u32| Origin { file: std::sync::Arc::clone(&file), line, column };
+        let at =
+            |line: u32, column: u32| Origin { file: std::sync::Arc::clone(&file), line, column };
         let engine = self.lint.context.engine;
         match engine.parse_file(&text, options) {
             Err(error) => {
                 let at = at(error.line().unwrap_or(1), error.column().unwrap_or(1));
-                let finding = Finding::new("template-syntax", self.severity, &at, error.to_string());
+                let finding =
+                    Finding::new("template-syntax", self.severity, &at, error.to_string());
                 self.lint.add(finding.with_help(did_you_mean(error.nearest())));
             }
             Ok(template) => {
@@ -135,7 +138,12 @@ impl Templates<'_, '_> {
                 let place = |it: &NameUse| at(it.line.saturating_add(skipped), it.column);
                 for (rule, known, name, place) in unknown(engine, &template, &place) {
                     let what = rule.trim_start_matches("unknown-");
-                    let finding = Finding::new(rule, self.severity, &place, format!("there is no {what} '{name}'"));
+                    let finding = Finding::new(
+                        rule,
+                        self.severity,
+                        &place,
+                        format!("there is no {what} '{name}'"),
+                    );
                     self.lint.add(finding.with_help(did_you_mean(nearest(&name, known))));
                 }
                 if let Some(uses) = &mut self.uses {
@@ -150,12 +158,20 @@ impl Templates<'_, '_> {
 type Unknown = (&'static str, Vec<&'static str>, String, Origin);
 
 /// The filters, tests and lookups of a template that there are not.
-fn unknown(engine: &Engine, template: &Template, place: &dyn Fn(&NameUse) -> Origin) -> Vec<Unknown> {
+fn unknown(
+    engine: &Engine,
+    template: &Template,
+    place: &dyn Fn(&NameUse) -> Origin,
+) -> Vec<Unknown> {
     let mut out = Vec::new();
     for it in template.filters_used().iter().filter(|it| !engine.has_filter(&it.name)) {
         out.push(("unknown-filter", engine.filters(), it.name.clone(), place(it)));
     }
-    for it in template.tests_used().iter().filter(|it| !engine.has_test(&it.name) && !engine.has_filter(&it.name)) {
+    for it in template
+        .tests_used()
+        .iter()
+        .filter(|it| !engine.has_test(&it.name) && !engine.has_filter(&it.name))
+    {
         out.push(("unknown-test", engine.tests(), it.name.clone(), place(it)));
     }
     for it in template.lookups_used().iter().filter(|it| !engine.has_lookup(&it.name)) {

@@ -8,7 +8,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use davit_playbook::{Block, Entry, Error, Import, Item, Keywords, Play, Role, RoleFrom, RoleUse, Task, TaskKind};
+use davit_playbook::{
+    Block, Entry, Error, Import, Item, Keywords, Play, Role, RoleFrom, RoleUse, Task, TaskKind,
+};
 use davit_value::{Map, Origin, Value};
 
 use crate::{Lint, files, flow};
@@ -84,7 +86,8 @@ pub(crate) struct Walk<'w, 'c> {
 
 /// Walks through `playbook` and everything that it brings in.
 pub(crate) fn walk(lint: &Lint<'_>, playbook: &Path) -> Walked {
-    let mut walk = Walk { lint, out: Walked::default(), roles: HashMap::new(), playbooks: HashSet::new() };
+    let mut walk =
+        Walk { lint, out: Walked::default(), roles: HashMap::new(), playbooks: HashSet::new() };
     walk.out.folder = playbook.parent().map(Path::to_owned).unwrap_or_default();
     walk.playbook(playbook, &start(playbook), 0);
     walk.out
@@ -103,7 +106,9 @@ pub(crate) fn constant(value: &Value) -> Option<&str> {
 fn may_be_true(value: Option<&Value>) -> bool {
     match value {
         None | Some(Value::Null | Value::Bool(false)) => false,
-        Some(Value::Str(text)) => !matches!(text.to_lowercase().as_str(), "no" | "false" | "off" | "0" | "n" | "f"),
+        Some(Value::Str(text)) => {
+            !matches!(text.to_lowercase().as_str(), "no" | "false" | "off" | "0" | "n" | "f")
+        }
         Some(_) => true,
     }
 }
@@ -213,17 +218,26 @@ impl Walk<'_, '_> {
                 continue;
             }
             let paths = choices.iter().filter_map(|it| it.as_str());
-            let paths: Vec<PathBuf> =
-                paths.flat_map(|name| [folder.join("vars").join(name), folder.join(name)]).collect();
+            let paths: Vec<PathBuf> = paths
+                .flat_map(|name| [folder.join("vars").join(name), folder.join(name)])
+                .collect();
             match paths.iter().find(|it| it.is_file()) {
                 Some(path) => self.vars_file(path, &play.origin),
                 None => {
                     self.out.open = true;
                     let names: Vec<&str> = choices.iter().filter_map(|it| it.as_str()).collect();
-                    let at = choices.first().and_then(|it| it.origin()).or(play.vars_files_origin.as_ref());
+                    let at = choices
+                        .first()
+                        .and_then(|it| it.origin())
+                        .or(play.vars_files_origin.as_ref());
                     let message = format!("vars file '{}' was not found", names.join("', '"));
                     if !names.is_empty() {
-                        self.lint.error("file-not-found", at.unwrap_or(&play.origin), message, None);
+                        self.lint.error(
+                            "file-not-found",
+                            at.unwrap_or(&play.origin),
+                            message,
+                            None,
+                        );
                     }
                 }
             }
@@ -255,7 +269,10 @@ impl Walk<'_, '_> {
         self.define(&block.vars);
         let within = place.with(&block.keywords);
         self.out.owners.push((block.keywords.clone(), within.tolerated));
-        self.items(&block.block, &Place { tolerated: within.tolerated || block.has_rescue, ..within.clone() });
+        self.items(
+            &block.block,
+            &Place { tolerated: within.tolerated || block.has_rescue, ..within.clone() },
+        );
         let later = Place { conditional: true, ..within.clone() };
         self.items(&block.rescue, &later);
         self.items(&block.always, &within);
@@ -276,7 +293,9 @@ impl Walk<'_, '_> {
         self.out.tasks.push(Seen { task: Arc::clone(task), place: here.clone(), play });
         match task.kind {
             TaskKind::Meta => {}
-            TaskKind::Action => self.leniently(here.tolerated || here.remote, |walk| walk.definitions(task, &here)),
+            TaskKind::Action => {
+                self.leniently(here.tolerated || here.remote, |walk| walk.definitions(task, &here))
+            }
             TaskKind::IncludeTasks | TaskKind::ImportTasks => self.include_tasks(task, &here),
             TaskKind::IncludeRole | TaskKind::ImportRole => self.include_role(task, &here),
         }
@@ -343,8 +362,12 @@ impl Walk<'_, '_> {
                 None => self.out.open = true,
             }
         }
-        let file = task.args.get("file").cloned().or_else(|| task.raw_params.clone().map(Value::Str));
-        let found = file.as_ref().and_then(constant).and_then(|name| files::find(place, &self.out.folder, "vars", name));
+        let file =
+            task.args.get("file").cloned().or_else(|| task.raw_params.clone().map(Value::Str));
+        let found = file
+            .as_ref()
+            .and_then(constant)
+            .and_then(|name| files::find(place, &self.out.folder, "vars", name));
         match found {
             Some(path) => self.vars_file(&path, &task.origin),
             None => self.out.open = true,
@@ -355,7 +378,8 @@ impl Walk<'_, '_> {
         let target = task.target();
         self.apply(task);
         let Some(name) = target.as_ref().and_then(constant) else { return self.unknown() };
-        let folders = [&place.folder].into_iter().chain(place.role.iter()).chain([&self.out.folder]);
+        let folders =
+            [&place.folder].into_iter().chain(place.role.iter()).chain([&self.out.folder]);
         let mut tried: Vec<PathBuf> = Vec::new();
         for folder in folders {
             tried.extend([folder.join(name), folder.join("tasks").join(name)]);
@@ -370,7 +394,12 @@ impl Walk<'_, '_> {
             let at = target.as_ref().and_then(Value::origin).unwrap_or(&task.origin);
             let at = self.lint.sources.word(at, name);
             let skipped = place.tolerated || place.conditional;
-            files::missing(self.lint, &at, name, place.remote || (skipped && task.kind == TaskKind::IncludeTasks));
+            files::missing(
+                self.lint,
+                &at,
+                name,
+                place.remote || (skipped && task.kind == TaskKind::IncludeTasks),
+            );
             return;
         };
         let path = std::path::absolute(&path).unwrap_or(path);
@@ -427,9 +456,10 @@ impl Walk<'_, '_> {
         let text = |key: &str| task.args.get(key).filter(|it| !it.is_null());
         let from_names = ["tasks_from", "vars_from", "defaults_from", "handlers_from"];
         let target = task.target();
-        let (Some(name), false) =
-            (target.as_ref().and_then(constant), from_names.iter().filter_map(|it| text(it)).any(Value::is_live))
-        else {
+        let (Some(name), false) = (
+            target.as_ref().and_then(constant),
+            from_names.iter().filter_map(|it| text(it)).any(Value::is_live),
+        ) else {
             return self.unknown();
         };
         let text = |key: &str| text(key).map(Value::to_str);
@@ -461,7 +491,9 @@ impl Walk<'_, '_> {
             Some(name) => {
                 let mut found = None;
                 let from = RoleFrom::default();
-                self.leniently(inner.remote, |walk| found = walk.find_role(name, &from, &used.origin, &inner));
+                self.leniently(inner.remote, |walk| {
+                    found = walk.find_role(name, &from, &used.origin, &inner)
+                });
                 if let Some((role, path)) = found {
                     self.role_content(&role, path, &Place { handlers: false, ..inner });
                 }
@@ -471,7 +503,13 @@ impl Walk<'_, '_> {
     }
 
     /// The role `name` and its folder; none where it is not there, cannot be read, or is being walked through.
-    fn find_role(&mut self, name: &str, from: &RoleFrom, at: &Origin, place: &Place) -> Option<(Arc<Role>, PathBuf)> {
+    fn find_role(
+        &mut self,
+        name: &str,
+        from: &RoleFrom,
+        at: &Origin,
+        place: &Place,
+    ) -> Option<(Arc<Role>, PathBuf)> {
         let mut folders: Vec<PathBuf> = vec![self.out.folder.join("roles")];
         folders.extend(self.lint.context.roles_path.iter().cloned());
         folders.extend(place.role.as_ref().and_then(|it| it.parent()).map(Path::to_owned));
@@ -528,10 +566,14 @@ impl Walk<'_, '_> {
         flow::check(self.lint, &[&role.tasks], place.tolerated);
         self.items(&role.tasks, &inner);
         let before = self.take_handlers();
-        self.items(&role.handlers, &Place { handlers: true, folder: inner.folder.with_file_name("handlers"), ..inner });
+        self.items(
+            &role.handlers,
+            &Place { handlers: true, folder: inner.folder.with_file_name("handlers"), ..inner },
+        );
         // Handlers of roles may also be called `role : handler`.
         if let Some(handlers) = self.out.handlers.last_mut() {
-            let full: Vec<String> = handlers.names.iter().map(|it| format!("{} : {it}", role.name)).collect();
+            let full: Vec<String> =
+                handlers.names.iter().map(|it| format!("{} : {it}", role.name)).collect();
             handlers.names.extend(full);
             handlers.names.extend(before);
         }

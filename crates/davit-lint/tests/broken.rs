@@ -13,7 +13,11 @@ fn found(case: &Path) -> String {
     let prefix = format!("{}/", case.display());
     for it in ground::check(&case.join("site.yml"), inventory.as_deref()) {
         let file = it.file.strip_prefix(&prefix).unwrap_or(&it.file);
-        let _ = writeln!(out, "{file}:{}:{}: {}: {} [{}]", it.line, it.column, it.severity, it.message, it.rule);
+        let _ = writeln!(
+            out,
+            "{file}:{}:{}: {}: {} [{}]",
+            it.line, it.column, it.severity, it.message, it.rule
+        );
         if let Some(help) = it.help {
             let _ = writeln!(out, "    {}", help.trim_end().replace('\n', "\n    "));
         }

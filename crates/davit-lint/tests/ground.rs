@@ -54,7 +54,8 @@ pub(crate) fn lookups() -> Vec<&'static str> {
 pub(crate) fn check(playbook: &Path, inventory: Option<&Path>) -> Vec<Finding> {
     let inventory = inventory.map(|path| {
         let options = LoadOptions { engine: Arc::clone(&ENGINE), ..LoadOptions::default() };
-        Inventory::load(&[path.to_string_lossy().into_owned()], &options, &mut Vec::new()).expect("an inventory")
+        Inventory::load(&[path.to_string_lossy().into_owned()], &options, &mut Vec::new())
+            .expect("an inventory")
     });
     let extra_vars = Map::new();
     let context = Context {
@@ -80,7 +81,8 @@ pub(crate) fn check(playbook: &Path, inventory: Option<&Path>) -> Vec<Finding> {
 /// The folders in `folder`, sorted.
 pub(crate) fn folders(folder: &Path) -> Vec<PathBuf> {
     let read = std::fs::read_dir(folder).expect("a folder of cases");
-    let mut found: Vec<PathBuf> = read.filter_map(Result::ok).map(|it| it.path()).filter(|it| it.is_dir()).collect();
+    let mut found: Vec<PathBuf> =
+        read.filter_map(Result::ok).map(|it| it.path()).filter(|it| it.is_dir()).collect();
     found.sort();
     found
 }

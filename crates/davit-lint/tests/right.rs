@@ -38,15 +38,29 @@ fn the_playbooks_of_the_oracle_are_right() {
     let mut used = BTreeSet::new();
     for topic in ground::folders(&root) {
         for case in ground::folders(&topic) {
-            let name = case.strip_prefix(&root).expect("a case below the root").to_string_lossy().into_owned();
+            let name = case
+                .strip_prefix(&root)
+                .expect("a case below the root")
+                .to_string_lossy()
+                .into_owned();
             let playbook = case.join("site.yml");
             if !playbook.is_file() {
                 continue;
             }
-            for it in ground::check(&playbook, None).iter().filter(|it| it.severity == Severity::Error) {
+            for it in
+                ground::check(&playbook, None).iter().filter(|it| it.severity == Severity::Error)
+            {
                 used.insert(name.clone());
                 if !WRONG.contains(&name.as_str()) {
-                    let _ = writeln!(wrong, "{name}: {}:{}:{} {} [{}]", it.file.rsplit('/').next().unwrap_or_default(), it.line, it.column, it.message, it.rule);
+                    let _ = writeln!(
+                        wrong,
+                        "{name}: {}:{}:{} {} [{}]",
+                        it.file.rsplit('/').next().unwrap_or_default(),
+                        it.line,
+                        it.column,
+                        it.message,
+                        it.rule
+                    );
                 }
             }
         }

@@ -18,7 +18,9 @@ fn every_keyword_and_module_is_in_it() {
     let schema = playbook_schema();
     let defs = &schema["$defs"];
     for keyword in davit_playbook::keywords() {
-        let there = ["play", "task", "block"].iter().any(|it| defs[*it]["properties"].get(keyword.name).is_some());
+        let there = ["play", "task", "block"]
+            .iter()
+            .any(|it| defs[*it]["properties"].get(keyword.name).is_some());
         assert!(there, "{}", keyword.name);
     }
     for shape in ground::shapes() {
@@ -43,33 +45,55 @@ impl Validator<'_> {
         for (word, said) in map {
             let refused = match word.as_str() {
                 "$ref" => {
-                    let pointer = said.as_str().and_then(|it| it.strip_prefix('#')).expect("a local reference");
+                    let pointer = said
+                        .as_str()
+                        .and_then(|it| it.strip_prefix('#'))
+                        .expect("a local reference");
                     self.check(self.root.pointer(pointer).expect("what is referred to"), value, at)
                 }
                 "anyOf" => {
                     let any = said.as_array().expect("schemas");
-                    let refusals: Vec<String> = any.iter().map_while(|it| self.check(it, value, at)).collect();
+                    let refusals: Vec<String> =
+                        any.iter().map_while(|it| self.check(it, value, at)).collect();
                     // The deepest place is what it is about.
-                    if refusals.len() < any.len() { None } else { refusals.into_iter().max_by_key(String::len) }
+                    if refusals.len() < any.len() {
+                        None
+                    } else {
+                        refusals.into_iter().max_by_key(String::len)
+                    }
                 }
                 "if" => {
-                    let branch = if self.check(said, value, at).is_none() { "then" } else { "else" };
+                    let branch =
+                        if self.check(said, value, at).is_none() { "then" } else { "else" };
                     map.get(branch).and_then(|it| self.check(it, value, at))
                 }
                 "type" => (!has_type(said, value)).then(|| at.to_owned()),
-                "enum" => (!said.as_array().expect("values").contains(value)).then(|| at.to_owned()),
-                "pattern" => value.as_str().filter(|text| !matches(said, text)).map(|_| at.to_owned()),
+                "enum" => {
+                    (!said.as_array().expect("values").contains(value)).then(|| at.to_owned())
+                }
+                "pattern" => {
+                    value.as_str().filter(|text| !matches(said, text)).map(|_| at.to_owned())
+                }
                 "required" => {
                     let names = said.as_array().expect("names");
-                    let there = |it: &Value| value.as_object().is_none_or(|map| map.contains_key(it.as_str().unwrap_or("")));
+                    let there = |it: &Value| {
+                        value
+                            .as_object()
+                            .is_none_or(|map| map.contains_key(it.as_str().unwrap_or("")))
+                    };
                     (!names.iter().all(there)).then(|| at.to_owned())
                 }
                 "items" => value.as_array().and_then(|items| {
-                    items.iter().enumerate().find_map(|(number, it)| self.check(said, it, &format!("{at}/{number}")))
+                    items
+                        .iter()
+                        .enumerate()
+                        .find_map(|(number, it)| self.check(said, it, &format!("{at}/{number}")))
                 }),
                 "properties" | "additionalProperties" => self.members(map, word, value, at),
                 "minItems" => value.as_array().filter(|it| it.is_empty()).map(|_| at.to_owned()),
-                "minProperties" => value.as_object().filter(|it| it.is_empty()).map(|_| at.to_owned()),
+                "minProperties" => {
+                    value.as_object().filter(|it| it.is_empty()).map(|_| at.to_owned())
+                }
                 "$schema" | "title" | "description" | "default" | "$defs" | "then" | "else" => None,
                 other => panic!("the validator does not know {other}"),
             };
@@ -80,14 +104,22 @@ impl Validator<'_> {
         None
     }
 
-    fn members(&self, schema: &serde_json::Map<String, Value>, word: &str, value: &Value, at: &str) -> Option<String> {
+    fn members(
+        &self,
+        schema: &serde_json::Map<String, Value>,
+        word: &str,
+        value: &Value,
+        at: &str,
+    ) -> Option<String> {
         let properties = schema.get("properties").and_then(Value::as_object);
         value.as_object()?.iter().find_map(|(key, value)| {
             let own = properties.and_then(|it| it.get(key));
             let at = format!("{at}/{key}");
             match (word, own) {
                 ("properties", Some(own)) => self.check(own, value, &at),
-                ("additionalProperties", None) => self.check(&schema["additionalProperties"], value, &at),
+                ("additionalProperties", None) => {
+                    self.check(&schema["additionalProperties"], value, &at)
+                }
                 _ => None,
             }
         })
@@ -150,7 +182,8 @@ fn right_playbooks_pass() {
     let mut wrong = String::new();
     let mut seen = 0;
     for case in ground::folders(&root).iter().flat_map(|topic| ground::folders(topic)) {
-        let name = case.strip_prefix(&root).expect("a case below the root").to_string_lossy().into_owned();
+        let name =
+            case.strip_prefix(&root).expect("a case below the root").to_string_lossy().into_owned();
         let Some(value) = read(&case.join("site.yml")) else { continue };
         seen += 1;
         if let Some(at) = validator.check(&schema, &value, "")

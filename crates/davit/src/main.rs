@@ -18,5 +18,6 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
     // The panic itself has told what and where; only the exit code is left to say.
-    std::panic::catch_unwind(|| cli::main(&args)).unwrap_or(ExitCode::from(report::exit::UNEXPECTED))
+    std::panic::catch_unwind(|| cli::main(&args))
+        .unwrap_or(ExitCode::from(report::exit::UNEXPECTED))
 }

@@ -310,6 +310,7 @@ impl Ground {
                 .map(|it| self.folder.join(it).to_string_lossy().into_owned())
                 .collect(),
             python: self.python(),
+            user: current_user(),
             step: request.step,
             flush_cache: request.flush_cache,
             connect_timeout: seconds.map_or(defaults.connect_timeout, Duration::from_secs),
@@ -330,10 +331,13 @@ impl Ground {
         let settings = self.settings(request)?;
         let target: Arc<OnceLock<Weak<World>>> = Arc::default();
         let loader = self.loader(self.warner(&target));
+        let mut environment = self.config.environment.clone();
+        // What a shell would have set for the modules.
+        environment.entry("PWD".to_owned()).or_insert_with(|| self.folder.display().to_string());
         let options = davit_module::Options {
             dry_run: settings.check,
             keep: None,
-            environment: self.config.environment.clone().into_iter().collect(),
+            environment: environment.into_iter().collect(),
         };
         let world = World::new(Parts {
             settings,
@@ -428,6 +432,15 @@ fn tags(request: &Request, config: &Config) -> Vec<String> {
         (false, _) => request.tags.clone(),
         (true, false) => configured,
         (true, true) => vec!["all".into()],
+    }
+}
+
+/// The name of the user that the program runs as.
+fn current_user() -> String {
+    let id = nix::unistd::geteuid();
+    match nix::unistd::User::from_uid(id) {
+        Ok(Some(user)) => user.name,
+        _ => id.to_string(),
     }
 }
 

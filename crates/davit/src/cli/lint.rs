@@ -60,7 +60,11 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
     args.variables.apply(&mut request);
     args.vault.apply(&mut request);
     let ground = Ground::new(&request)?;
-    let playbooks = if args.playbooks.is_empty() { playbooks_in(&ground.folder) } else { args.playbooks.clone() };
+    let playbooks = if args.playbooks.is_empty() {
+        playbooks_in(&ground.folder)
+    } else {
+        args.playbooks.clone()
+    };
     if playbooks.is_empty() {
         return Err(Report::new("there is no playbook in this folder: name one"));
     }
@@ -82,12 +86,19 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
 }
 
 /// Says what is certainly wrong with `playbooks`; the exit code where anything is, and nothing is to be run.
-pub(crate) fn before_run(ground: &Ground, request: &Request, playbooks: &[String]) -> Result<Option<u8>, Report> {
+pub(crate) fn before_run(
+    ground: &Ground,
+    request: &Request,
+    playbooks: &[String],
+) -> Result<Option<u8>, Report> {
     // What is no file can be read only once.
-    let files: Vec<PathBuf> = playbooks.iter().map(PathBuf::from).filter(|it| it.is_file()).collect();
+    let files: Vec<PathBuf> =
+        playbooks.iter().map(PathBuf::from).filter(|it| it.is_file()).collect();
     let settings = ground.settings(request)?;
     let (roles, collections) = (settings.roles_path, settings.collections_path);
-    let found = with_context(ground, None, roles, collections, |context| davit_lint::check_for_run(&files, context));
+    let found = with_context(ground, None, roles, collections, |context| {
+        davit_lint::check_for_run(&files, context)
+    });
     if found.is_empty() {
         return Ok(None);
     }
@@ -155,7 +166,9 @@ fn playbooks_in(folder: &Path) -> Vec<PathBuf> {
         .filter_map(Result::ok)
         .map(|it| PathBuf::from(it.file_name()))
         .filter(|it| it.extension().is_some_and(|it| it == "yml" || it == "yaml"))
-        .filter(|it| std::fs::read_to_string(folder.join(it)).is_ok_and(|text| looks_like_playbook(&text)))
+        .filter(|it| {
+            std::fs::read_to_string(folder.join(it)).is_ok_and(|text| looks_like_playbook(&text))
+        })
         .collect();
     found.sort();
     found
@@ -212,8 +225,10 @@ mod tests {
     #[test]
     fn annotations_are_one_line() {
         let at = davit_value::Origin { file: "a,b.yml".into(), line: 1, column: 2 };
-        let it = Finding::new("template-syntax", Severity::Error, &at, "50%\nmore").with_help(Some("x: y".into()));
-        let expect = "::error file=a%2Cb.yml,line=1,col=2,title=template-syntax::50%25%0Amore%0Ax: y\n";
+        let it = Finding::new("template-syntax", Severity::Error, &at, "50%\nmore")
+            .with_help(Some("x: y".into()));
+        let expect =
+            "::error file=a%2Cb.yml,line=1,col=2,title=template-syntax::50%25%0Amore%0Ax: y\n";
         assert_eq!(annotation(&it), expect);
     }
 }

@@ -119,8 +119,11 @@ struct AnsibleDoc {
 fn link_version() -> &'static str {
     static TEXT: LazyLock<String> = LazyLock::new(|| {
         let config = std::env::current_dir().ok().and_then(|folder| Config::load(&folder).ok());
-        let file = config.and_then(|it| it.file).map_or_else(|| "None".to_owned(), |it| it.display().to_string());
-        let program = std::env::current_exe().map(|it| it.display().to_string()).unwrap_or_default();
+        let file = config
+            .and_then(|it| it.file)
+            .map_or_else(|| "None".to_owned(), |it| it.display().to_string());
+        let program =
+            std::env::current_exe().map(|it| it.display().to_string()).unwrap_or_default();
         let [major, minor, patch] = davit_run::Settings::default().version;
         format!(
             "[core {major}.{minor}.{patch}]\n  config file = {file}\n  executable location = {program}\n  davit version = {}",

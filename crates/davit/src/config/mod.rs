@@ -29,7 +29,9 @@ impl Config {
     /// `ansible.cfg` here, `~/.ansible.cfg`, `/etc/ansible/ansible.cfg`.
     pub(crate) fn load(folder: &Path) -> Result<Self, Report> {
         let environment = std::env::vars_os()
-            .map(|(key, value)| (key.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+            .map(|(key, value)| {
+                (key.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
+            })
             .collect();
         let mut config = Self { environment, folder: folder.to_owned(), ..Self::default() };
         for path in config.candidates() {
@@ -79,7 +81,8 @@ impl Config {
         if let Some(text) = variable {
             return Some((text, false));
         }
-        let in_file = setting.keys.iter().find_map(|(section, key)| self.sections.get(*section)?.get(*key));
+        let in_file =
+            setting.keys.iter().find_map(|(section, key)| self.sections.get(*section)?.get(*key));
         in_file.map(|text| (text.as_str(), true))
     }
 
@@ -107,7 +110,8 @@ impl Config {
 
     /// A boolean setting, or its default.
     pub(crate) fn is(&self, name: &str) -> Result<bool, Report> {
-        let default = find(name).and_then(|it| it.default).is_some_and(|it| it.eq_ignore_ascii_case("true"));
+        let default =
+            find(name).and_then(|it| it.default).is_some_and(|it| it.eq_ignore_ascii_case("true"));
         Ok(self.flag(name)?.unwrap_or(default))
     }
 
@@ -125,14 +129,19 @@ impl Config {
             return Ok(text);
         }
         let choices = choices.join(", ");
-        Err(Report::usage(format!("Invalid value '{text}' for config '{name}'. Valid values are: {choices}")))
+        Err(Report::usage(format!(
+            "Invalid value '{text}' for config '{name}'. Valid values are: {choices}"
+        )))
     }
 
     fn invalid(&self, name: &str, text: &str, wanted: &str) -> Report {
         let setting = find(name);
         let from = match (setting.and_then(|it| self.found(it)), &self.file) {
             (Some((_, true)), Some(file)) => file.display().to_string(),
-            _ => format!("env: {}", setting.and_then(|it| it.variables.first()).copied().unwrap_or_default()),
+            _ => format!(
+                "env: {}",
+                setting.and_then(|it| it.variables.first()).copied().unwrap_or_default()
+            ),
         };
         Report::usage(format!(
             "Config '{name}' from '{from}' has an invalid value: Invalid value provided for '{wanted}': '{text}'"
@@ -152,7 +161,8 @@ impl Config {
     /// Paths, or their default; relative ones of the file are seen from its folder.
     pub(crate) fn paths(&self, name: &str) -> Vec<PathBuf> {
         let Some(setting) = find(name) else { return Vec::new() };
-        let (text, from_file) = self.found(setting).unwrap_or((setting.default.unwrap_or_default(), false));
+        let (text, from_file) =
+            self.found(setting).unwrap_or((setting.default.unwrap_or_default(), false));
         let separator = if setting.kind == Kind::PathList { ',' } else { ':' };
         text.split(separator)
             .map(str::trim)
@@ -195,7 +205,9 @@ impl Config {
     pub(crate) fn value(&self, name: &str) -> Option<Value> {
         let setting = find(name)?;
         let Some(text) = self.get(name).or(setting.default) else { return Some(Value::Null) };
-        let texts = |list: Vec<String>| Value::list(list.into_iter().map(|it| it.as_str().into()).collect());
+        let texts = |list: Vec<String>| {
+            Value::list(list.into_iter().map(|it| it.as_str().into()).collect())
+        };
         Some(match setting.kind {
             Kind::Bool => Value::Bool(self.is(name).unwrap_or(false)),
             Kind::Int => text.trim().parse::<i64>().map_or(Value::Null, Value::from),
@@ -306,7 +318,10 @@ mod tests {
 
     #[test]
     fn the_environment_comes_before_the_file_and_types_are_kept() {
-        let mut config = Config { sections: parse("[defaults]\nforks=3\nnocows=yes").unwrap(), ..Config::default() };
+        let mut config = Config {
+            sections: parse("[defaults]\nforks=3\nnocows=yes").unwrap(),
+            ..Config::default()
+        };
         assert_eq!(config.number("DEFAULT_FORKS").unwrap(), Some(3));
         config.environment.insert("ANSIBLE_FORKS".into(), "7".into());
         assert_eq!(config.number("DEFAULT_FORKS").unwrap(), Some(7));

@@ -171,9 +171,8 @@ impl Found<'_> {
 }
 
 /// What results say of a file.
-const PREDICTED: &[&str] = &[
-    "checksum", "dest", "gid", "group", "md5sum", "mode", "owner", "size", "src", "state", "uid",
-];
+const PREDICTED: &[&str] =
+    &["checksum", "dest", "gid", "group", "md5sum", "mode", "owner", "size", "src", "state", "uid"];
 
 fn title(happened: &Happened) -> String {
     let mut text = format!("{:?} {}", happened.task, happened.status);

@@ -78,9 +78,10 @@ fn says_nothing(diff: &Value) -> bool {
     match diff {
         Value::Array(items) => items.iter().all(says_nothing),
         Value::Object(map) => {
-            ["before", "after"].iter().all(|key| {
-                map.get(*key).is_none_or(|it| it.as_str().is_some_and(str::is_empty))
-            }) && map.get("prepared").is_none()
+            ["before", "after"]
+                .iter()
+                .all(|key| map.get(*key).is_none_or(|it| it.as_str().is_some_and(str::is_empty)))
+                && map.get("prepared").is_none()
         }
         Value::Null => true,
         _ => false,

@@ -97,7 +97,10 @@ pub(super) fn recorded(lines: &[String], volatile: &[String]) -> Result<Told, St
                 let reply = record["reply"].as_object().cloned().unwrap_or_default();
                 let item = record["item"].as_str().map(normal::text);
                 let reply = normal::reply(reply, volatile);
-                told.happened(&text("host"), Happened { task: text("task"), status, item, reply, predicted: false });
+                told.happened(
+                    &text("host"),
+                    Happened { task: text("task"), status, item, reply, predicted: false },
+                );
             }
             _ => {}
         }
@@ -128,21 +131,34 @@ pub(super) fn events(lines: &[String], volatile: &[String]) -> Result<Told, Stri
             }
             Kind::ItemDone { task, host, end } => {
                 let status = format!("item {}", status(&end));
-                told.happened(&host, happened(name_of(&names, task), status, end, volatile).in_check(checks.contains(&task)));
+                told.happened(
+                    &host,
+                    happened(name_of(&names, task), status, end, volatile)
+                        .in_check(checks.contains(&task)),
+                );
             }
             Kind::Retry { task, host, left, end } => {
                 let status = format!("retry, {left} left");
-                told.happened(&host, happened(name_of(&names, task), status, end, volatile).in_check(checks.contains(&task)));
+                told.happened(
+                    &host,
+                    happened(name_of(&names, task), status, end, volatile)
+                        .in_check(checks.contains(&task)),
+                );
             }
             Kind::HostDone { task, host, end, .. } => {
                 let ignored = if end.ignored && status(&end) == "failed" { " ignored" } else { "" };
                 let status = format!("{}{ignored}", status(&end));
-                told.happened(&host, happened(name_of(&names, task), status, end, volatile).in_check(checks.contains(&task)));
+                told.happened(
+                    &host,
+                    happened(name_of(&names, task), status, end, volatile)
+                        .in_check(checks.contains(&task)),
+                );
             }
             Kind::Included { file, hosts, item, .. } => {
                 let item = item.as_deref().map(normal::text);
                 let status = "included".to_owned();
-                let one = Happened { task: file, status, item, reply: Map::new(), predicted: false };
+                let one =
+                    Happened { task: file, status, item, reply: Map::new(), predicted: false };
                 hosts.iter().for_each(|host| told.happened(host, one.clone()));
             }
             Kind::Notified { host, handler } => {

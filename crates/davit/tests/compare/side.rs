@@ -87,7 +87,12 @@ pub(super) fn record(case: &Case) -> Result<Recording, String> {
         }
         let mut ran = work.wait(command)?;
         let lines = fs::read_to_string(&record).unwrap_or_default();
-        ran.lines = work.hide(&lines).lines().map(str::to_owned).collect();
+        ran.lines = work
+            .hide(&lines)
+            .lines()
+            .filter(|line| line.starts_with('{'))
+            .map(str::to_owned)
+            .collect();
         Ok(ran)
     })
 }
@@ -114,7 +119,11 @@ pub(super) fn davit(case: &Case) -> Result<Recording, String> {
         let mut command = work.command(case, run, &link, &[]);
         command.env("ANSIBLE_STDOUT_CALLBACK", "events");
         let mut ran = work.wait(command)?;
-        ran.lines = std::mem::take(&mut ran.stdout).lines().map(str::to_owned).collect();
+        ran.lines = std::mem::take(&mut ran.stdout)
+            .lines()
+            .filter(|line| line.starts_with('{'))
+            .map(str::to_owned)
+            .collect();
         Ok(ran)
     })
 }
