@@ -137,10 +137,10 @@ fn report(asked: &Asked<'_, '_>, error: ArgError) {
             ) => {}
         ArgError::Missing { .. } => add("missing-argument", action, message, None),
         ArgError::OneOf { .. } | ArgError::If { .. } | ArgError::By { .. } => {
-            add("argument-rule", action, message, None)
+            add("argument-rule", action, message, None);
         }
         ArgError::Together { names, .. } if !names.iter().any(unknown) => {
-            add("argument-rule", action, message, None)
+            add("argument-rule", action, message, None);
         }
         ArgError::Exclusive { groups_, .. } if !groups_.iter().flatten().any(unknown) => {
             let last = groups_

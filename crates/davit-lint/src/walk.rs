@@ -294,7 +294,7 @@ impl Walk<'_, '_> {
         match task.kind {
             TaskKind::Meta => {}
             TaskKind::Action => {
-                self.leniently(here.tolerated || here.remote, |walk| walk.definitions(task, &here))
+                self.leniently(here.tolerated || here.remote, |walk| walk.definitions(task, &here));
             }
             TaskKind::IncludeTasks | TaskKind::ImportTasks => self.include_tasks(task, &here),
             TaskKind::IncludeRole | TaskKind::ImportRole => self.include_role(task, &here),
@@ -492,7 +492,7 @@ impl Walk<'_, '_> {
                 let mut found = None;
                 let from = RoleFrom::default();
                 self.leniently(inner.remote, |walk| {
-                    found = walk.find_role(name, &from, &used.origin, &inner)
+                    found = walk.find_role(name, &from, &used.origin, &inner);
                 });
                 if let Some((role, path)) = found {
                     self.role_content(&role, path, &Place { handlers: false, ..inner });
