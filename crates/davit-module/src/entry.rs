@@ -132,10 +132,8 @@ impl Entry {
             Err(errors) => (ModuleError::Args { errors }.into_reply(), censored(spec, &call.args)),
         };
         host.finish(&mut reply);
-        let shows =
-            call.diff || reply.get("diff").and_then(Value::as_array).is_some_and(Vec::is_empty);
-        if !shows {
-            reply.remove("diff");
+        if !call.diff {
+            unshown(&mut reply);
         }
         let mut invocation = Reply::new();
         invocation.insert("module_args".to_owned(), Value::Object(shown));
@@ -166,6 +164,26 @@ fn failed(host: &Host<'_>, error: ModuleError) -> Reply {
         reply.insert("predicted".to_owned(), false.into());
     }
     reply
+}
+
+/// What is left of `diff` where none was asked for: of a list its headers, else nothing.
+fn unshown(reply: &mut Reply) {
+    let Some(Value::Array(parts)) = reply.get_mut("diff") else {
+        reply.remove("diff");
+        return;
+    };
+    for part in parts {
+        let Value::Object(part) = part else { continue };
+        let attributes = part
+            .get("before_header")
+            .and_then(Value::as_str)
+            .is_some_and(|it| it.ends_with("(file attributes)"));
+        if !attributes {
+            for side in ["before", "after"] {
+                part.insert(side.to_owned(), "".into());
+            }
+        }
+    }
 }
 
 /// The arguments as they may be shown.

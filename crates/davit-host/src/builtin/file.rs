@@ -61,6 +61,11 @@ pub(crate) struct Args {
     /// How `access_time` is written, in the codes of `strftime`.
     #[serde(default = "format")]
     access_time_format: String,
+    /// Whether only a look at the file is wanted, for a diff that the controller makes.
+    #[serde(default, rename = "_diff_peek")]
+    #[schemars(extend("x-hidden" = true))]
+    #[expect(dead_code, reason = "taken, as the format knows it, and not needed")]
+    diff_peek: Option<bool>,
     /// The name of the file that the controller sent.
     #[serde(default, rename = "_original_basename")]
     #[schemars(extend("x-hidden" = true))]

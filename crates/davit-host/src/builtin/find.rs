@@ -368,7 +368,8 @@ impl Search<'_, '_> {
         let Some(mode) = &self.args.mode else { return Ok(true) };
         let Some(mode) = Mode::parse(mode).map_err(|err| err.to_string())? else { return Ok(true) };
         let wanted = mode.apply(0, meta.is_dir(), 0);
-        Ok(if self.args.exact_mode { meta.mode == wanted } else { meta.mode & wanted == wanted })
+        // Any of the bits will do, and not all of them: so the original reads "minimum".
+        Ok(if self.args.exact_mode { meta.mode == wanted } else { meta.mode & wanted != 0 })
     }
 
     fn content_passes(&self, found: &Found) -> Result<bool, String> {

@@ -62,6 +62,13 @@ impl Host<'_> {
         absent_is_none(if follow { fs::metadata(path) } else { fs::symlink_metadata(path) })
     }
 
+    /// What the disk holds at `path`, whatever is predicted; `None` for a broken link too.
+    pub(crate) fn on_disk(&self, path: &Path) -> Option<Meta> {
+        let path = self.at(path);
+        fs::metadata(&path).ok()?;
+        absent_is_none(fs::symlink_metadata(path)).ok()?
+    }
+
     /// Whether something stands at the end of the links at `path`.
     #[must_use]
     pub fn exists(&self, path: &Path) -> bool {
