@@ -50,7 +50,9 @@ pub(crate) fn reported(outcome: &mut Outcome, task: &Origin, kind: &str) {
         return;
     }
     let msg = outcome.result.get("msg").map(davit_value::Value::to_str).unwrap_or_default();
-    let text = if msg.is_empty() {
+    let text = if msg.starts_with("Task failed: ") {
+        msg
+    } else if msg.is_empty() {
         format!("Task failed: {kind} failed.")
     } else {
         format!("Task failed: {kind} failed: {msg}")

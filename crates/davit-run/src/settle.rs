@@ -151,6 +151,14 @@ impl Batch {
     fn register(&self, task: &Arc<Task>, hosts: &[Arc<str>], done: &Done) {
         let Some((Value::Str(name), _)) = task.own("register") else { return };
         let mut result = done.outcome.result.clone();
+        if !done.is_loop {
+            // Rounds of a loop keep how the module was called; single results do not.
+            result.remove("invocation");
+        }
+        if done.outcome.is_failed() {
+            // The original keeps a traceback here, and this where it has none.
+            result.insert("exception", "(traceback unavailable)".into());
+        }
         if done.outcome.unreachable {
             result.insert("unreachable", true.into());
         }

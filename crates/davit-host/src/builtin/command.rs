@@ -163,7 +163,11 @@ mod tests {
             false,
             json!({"failed": true, "changed": false, "rc": 2, "cmd": "nosuchcmd 'a b'", "msg": "Error executing command."}),
         );
-        check(json!({"cmd": "echo 'a"}), false, json!({"msg": "No closing quotation"}));
+        check(
+            json!({"cmd": "echo 'a"}),
+            false,
+            json!({"msg": "Task failed: Module failed: No closing quotation"}),
+        );
         check(
             json!({"cmd": "pwd", "chdir": "/nosuch"}),
             false,

@@ -407,6 +407,9 @@ fn hard(host: &mut Host<'_>, args: &Args) -> Result<Outcome, ModuleError> {
     let same = own.as_ref().is_some_and(|it| {
         it.ino != 0 && (it.ino, it.dev) == (source.ino, source.dev) && it.kind == FileKind::File
     });
+    if same && !args.force && there == "file" {
+        return refuse("Cannot link, file exists at destination".to_owned());
+    }
     if !same && !args.force {
         match there {
             "hard" => {
@@ -456,8 +459,19 @@ fn touch(host: &mut Host<'_>, args: &Args) -> Result<Outcome, ModuleError> {
         })?;
         changed = true;
     }
-    changed |= host.set_attributes(&path, &args.file, Some(&mut diff))?;
-    changed |= set_times(host, args, &path, Some("now"), &mut diff)?;
+    let set = host.set_attributes(&path, &args.file, Some(&mut diff)).and_then(|attributes| {
+        Ok(attributes | set_times(host, args, &path, Some("now"), &mut diff)?)
+    });
+    match set {
+        Ok(set) => changed |= set,
+        Err(error) => {
+            if there == "absent" {
+                // What cannot be as asked for is not left behind; the first failure is the one to tell.
+                let _ = host.remove(&path);
+            }
+            return Err(error);
+        }
+    }
     Ok(Outcome::new().changed(changed).with("dest", &args.path).with("diff", diff))
 }
 

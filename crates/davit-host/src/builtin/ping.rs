@@ -32,7 +32,7 @@ impl Module for Ping {
 
     fn run(_: &mut Host<'_>, args: Args) -> Result<Outcome, ModuleError> {
         if args.data == "crash" {
-            return Err(ModuleError::failed("boom"));
+            return Err(ModuleError::failed("Task failed: Module failed: boom"));
         }
         Ok(Outcome::new().changed(false).with("ping", args.data))
     }

@@ -45,9 +45,9 @@ impl Line {
         split_words(text).map(Self::Words).ok_or_else(|| {
             let escaped = text.ends_with('\\');
             ModuleError::failed(if escaped {
-                "No escaped character"
+                "Task failed: Module failed: No escaped character"
             } else {
-                "No closing quotation"
+                "Task failed: Module failed: No closing quotation"
             })
         })
     }

@@ -7,6 +7,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
@@ -157,6 +158,7 @@ fn listen(child: &mut Child, cancel: &Cancel) -> io::Result<Option<Ran>> {
             err = None;
         }
     }
+    let mut pause = Duration::from_micros(20);
     loop {
         if let Some(status) = child.try_wait()? {
             ran.rc = status.code().unwrap_or_else(|| -status.signal().unwrap_or(0));
@@ -165,8 +167,10 @@ fn listen(child: &mut Child, cancel: &Cancel) -> io::Result<Option<Ran>> {
         if cancel.is_cancelled() {
             return Ok(None);
         }
-        // The pipes are closed, so it is as good as gone.
-        thread::sleep(std::time::Duration::from_micros(500));
+        // The pipes are closed, so it is as good as gone; only one that closes them and lives on
+        // is worth longer pauses.
+        thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(10));
     }
 }
 
