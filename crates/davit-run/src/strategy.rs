@@ -171,7 +171,31 @@ impl Batch {
                 self.flush(&hosts).await
             }
             Work::Meta(Meta::Written) => self.meta(task, &hosts).await,
+            _ if !self.is_wanted(task).await => Ok(()),
             _ => self.run_task(place, task, hosts).await,
+        }
+    }
+
+    /// `--step`: asks whether to run a task. Where nobody answers, it is not run.
+    async fn is_wanted(&self, task: &Arc<Task>) -> bool {
+        if !self.world.asks_before_tasks() {
+            return true;
+        }
+        let name = task.name().map_or_else(|| task.written.action.to_string(), Value::to_str);
+        let name = match task.role() {
+            Some(role) => format!("{} : {name}", role.name),
+            None => name,
+        };
+        let text = format!("Perform task: TASK: {name} (N)o/(y)es/(c)ontinue: ");
+        let prompt = Arc::clone(&self.world.prompt);
+        let answer = tokio::task::spawn_blocking(move || prompt.ask(&text, false)).await;
+        match answer.ok().flatten().unwrap_or_default().trim().to_lowercase().as_str() {
+            "y" | "yes" => true,
+            "c" | "continue" => {
+                self.world.ask_no_more();
+                true
+            }
+            _ => false,
         }
     }
 

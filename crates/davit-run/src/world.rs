@@ -53,6 +53,7 @@ pub struct World {
     stop: AtomicU8,
     warned: Mutex<BTreeSet<String>>,
     started: AtomicBool,
+    unasked: AtomicBool,
     /// The implicit host of this machine.
     local_name: Mutex<Option<Arc<str>>>,
 }
@@ -154,6 +155,7 @@ impl World {
                 warned: Mutex::default(),
                 local_name: Mutex::default(),
                 started: AtomicBool::new(false),
+                unasked: AtomicBool::new(false),
             }
         })
     }
@@ -221,6 +223,16 @@ impl World {
     /// The task of `--start-at-task` has been found.
     pub(crate) fn start_found(&self) {
         self.started.store(true, Ordering::Relaxed);
+    }
+
+    /// `--step`, until somebody says to go on without asking.
+    pub(crate) fn asks_before_tasks(&self) -> bool {
+        self.settings.step && !self.unasked.load(Ordering::Relaxed)
+    }
+
+    /// The rest of the run is not asked about.
+    pub(crate) fn ask_no_more(&self) {
+        self.unasked.store(true, Ordering::Relaxed);
     }
 
     /// A number that differs between runs: for `order: shuffle`.

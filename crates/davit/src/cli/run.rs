@@ -123,10 +123,6 @@ pub(crate) fn run(args: &Args, caller: &Caller) -> Result<u8, Report> {
 
 /// Runs them, what the events of an earlier run say was done left out.
 pub(crate) fn run_again(args: &Args, caller: &Caller, resume: Vec<Event>) -> Result<u8, Report> {
-    if args.step {
-        // Going on without asking is the last thing that somebody wants who asks to be asked.
-        return Err(Report::usage("--step is not supported yet"));
-    }
     let request = args.request();
     for path in &args.playbooks {
         check_path(Path::new(path))?;
