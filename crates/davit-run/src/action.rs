@@ -136,6 +136,8 @@ pub struct Tables {
     modules: HashMap<&'static str, &'static Entry>,
     actions: HashMap<&'static str, &'static Action>,
     specs: HashMap<&'static str, OnceLock<Arc<Spec>>>,
+    /// Of actions: one may have the name of the module behind it.
+    action_specs: HashMap<&'static str, OnceLock<Arc<Spec>>>,
 }
 
 impl fmt::Debug for Tables {
@@ -187,7 +189,8 @@ impl Tables {
             .map(|it| (it.name, it))
             .collect();
         let specs = modules.keys().map(|name| (*name, OnceLock::new())).collect();
-        Self { modules, actions, specs }
+        let action_specs = actions.keys().map(|name| (*name, OnceLock::new())).collect();
+        Self { modules, actions, specs, action_specs }
     }
 
     /// What `name` means: `copy`, `ansible.builtin.copy`, `ansible.legacy.copy` are one.
@@ -212,6 +215,15 @@ impl Tables {
         match self.specs.get(entry.name) {
             Some(slot) => Arc::clone(slot.get_or_init(|| Arc::new(entry.spec()))),
             None => Arc::new(entry.spec()),
+        }
+    }
+
+    /// The argument spec of an action, worked out once.
+    #[must_use]
+    pub fn action_spec(&self, action: &'static Action) -> Arc<Spec> {
+        match self.action_specs.get(action.name) {
+            Some(slot) => Arc::clone(slot.get_or_init(|| Arc::new(action.spec()))),
+            None => Arc::new(action.spec()),
         }
     }
 

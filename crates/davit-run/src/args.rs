@@ -1,10 +1,10 @@
 //! A task's arguments: defaults for its module, free form, templates, `omit`.
 
-use davit_module::ArgError;
+use davit_module::{ArgError, Spec};
 use davit_playbook as written;
 use davit_value::{Key, Map, Value};
 
-use crate::action::{Action, Outcome, full_name};
+use crate::action::{Outcome, full_name};
 use crate::context::TaskContext;
 use crate::execute::{Job, clean};
 use crate::failure::{cause, task_failed, template_cause};
@@ -137,10 +137,9 @@ fn module_defaults(job: &Job, context: &TaskContext) -> Result<Map, Outcome> {
     Ok(found)
 }
 
-/// Checks the arguments of an action against its spec.
-pub(crate) fn check(action: &'static Action, args: Map) -> Result<Map, Outcome> {
+/// Checks the arguments of an action.
+pub(crate) fn check(spec: &Spec, args: Map) -> Result<Map, Outcome> {
     let reply = TaskContext::reply_of(&args);
-    let spec = action.spec();
     match spec.check(&reply) {
         Ok(checked) => {
             let mut result = Map::new();

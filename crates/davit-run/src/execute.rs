@@ -479,7 +479,7 @@ impl Job {
                 let args = if action.open {
                     args
                 } else {
-                    match crate::args::check(action, args) {
+                    match crate::args::check(&self.world.tables.action_spec(action), args) {
                         Ok(args) => args,
                         Err(outcome) => return outcome,
                     }
