@@ -49,7 +49,7 @@ impl Bus {
     /// Sends `kind` to every sink, and returns the errors of the sinks it dropped.
     pub fn emit(&mut self, kind: Kind) -> Vec<io::Error> {
         let event = Event { seq: self.next, at_ms: (self.clock)(), kind };
-        self.next += 1;
+        self.next += u64::from(!event.kind.is_passing());
         let mut errors = Vec::new();
         let event = match self.mask.event(event) {
             Ok(event) => event,
@@ -102,5 +102,17 @@ mod tests {
 
         let seen: Vec<u64> = receiver.try_iter().map(|event| event.seq).collect();
         assert_eq!(seen, [0, 1]);
+    }
+
+    #[test]
+    fn what_passes_leaves_no_gap() {
+        let (sender, receiver) = mpsc::channel();
+        let mut bus = Bus::with_clock(vec![Box::new(Keep(sender))], || 7);
+        let host = || "a".to_owned();
+        bus.emit(Kind::Connecting { host: host(), address: host() });
+        bus.emit(Kind::Connected { host: host(), ms: 1, pushed: false });
+        bus.emit(Kind::NoHostsMatched);
+        let seen: Vec<u64> = receiver.try_iter().map(|event| event.seq).collect();
+        assert_eq!(seen, [0, 0, 1]);
     }
 }

@@ -27,7 +27,8 @@ pub type Reply = serde_json::Map<String, serde_json::Value>;
 /// One thing that happened in a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// Place in the run: 0, 1, 2, ... with no gap.
+    /// Place in the run: 0, 1, 2, ... with no gap. An event that [passes](Kind::is_passing) takes no
+    /// place: it carries the number of the next one that is kept.
     pub seq: u64,
     /// Milliseconds since the Unix epoch, UTC.
     pub at_ms: u64,
@@ -109,6 +110,75 @@ pub enum Kind {
         task: u32,
         /// Inventory name.
         host: String,
+    },
+    /// A host is being connected to. [`Connected`](Kind::Connected) or [`Lost`](Kind::Lost) follows;
+    /// a second one for the same host is a further attempt. Passes.
+    Connecting {
+        /// Inventory name.
+        host: String,
+        /// Where to: what a person would type, `deploy@10.0.0.7:2222` or `docker:web1`; without
+        /// any password.
+        address: String,
+    },
+    /// The agent of a host answers: from here on modules can run there.
+    Connected {
+        /// Inventory name.
+        host: String,
+        /// Milliseconds since the first [`Connecting`](Kind::Connecting).
+        ms: u64,
+        /// The agent was not there yet, and was sent over.
+        pushed: bool,
+    },
+    /// A connection broke off, or was never there. Whether a task fails because of it is told by the
+    /// task's [`HostDone`](Kind::HostDone).
+    Lost {
+        /// Inventory name.
+        host: String,
+        /// Why, as a person would say it; one line.
+        why: String,
+    },
+    /// One round of a loop began on one host. Passes.
+    ItemStarted {
+        /// Index of the task's start.
+        task: u32,
+        /// Inventory name.
+        host: String,
+        /// The label of the item; none with `no_log`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<String>,
+        /// Which round, from 1.
+        number: u32,
+        /// How many rounds there are.
+        of: u32,
+    },
+    /// Something that takes its time goes on at a host. Passes; sent some ten times a second at
+    /// most, whoever emits it sees to that.
+    Progress {
+        /// Index of the task's start; none while it belongs to no task, as when the agent is sent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<u32>,
+        /// Inventory name.
+        host: String,
+        /// What goes on, in words that numbers can follow: `pushing agent`, `sending disk.img`.
+        what: String,
+        /// How many bytes of it are done.
+        done: u64,
+        /// How many there are, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        total: Option<u64>,
+    },
+    /// A program that still runs has written something. Passes; sent some ten times a second at
+    /// most, so lines may be left out: all of them are in the result. Nothing is sent with `no_log`.
+    Output {
+        /// Index of the task's start.
+        task: u32,
+        /// Inventory name.
+        host: String,
+        /// Where it wrote it.
+        stream: Stream,
+        /// Whole lines: a secret that is cut in two would not be found to be masked. The last one
+        /// may lack its end where the program waits in the middle of a line.
+        text: String,
     },
     /// One round of a loop ended on one host.
     ItemDone {
@@ -208,6 +278,32 @@ pub enum Kind {
         /// It was cut off by the user.
         interrupted: bool,
     },
+}
+
+impl Kind {
+    /// True for what tells only how far something is: of use while it goes on, and of none
+    /// afterwards, when the event that ends it says more. The run history leaves such events out.
+    /// They take no number, so that what is kept has no gap.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Connecting { .. }
+                | Self::ItemStarted { .. }
+                | Self::Progress { .. }
+                | Self::Output { .. }
+        )
+    }
+}
+
+/// Where a program wrote something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
 }
 
 /// What a look at a task with `async` showed.
@@ -334,4 +430,27 @@ pub struct Counts {
     pub rescued: u32,
     /// Failed and ignored.
     pub ignored: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_events_read_back() {
+        // As they stand in histories: a name or a field that changes would lose them.
+        let lines = [
+            r#"{"seq":0,"at_ms":1,"kind":{"type":"connecting","host":"a","address":"a:22"}}"#,
+            r#"{"seq":0,"at_ms":1,"kind":{"type":"connected","host":"a","ms":7,"pushed":true}}"#,
+            r#"{"seq":1,"at_ms":1,"kind":{"type":"lost","host":"a","why":"no route"}}"#,
+            r#"{"seq":2,"at_ms":1,"kind":{"type":"host_started","task":0,"host":"a"}}"#,
+            r#"{"seq":3,"at_ms":1,"kind":{"type":"item_started","task":0,"host":"a","item":"x","number":1,"of":2}}"#,
+            r#"{"seq":3,"at_ms":1,"kind":{"type":"progress","host":"a","what":"pushing agent","done":1,"total":2}}"#,
+            r#"{"seq":3,"at_ms":1,"kind":{"type":"output","task":0,"host":"a","stream":"stderr","text":"x\n"}}"#,
+        ];
+        for line in lines {
+            let event: Event = serde_json::from_str(line).unwrap();
+            assert_eq!(serde_json::to_string(&event).unwrap(), line);
+        }
+    }
 }

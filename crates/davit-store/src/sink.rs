@@ -4,7 +4,7 @@
 //! commits and an idle one commits at once. Before a task starts, `accept` waits until the results
 //! that came before it are committed: of all hosts where a task starts, of that host where it starts
 //! on one. So what a resumed run relies on is on record before anything is built on it, and rounds
-//! of a loop cost no wait.
+//! of a loop cost no wait. Events that only tell how far something is are not written.
 
 use std::collections::HashMap;
 use std::io;
@@ -117,6 +117,9 @@ impl RunSink {
 
 impl Sink for RunSink {
     fn accept(&mut self, event: &Event) -> io::Result<()> {
+        if event.kind.is_passing() {
+            return Ok(());
+        }
         self.put(event).map_err(io::Error::other)?;
         let wait_for = match &event.kind {
             Kind::HostDone { host, .. } | Kind::ItemDone { host, .. } => {
