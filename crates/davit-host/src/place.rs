@@ -46,7 +46,11 @@ impl Sums {
             match content {
                 Content::Bytes(bytes) => checksum::of(&mut &bytes[..], algorithm),
                 Content::File(path) => checksum::of(&mut std::fs::File::open(path)?, algorithm),
-                Content::Reader(_) => Ok(String::new()),
+                // What is not here is known by the sum that came with it.
+                Content::Sent(sent) if matches!(algorithm, Algorithm::Sha1) => {
+                    Ok(sent.sha1().to_owned())
+                }
+                Content::Reader(_) | Content::Sent(_) => Ok(String::new()),
             }
         };
         let fail = |err| ModuleError::io("read", "the source", err);
@@ -54,6 +58,16 @@ impl Sums {
             sha1: sum(Algorithm::Sha1).map_err(fail)?,
             md5: sum(Algorithm::Md5).map_err(fail)?,
         })
+    }
+
+    /// The sum that only the file itself can tell, where the content came from elsewhere.
+    fn complete(&mut self, host: &Host<'_>, dest: &Path) -> Result<(), ModuleError> {
+        if self.md5.is_empty() && !host.is_check() {
+            let sum = std::fs::File::open(host.at(dest))
+                .and_then(|mut file| checksum::of(&mut file, Algorithm::Md5));
+            self.md5 = sum.map_err(|err| ModuleError::io("read", dest, err))?;
+        }
+        Ok(())
     }
 }
 
@@ -67,6 +81,11 @@ fn head(content: &Content) -> Vec<u8> {
             if let Ok(file) = std::fs::File::open(path) {
                 // A diff of a file that cannot be read is empty; writing it will fail by itself.
                 let _ = file.take(SHOWN as u64).read_to_end(&mut bytes);
+            }
+        }
+        Content::Sent(sent) => {
+            if let Ok(reader) = sent.open() {
+                let _ = reader.take(SHOWN as u64).read_to_end(&mut bytes);
             }
         }
         Content::Reader(_) => {}
@@ -85,7 +104,7 @@ pub(crate) fn put(
 ) -> Result<Outcome, ModuleError> {
     let dest = destination(host, placing)?;
     let there = host.lstat(&dest)?;
-    let sums = Sums::of(&content)?;
+    let mut sums = Sums::of(&content)?;
     if there.is_some() && !placing.force {
         let src = placing.src.unwrap_or_default();
         let outcome = Outcome::new().changed(false).without_path_keys();
@@ -116,6 +135,7 @@ pub(crate) fn put(
     };
     let installed = host.write(&dest, content, &options).map_err(noted)?;
     host.set_attributes(&dest, placing.file, None).map_err(noted)?;
+    sums.complete(host, &dest)?;
     // A file that was written beside the play is told so.
     let told = if dest.components().count() == 1 { Path::new(".").join(&dest) } else { dest };
     let mut outcome = Outcome::new()

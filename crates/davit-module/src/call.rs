@@ -4,13 +4,15 @@
 //! carries it.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Debug};
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use davit_event::Reply;
+use serde::{Deserialize, Serialize};
 
 /// One call of a module on one host.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +43,22 @@ pub struct Call {
     pub folder: PathBuf,
     /// Permission bits that new files do not get; `None` = the process's own.
     pub umask: Option<u32>,
+    /// The call is to go on by itself, also when nobody is connected any more: `async:`.
+    pub job: Option<Job>,
+    /// Names the call in any attempt of the same run: a host that has already carried it out
+    /// answers with what came of it. Empty = no name.
+    pub key: String,
+}
+
+/// A call that goes on by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its name: `j` and digits, a dot, digits.
+    pub id: String,
+    /// When it is stopped, in seconds.
+    pub limit: u64,
+    /// Where its result is kept on the host; `~` is the user's home.
+    pub folder: String,
 }
 
 /// A file that the controller sends along with a call.
@@ -50,6 +68,23 @@ pub enum Attachment {
     Path(PathBuf),
     /// The content itself.
     Bytes(Arc<[u8]>),
+    /// A file elsewhere, whose content comes when it is asked for.
+    Sent(Arc<dyn Sent>),
+}
+
+/// Content that comes over a wire once somebody opens it.
+pub trait Sent: Send + Sync + Debug {
+    /// How many bytes it has.
+    fn size(&self) -> u64;
+
+    /// SHA-1 of the content, in lower-case hexadecimal.
+    fn sha1(&self) -> &str;
+
+    /// Fetches it, from its start.
+    ///
+    /// # Errors
+    /// Where the other side cannot be asked.
+    fn open(&self) -> io::Result<Box<dyn Read + Send>>;
 }
 
 impl Attachment {
@@ -61,6 +96,7 @@ impl Attachment {
         match self {
             Self::Path(path) => Ok(Box::new(File::open(path)?)),
             Self::Bytes(bytes) => Ok(Box::new(Cursor::new(Arc::clone(bytes)))),
+            Self::Sent(sent) => Ok(sent.open()?),
         }
     }
 
@@ -72,18 +108,60 @@ impl Attachment {
         match self {
             Self::Path(path) => std::fs::read(path),
             Self::Bytes(bytes) => Ok(bytes.to_vec()),
+            Self::Sent(sent) => {
+                let mut bytes = Vec::new();
+                sent.open()?.read_to_end(&mut bytes)?;
+                Ok(bytes)
+            }
+        }
+    }
+
+    /// SHA-1 of the content in lower-case hexadecimal, where it is known without reading it.
+    #[must_use]
+    pub fn sha1(&self) -> Option<&str> {
+        match self {
+            Self::Path(_) | Self::Bytes(_) => None,
+            Self::Sent(sent) => Some(sent.sha1()),
         }
     }
 }
 
 /// A flag that both sides of a call share: set, and the call stops as soon as it can.
-#[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+#[derive(Clone, Default)]
+pub struct Cancel(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    flag: AtomicBool,
+    hooks: Mutex<Vec<Hook>>,
+}
+
+/// What is done when a call is to stop.
+type Hook = Box<dyn FnOnce() + Send>;
+
+impl Debug for Cancel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Cancel").field(&self.is_cancelled()).finish()
+    }
+}
 
 impl Cancel {
     /// Asks the call to stop.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.flag.store(true, Ordering::SeqCst);
+        let hooks = std::mem::take(&mut *self.hooks());
+        hooks.into_iter().for_each(|hook| hook());
+    }
+
+    /// Does something once the call is to stop; at once, where it already is.
+    pub fn on_cancel(&self, hook: impl FnOnce() + Send + 'static) {
+        let mut hooks = self.hooks();
+        if self.is_cancelled() {
+            drop(hooks);
+            hook();
+        } else {
+            hooks.push(Box::new(hook));
+        }
     }
 
     /// Whether anybody else still holds it.
@@ -95,6 +173,11 @@ impl Cancel {
     /// Whether the call is to stop.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.flag.load(Ordering::SeqCst)
+    }
+
+    fn hooks(&self) -> std::sync::MutexGuard<'_, Vec<Hook>> {
+        // A hook that panicked has left the list behind as it was.
+        self.0.hooks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -25,7 +25,7 @@ pub mod testing;
 
 pub use schemars;
 
-pub use crate::call::{Attachment, Call, Cancel};
+pub use crate::call::{Attachment, Call, Cancel, Job, Sent};
 pub use crate::entry::{Entry, Module, Support};
 pub use crate::error::ModuleError;
 pub use crate::host::{

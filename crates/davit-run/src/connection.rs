@@ -1,47 +1,202 @@
 //! How modules get to hosts.
 //!
 //! A [`Connection`] takes calls of modules; what lies between is its own affair. The local one
-//! runs them in this process, on a thread that may block.
+//! runs them in this process, on a thread that may block. All others are made by a [`Dial`] that
+//! whoever starts the run hands in: the engine knows what a task asks for, and no transport.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use davit_event::Reply;
-use davit_module::Spec;
-use davit_module::{Call, Cancel, Entry, Options, Session};
+use davit_event::{Kind, Reply};
+use davit_module::{Call, Cancel, Change, Entry, Options, Session, Spec};
+use davit_value::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 
-/// What a call of a module comes to: its reply, or why the host cannot be reached.
-pub type Calling<'a> = Pin<Box<dyn Future<Output = Result<Reply, String>> + Send + 'a>>;
+/// What came of a call of a module.
+#[derive(Clone, Debug, Default)]
+pub struct Called {
+    /// The module's result.
+    pub reply: Reply,
+    /// What it changed, where that is kept.
+    pub changes: Vec<Change>,
+}
 
-/// A way to one host.
+/// Why a host cannot be reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unreachable {
+    /// One sentence, or what the program that tried has said.
+    pub why: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Unreachable {
+    /// In a sentence.
+    #[must_use]
+    pub fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into(), help: None }
+    }
+}
+
+/// Something that a connection is doing.
+pub type Doing<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unreachable>> + Send + 'a>>;
+
+/// A command line for a host on which nothing of ours is needed.
+#[derive(Clone, Debug, Default)]
+pub struct RawCommand {
+    /// The text, for the shell of the user who is logged in.
+    pub line: String,
+    /// Set to stop it.
+    pub cancel: Cancel,
+}
+
+/// How a [`RawCommand`] ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RawResult {
+    /// Exit status.
+    pub code: i32,
+    /// What it wrote to its output.
+    pub stdout: Vec<u8>,
+    /// What it wrote to its error output.
+    pub stderr: Vec<u8>,
+}
+
+/// What a stream leads to, as seen from the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A TCP connection.
+    Tcp {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// A connection to a Unix socket.
+    Unix {
+        /// Its path.
+        path: std::path::PathBuf,
+    },
+    /// The content of a file, to be read.
+    File {
+        /// Its path.
+        path: std::path::PathBuf,
+    },
+}
+
+/// Bytes to and from something on the host. Reading ends with an error where the host was lost.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// A way to one host, as one user. It connects when it is first needed, and again after
+/// [`reset`](Self::reset) or once it has been lost.
 pub trait Connection: Send + Sync {
     /// Runs a module there.
-    fn call(&self, entry: &'static Entry, spec: Arc<Spec>, call: Call) -> Calling<'_>;
+    fn call(&self, entry: &'static Entry, spec: Arc<Spec>, call: Call) -> Doing<'_, Called>;
+
+    /// Runs a command line there, with nothing of ours on the host.
+    fn raw(&self, command: RawCommand) -> Doing<'_, RawResult>;
+
+    /// Opens a stream. The inner error is the host's: no such file, connection refused.
+    fn open(&self, target: Target) -> Doing<'_, std::io::Result<Box<dyn Stream>>>;
+
+    /// Ends the connection: the next call makes it anew.
+    fn reset(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+
+    /// True where the modules run on this machine as the user who runs davit: paths of the
+    /// controller are paths of the host.
+    fn is_local(&self) -> bool;
+}
+
+/// Becoming another user on the host.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Become {
+    /// `sudo`, `su`, `doas`, `runuser` ...
+    pub method: String,
+    /// Who to become.
+    pub user: String,
+    /// The program, where it is not named as its method.
+    pub exe: Option<String>,
+    /// Its options, as one text; `None` = the method's usual ones.
+    pub flags: Option<String>,
+    /// The password that the method asks for.
+    pub password: Option<String>,
+}
+
+impl fmt::Debug for Become {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Become").field("method", &self.method).field("user", &self.user).finish()
+    }
+}
+
+/// What a task asks for of the way to its host.
+pub struct Wanted<'a> {
+    /// Inventory name.
+    pub host: &'a Arc<str>,
+    /// `ssh`, `docker`, `local` ...: the last part of the connection's name.
+    pub connection: &'a str,
+    /// As whom, where not as the user who is logged in.
+    pub privileges: Option<Become>,
+    /// A variable of the task, rendered: `ansible_host`, `ansible_ssh_common_args` ... The error
+    /// is that of its template.
+    pub variable: &'a (dyn Fn(&str) -> Result<Option<Value>, String> + 'a),
+    /// The task's keywords that are about connections, below the variables: `port`,
+    /// `remote_user`.
+    pub keywords: &'a [(&'static str, String)],
+}
+
+impl fmt::Debug for Wanted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wanted")
+            .field("host", &self.host)
+            .field("connection", &self.connection)
+            .field("privileges", &self.privileges)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes ways to hosts other than this process. The same wish gives the same connection.
+pub trait Dial: Send + Sync {
+    /// The way to a host. It need not be connected yet.
+    ///
+    /// # Errors
+    /// A sentence, where there is no such kind of connection or a variable makes no sense.
+    fn dial(&self, wanted: &Wanted<'_>) -> Result<Arc<dyn Connection>, String>;
+
+    /// Tells what happens to connections: [`Kind::Connecting`] and its like.
+    fn on_event(&self, emit: Arc<dyn Fn(Kind) + Send + Sync>);
+
+    /// Ends all connections, and all that runs at their ends.
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
 /// The ways to all hosts of a run, each made once.
 pub struct Connections {
     options: Options,
+    dial: Option<Arc<dyn Dial>>,
     cancelled: AtomicBool,
     running: Mutex<Vec<Cancel>>,
     local: Mutex<HashMap<Arc<str>, Arc<Local>>>,
 }
 
-impl std::fmt::Debug for Connections {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connections").field("options", &self.options).finish_non_exhaustive()
     }
 }
 
 impl Connections {
-    /// No host is connected yet. `options` are those of every host's session.
+    /// No host is connected yet. `options` are those of every host's session; without `dial`,
+    /// only this machine is reached.
     #[must_use]
-    pub fn new(options: Options) -> Self {
+    pub fn new(options: Options, dial: Option<Arc<dyn Dial>>) -> Self {
         Self {
             options,
+            dial,
             cancelled: AtomicBool::new(false),
             running: Mutex::default(),
             local: Mutex::default(),
@@ -51,9 +206,9 @@ impl Connections {
     /// Stops every call that runs now or is begun later.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
-        for cancel in self.running.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            cancel.cancel();
-        }
+        let running: Vec<Cancel> =
+            self.running.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
+        running.iter().for_each(Cancel::cancel);
     }
 
     /// True once [`cancel`](Self::cancel) was asked for.
@@ -70,46 +225,101 @@ impl Connections {
             cancel.cancel();
         }
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.retain(|it| it.is_shared());
+        running.retain(Cancel::is_shared);
         running.push(cancel.clone());
         cancel
     }
 
-    /// Forgets the way to `host`: the next task makes it anew.
-    pub fn reset(&self, _host: &Arc<str>) {
-        // The local way has nothing that could be stale; what a dry run predicts stays true.
+    /// Ends all connections.
+    pub async fn close(&self) {
+        if let Some(dial) = &self.dial {
+            dial.close().await;
+        }
     }
 
-    /// The way to `host` by the connection of that name (`local`, `ssh` ...).
+    /// Hands on who is to be told what happens to connections.
+    pub(crate) fn on_event(&self, emit: Arc<dyn Fn(Kind) + Send + Sync>) {
+        if let Some(dial) = &self.dial {
+            dial.on_event(emit);
+        }
+    }
+
+    /// The way that a task asks for.
     ///
     /// # Errors
     /// A sentence, where there is no such way.
-    pub fn to(&self, host: &Arc<str>, name: &str) -> Result<Arc<dyn Connection>, String> {
-        match name.strip_prefix("ansible.builtin.").unwrap_or(name) {
-            "local" => {
-                let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
-                let way = local
-                    .entry(Arc::clone(host))
-                    .or_insert_with(|| Arc::new(Local(Session::new(self.options.clone()))));
-                Ok(Arc::<Local>::clone(way))
-            }
-            other => Err(format!(
-                "the connection '{other}' is not available: this version reaches hosts with `ansible_connection: local`"
-            )),
+    pub fn to(&self, wanted: &Wanted<'_>) -> Result<Arc<dyn Connection>, String> {
+        if wanted.connection == "local" && wanted.privileges.is_none() {
+            let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
+            let way = local
+                .entry(Arc::clone(wanted.host))
+                .or_insert_with(|| Arc::new(Local(Session::new(self.options.clone()))));
+            return Ok(Arc::<Local>::clone(way));
+        }
+        match &self.dial {
+            Some(dial) => dial.dial(wanted),
+            None => Err(format!("the connection '{}' is not available here", wanted.connection)),
         }
     }
 }
 
-/// This machine.
+/// This machine, in this process.
 struct Local(Session);
 
 impl Connection for Local {
-    fn call(&self, entry: &'static Entry, spec: Arc<Spec>, call: Call) -> Calling<'_> {
+    fn call(&self, entry: &'static Entry, spec: Arc<Spec>, call: Call) -> Doing<'_, Called> {
         let session = self.0.clone();
         Box::pin(async move {
-            tokio::task::spawn_blocking(move || entry.call_with(&spec, &session, &call))
-                .await
-                .map_err(|error| format!("the module {} broke off: {error}", entry.name))
+            let run = move || {
+                let reply = entry.call_with(&spec, &session, &call);
+                Called { reply, changes: session.take_changes() }
+            };
+            tokio::task::spawn_blocking(run).await.map_err(|error| {
+                Unreachable::new(format!("the module {} broke off: {error}", entry.name))
+            })
         })
     }
+
+    fn raw(&self, command: RawCommand) -> Doing<'_, RawResult> {
+        let session = self.0.clone();
+        Box::pin(async move {
+            let run = move || {
+                let call = Call { cancel: command.cancel, ..Call::default() };
+                let program = davit_module::Program::new("/bin/sh").arg("-c").arg(command.line);
+                davit_module::Host::new(&session, &call).query(&program)
+            };
+            match tokio::task::spawn_blocking(run).await {
+                Ok(Ok(ran)) => {
+                    Ok(RawResult { code: ran.rc, stdout: ran.stdout, stderr: ran.stderr })
+                }
+                Ok(Err(error)) => Err(Unreachable::new(error.to_string())),
+                Err(error) => Err(Unreachable::new(format!("the command broke off: {error}"))),
+            }
+        })
+    }
+
+    fn open(&self, target: Target) -> Doing<'_, std::io::Result<Box<dyn Stream>>> {
+        Box::pin(async move {
+            Ok(match target {
+                Target::Tcp { host, port } => {
+                    tokio::net::TcpStream::connect((host, port)).await.map(boxed)
+                }
+                Target::Unix { path } => tokio::net::UnixStream::connect(path).await.map(boxed),
+                Target::File { path } => tokio::fs::File::open(path).await.map(boxed),
+            })
+        })
+    }
+
+    fn reset(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        // Nothing here could be stale; what a dry run predicts stays true.
+        Box::pin(std::future::ready(()))
+    }
+
+    fn is_local(&self) -> bool {
+        true
+    }
+}
+
+fn boxed<T: Stream + 'static>(stream: T) -> Box<dyn Stream> {
+    Box::new(stream)
 }

@@ -210,10 +210,10 @@ impl Source {
         let on_host = args.remote_src || !args.copy;
         let (path, file) = match host.attachment(ATTACHMENT).filter(|_| !on_host) {
             Some(Attachment::Path(path)) => (path.clone(), None),
-            Some(Attachment::Bytes(bytes)) => {
+            Some(sent) => {
                 let make = || -> io::Result<tempfile::NamedTempFile> {
-                    let file = tempfile::NamedTempFile::new_in(host.tmp())?;
-                    std::fs::write(file.path(), bytes)?;
+                    let mut file = tempfile::NamedTempFile::new_in(host.tmp())?;
+                    io::copy(&mut sent.open()?, &mut file)?;
                     Ok(file)
                 };
                 let file = make().map_err(|err| ModuleError::io("write", host.tmp(), err))?;

@@ -17,7 +17,7 @@ use super::overlay::{Body, Node};
 use super::program::{Program, Ran, split_words};
 use super::read::{errno_text, sha1_of, shared};
 use super::{Host, attributes};
-use crate::ModuleError;
+use crate::{ModuleError, Sent};
 use crate::session::{Before, Change, ChangeKind};
 
 /// What a file is to hold.
@@ -28,6 +28,8 @@ pub enum Content {
     File(PathBuf),
     /// What a reader gives; in check mode it is not read, and the content counts as unknown.
     Reader(Box<dyn Read>),
+    /// A file elsewhere; in check mode it is not fetched, and the content counts as unknown.
+    Sent(Arc<dyn Sent>),
 }
 
 impl From<Vec<u8>> for Content {
@@ -41,6 +43,7 @@ impl From<&crate::Attachment> for Content {
         match attachment {
             crate::Attachment::Path(path) => Self::File(path.clone()),
             crate::Attachment::Bytes(bytes) => Self::Bytes(Arc::clone(bytes)),
+            crate::Attachment::Sent(sent) => Self::Sent(Arc::clone(sent)),
         }
     }
 }
@@ -117,6 +120,7 @@ impl Host<'_> {
                 (Body::File(from), size)
             }
             Content::Reader(_) => (Body::Unknown, 0),
+            Content::Sent(sent) => (Body::Unknown, sent.size()),
         };
         let mut meta = Meta::predicted(FileKind::File, 0o666 & !self.umask(), size);
         if let Some(before) = before {
@@ -147,6 +151,10 @@ impl Host<'_> {
             Content::Bytes(bytes) => file.write_all(bytes).map_err(fail)?,
             Content::File(from) => {
                 let mut from = File::open(from).map_err(fail)?;
+                io::copy(&mut from, &mut file).map_err(fail)?;
+            }
+            Content::Sent(sent) => {
+                let mut from = sent.open().map_err(fail)?;
                 io::copy(&mut from, &mut file).map_err(fail)?;
             }
             Content::Reader(_) => {}
@@ -480,6 +488,7 @@ fn fill(file: &mut File, content: Content) -> io::Result<()> {
         Content::Bytes(bytes) => file.write_all(&bytes),
         Content::File(from) => io::copy(&mut File::open(from)?, file).map(|_| ()),
         Content::Reader(mut reader) => io::copy(&mut reader, file).map(|_| ()),
+        Content::Sent(sent) => io::copy(&mut sent.open()?, file).map(|_| ()),
     }
 }
 

@@ -1,0 +1,2 @@
+//! The program on the managed host.
+fn main() {}
