@@ -114,13 +114,16 @@ pub(crate) fn run(folder: &Path, path: &Path) -> Vec<End> {
         loader: Loader::default(),
         outside,
         inventory,
-        connections: Connections::new(davit_module::Options {
-            environment: environment
-                .iter()
-                .map(|(key, value)| (key.clone(), value.clone()))
-                .collect(),
-            ..davit_module::Options::default()
-        }),
+        connections: Connections::new(
+            davit_module::Options {
+                environment: environment
+                    .iter()
+                    .map(|(key, value)| (key.clone(), value.clone()))
+                    .collect(),
+                ..davit_module::Options::default()
+            },
+            None,
+        ),
         prompt: Arc::new(Nobody),
         bus: Bus::new(vec![Box::new(ends.clone())]),
         resume: Vec::new(),

@@ -190,16 +190,18 @@ impl TaskContext {
             tmp: self.world.settings.tmp.clone(),
             folder: self.play.folder.clone(),
             umask: None,
+            job: None,
+            key: String::new(),
         };
         match connection.call(entry, spec, call).await {
-            Ok(reply) => {
-                let mut outcome = Outcome::of(&reply);
+            Ok(called) => {
+                let mut outcome = Outcome::of(&called.reply);
                 add_lines(&mut outcome.result);
                 outcome
             }
             Err(why) => {
                 let mut outcome =
-                    Outcome::changed(false).with("msg", why).with("unreachable", true);
+                    Outcome::changed(false).with("msg", why.why).with("unreachable", true);
                 outcome.unreachable = true;
                 outcome
             }

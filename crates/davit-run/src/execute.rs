@@ -691,7 +691,14 @@ impl Job {
                 .filter(|it| it != "smart")
                 .unwrap_or_else(|| self.world.settings.connection.clone()),
         };
-        self.world.connections.to(target, &name)
+        let variable = |name: &str| of_target.value(name).map_err(|error| error.to_string());
+        self.world.connections.to(&crate::connection::Wanted {
+            host: target,
+            connection: &name,
+            privileges: None,
+            variable: &variable,
+            keywords: &[],
+        })
     }
 }
 

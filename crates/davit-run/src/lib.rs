@@ -42,7 +42,10 @@ mod tree;
 mod world;
 
 pub use crate::action::{Action, Line, Outcome, Running, Tables, full_name};
-pub use crate::connection::{Calling, Connection, Connections};
+pub use crate::connection::{
+    Become, Called, Connection, Connections, Dial, Doing, RawCommand, RawResult, Stream, Target,
+    Unreachable, Wanted,
+};
 pub use crate::context::TaskContext;
 pub use crate::error::Error;
 pub use crate::keyword::to_flag;

@@ -120,7 +120,7 @@ impl World {
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
         let mask = parts.bus.mask().clone();
-        Arc::new_cyclic(|world: &std::sync::Weak<Self>| {
+        let world = Arc::new_cyclic(|world: &std::sync::Weak<Self>| {
             let mut outside = parts.outside;
             let weak = world.clone();
             outside.warn = Some(Arc::new(move |text: &str| {
@@ -157,7 +157,14 @@ impl World {
                 started: AtomicBool::new(false),
                 unasked: AtomicBool::new(false),
             }
-        })
+        });
+        let weak = Arc::downgrade(&world);
+        world.connections.on_event(Arc::new(move |kind| {
+            if let Some(world) = weak.upgrade() {
+                world.emit(kind);
+            }
+        }));
+        world
     }
 
     /// Sends an event to everybody who listens.

@@ -346,7 +346,7 @@ impl Ground {
             loader,
             outside: self.outside(),
             inventory,
-            connections: Connections::new(options),
+            connections: Connections::new(options, None),
             prompt: Arc::new(crate::prompt::Terminal),
             bus,
             resume,
