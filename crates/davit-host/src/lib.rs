@@ -11,6 +11,7 @@ mod checksum;
 mod edit;
 mod encoding;
 pub mod facts;
+pub mod job;
 mod moment;
 mod place;
 mod sys;

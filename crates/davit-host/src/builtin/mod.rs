@@ -1,6 +1,7 @@
 //! `ansible.builtin`: the table. One line per module, by name.
 
 mod assemble;
+mod async_status;
 mod blockinfile;
 mod command;
 mod copy;
@@ -26,6 +27,7 @@ use davit_module::Entry;
 /// Every module of this collection that runs on the host, by name.
 pub const MODULES: &[Entry] = &[
     Entry::of::<assemble::Assemble>(),
+    Entry::of::<async_status::AsyncStatus>(),
     Entry::of::<blockinfile::BlockInFile>(),
     Entry::of::<command::Command>(),
     Entry::of::<copy::Copy>(),
