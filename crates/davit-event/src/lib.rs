@@ -211,6 +211,23 @@ pub enum Kind {
         /// What was seen.
         seen: AsyncState,
     },
+    /// A call of a module has changed a host. Comes before the [`HostDone`](Kind::HostDone) of its
+    /// task, once for each call that changed something, and also where the call failed.
+    Changes {
+        /// Index of the task's start.
+        task: u32,
+        /// Inventory name of the host that the task is for.
+        host: String,
+        /// Where it happened, with `delegate_to`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        delegated_to: Option<String>,
+        /// How that place was reached.
+        #[serde(default, skip_serializing_if = "Way::is_plain")]
+        way: Way,
+        /// What changed, oldest first, with what was there before: paths, modes and owners, and
+        /// where the host itself keeps a copy; never a content. Only `undo` reads it.
+        changes: Vec<serde_json::Value>,
+    },
     /// A task ended on one host.
     HostDone {
         /// Index of the task's start.
@@ -304,6 +321,30 @@ pub enum Stream {
     Stdout,
     /// Standard error.
     Stderr,
+}
+
+/// How a task reached its host, as far as another task has to say the same to reach it so again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Way {
+    /// The connection: `ssh`, `local`, `docker`; empty = the usual one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub connection: String,
+    /// Who logged in, where the task or its play says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote_user: Option<String>,
+    /// Who the task became; none = whoever is logged in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub become_user: Option<String>,
+    /// By what, where it became somebody: `sudo`, `su`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub become_method: Option<String>,
+}
+
+impl Way {
+    fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a look at a task with `async` showed.
@@ -447,6 +488,7 @@ mod tests {
             r#"{"seq":3,"at_ms":1,"kind":{"type":"item_started","task":0,"host":"a","item":"x","number":1,"of":2}}"#,
             r#"{"seq":3,"at_ms":1,"kind":{"type":"progress","host":"a","what":"pushing agent","done":1,"total":2}}"#,
             r#"{"seq":3,"at_ms":1,"kind":{"type":"output","task":0,"host":"a","stream":"stderr","text":"x\n"}}"#,
+            r#"{"seq":3,"at_ms":1,"kind":{"type":"changes","task":0,"host":"a","delegated_to":"b","way":{"connection":"ssh","become_user":"root","become_method":"sudo"},"changes":[{"kind":"folder","path":"/x"}]}}"#,
         ];
         for line in lines {
             let event: Event = serde_json::from_str(line).unwrap();
