@@ -6,6 +6,7 @@
 //! between. It does not know what messages mean.
 
 use std::collections::HashMap;
+use std::io;
 
 use crate::CHUNK;
 
@@ -161,6 +162,24 @@ pub enum Error {
 
 /// Adds a message to `out`, in as many frames as it needs.
 pub fn encode(kind: Kind, number: u32, body: &[u8], out: &mut Vec<u8>) {
+    // Nothing here fails.
+    let _ = encode_each(kind, number, body, |frame| {
+        out.extend_from_slice(frame);
+        Ok(())
+    });
+}
+
+/// Hands a message on frame by frame, so that others can come between those of a long one.
+///
+/// # Errors
+/// The first that `each` returns.
+pub fn encode_each(
+    kind: Kind,
+    number: u32,
+    body: &[u8],
+    mut each: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut out = Vec::with_capacity(HEAD + body.len().min(CHUNK));
     let mut rest = body;
     loop {
         let (part, after) = rest.split_at(rest.len().min(CHUNK));
@@ -168,15 +187,20 @@ pub fn encode(kind: Kind, number: u32, body: &[u8], out: &mut Vec<u8>) {
         let more = if rest.is_empty() { 0 } else { MORE };
         let worth = part.len() >= WORTH_PACKING && (kind.is_long() || kind == Kind::Data);
         let packed = if worth { Some(lz4_flex::compress_prepend_size(part)) } else { None };
+        out.clear();
         match packed.filter(|it| it.len() + 16 < part.len()) {
-            Some(packed) => frame(kind, more | PACKED, number, &packed, out),
-            None => frame(kind, more, number, part, out),
+            Some(packed) => frame(kind, more | PACKED, number, &packed, &mut out),
+            None => frame(kind, more, number, part, &mut out),
         }
+        each(&out)?;
         if rest.is_empty() {
-            return;
+            return Ok(());
         }
     }
 }
+
+/// Kind, flags, number and bytes of a frame.
+type Frame = (Kind, u8, u32, Vec<u8>);
 
 fn frame(kind: Kind, flags: u8, number: u32, bytes: &[u8], out: &mut Vec<u8>) {
     let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
@@ -258,7 +282,7 @@ impl Decoder {
         if length > limit { Err(Error::Large { limit }) } else { Ok(()) }
     }
 
-    fn next_frame(&mut self) -> Result<Option<(Kind, u8, u32, Vec<u8>)>, Error> {
+    fn next_frame(&mut self) -> Result<Option<Frame>, Error> {
         let left = self.buffer.get(self.done..).unwrap_or_default();
         let Some((head, rest)) = left.split_first_chunk::<HEAD>() else { return Ok(None) };
         let [a, b, c, d, kind, flags, zero, nil, e, f, g, h] = *head;
@@ -302,7 +326,7 @@ mod tests {
 
     #[test]
     fn messages_survive_any_cut() {
-        let long: Vec<u8> = (0..300_000_u32).map(|it| (it * 7919 >> 3) as u8).collect();
+        let long: Vec<u8> = (0..300_000_u32).map(|it| ((it * 7919) >> 3) as u8).collect();
         let mut bytes = Vec::new();
         encode(Kind::Call, 1, b"{}", &mut bytes);
         encode(Kind::Reply, 7, &long, &mut bytes);
@@ -337,7 +361,8 @@ mod tests {
     #[test]
     fn frames_of_several_messages_may_mix() {
         let (mut one, mut two) = (Vec::new(), Vec::new());
-        let noise: Vec<u8> = (0..CHUNK * 2).map(|it| (it.wrapping_mul(2_654_435_761) >> 7) as u8).collect();
+        let noise: Vec<u8> =
+            (0..CHUNK * 2).map(|it| (it.wrapping_mul(2_654_435_761) >> 7) as u8).collect();
         encode(Kind::Reply, 1, &noise, &mut one);
         encode(Kind::Reply, 2, b"short", &mut two);
         let mut decoder = Decoder::default();
@@ -349,7 +374,8 @@ mod tests {
         decoder.feed(&one[..at]);
         decoder.feed(&two);
         decoder.feed(&one[at..]);
-        let seen: Vec<_> = all(&mut decoder).unwrap().into_iter().map(|it| (it.number, it.body.len())).collect();
+        let seen: Vec<_> =
+            all(&mut decoder).unwrap().into_iter().map(|it| (it.number, it.body.len())).collect();
         assert_eq!(seen, [(2, 5), (1, CHUNK * 2)]);
     }
 

@@ -17,7 +17,7 @@
 mod codec;
 mod message;
 
-pub use crate::codec::{Decoder, Error, Kind, Limits, Message, encode};
+pub use crate::codec::{Decoder, Error, Kind, Limits, Message, encode, encode_each};
 pub use crate::message::{
     Attached, Call, Exit, Greeting, Json, Open, Refusal, Reply, Start, Target, Want, credit,
     of_credit,

@@ -18,6 +18,8 @@ pub struct Start {
     pub version: String,
     /// The run, for what is remembered between connections; empty = nothing is.
     pub run: String,
+    /// What the run calls the host.
+    pub host: String,
     /// The whole run is a dry run.
     pub dry_run: bool,
     /// Keep what is replaced or removed, so that it can be put back.
@@ -225,7 +227,8 @@ pub fn credit(bytes: usize) -> [u8; 4] {
 /// # Errors
 /// Where it is not four bytes.
 pub fn of_credit(body: &[u8]) -> Result<usize, Error> {
-    let bytes: [u8; 4] =
-        body.try_into().map_err(|_| Error::Body { what: "a credit of other than 4 bytes".into() })?;
+    let bytes: [u8; 4] = body
+        .try_into()
+        .map_err(|_| Error::Body { what: "a credit of other than 4 bytes".into() })?;
     Ok(u32::from_le_bytes(bytes) as usize)
 }

@@ -43,6 +43,9 @@ pub(crate) trait Transport: Send + Sync {
     /// wrote to its error output.
     fn explain(&self, code: Option<i32>, said: &str) -> Unreachable;
 
+    /// Whether what was said before an exit status of 255 means that the transport itself failed.
+    fn is_failure(&self, said: &str) -> bool;
+
     /// How long to wait for the shell.
     fn patience(&self) -> Duration;
 
