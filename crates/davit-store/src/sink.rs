@@ -1,15 +1,15 @@
-//! Writes the events of a run, as they happen, on a thread of its own.
+//! Writes the events of a run, as they happen.
 //!
-//! The writer commits whatever has queued up in one transaction, so that a busy run pays for few
-//! commits and an idle one commits at once. Before a task starts, `accept` waits until the results
-//! that came before it are committed: of all hosts where a task starts, of that host where it starts
-//! on one. So what a resumed run relies on is on record before anything is built on it, and rounds
-//! of a loop cost no wait. Events that only tell how far something is are not written.
+//! Events queue up and are committed in one transaction: by whoever starts a task, before it
+//! starts, and otherwise by a thread that looks a few milliseconds after something came in. So a
+//! busy run pays for one commit a task and for no change of threads. Before a task starts, the
+//! results that came before it are committed: of all hosts where a task starts, of that host where
+//! it starts on one. What a resumed run relies on is on record before anything is built on it, and
+//! rounds of a loop cost no commit. Events that only tell how far something is are not written.
 
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -20,35 +20,46 @@ use rusqlite::{Connection, params};
 use crate::store::signed;
 use crate::{Error, process};
 
-/// Events that may wait to be written before the run waits for the disk.
-const QUEUE: usize = 8192;
-/// Events in one transaction: bounds what one commit holds in memory.
-const BATCH: usize = 4096;
+/// Events that may wait to be written: bounds what one commit holds in memory.
+const QUEUE: usize = 4096;
+/// How long an event waits to be written where nothing presses.
+const NAP: Duration = Duration::from_millis(5);
 
 /// A sink that writes one run's events; dropped, it waits until all are written.
 pub struct RunSink {
-    queue: Option<SyncSender<Row>>,
-    writer: Option<JoinHandle<()>>,
-    progress: Arc<Progress>,
+    shared: Arc<Shared>,
+    late: Option<JoinHandle<()>>,
     /// Rows sent so far.
     sent: u64,
+    /// Rows known to be committed; there may be more.
+    committed: u64,
     /// The last row that matters to a resumed run: of any host, and by host.
     last: u64,
     last_of: HashMap<String, u64>,
 }
 
-/// How far the writer is.
-#[derive(Default)]
-struct Progress {
-    state: Mutex<State>,
-    moved: Condvar,
+/// What the sink and its late writer share. The writer is locked before the queue.
+struct Shared {
+    writer: Mutex<Writer>,
+    queue: Mutex<Queue>,
+    /// Something is in the queue, or it is closed.
+    filled: Condvar,
+}
+
+struct Writer {
+    db: Connection,
+    path: PathBuf,
+    /// The run's number.
+    run: i64,
+    committed: u64,
+    /// Why nothing is written any more.
+    error: Option<String>,
 }
 
 #[derive(Default)]
-struct State {
-    committed: u64,
-    error: Option<String>,
-    ended: bool,
+struct Queue {
+    rows: Vec<Row>,
+    closed: bool,
 }
 
 struct Row {
@@ -66,36 +77,36 @@ enum About {
 
 impl RunSink {
     pub(crate) fn start(db: Connection, path: PathBuf, run: i64) -> Result<Self, Error> {
-        let (queue, rows) = sync_channel(QUEUE);
-        let progress = Arc::<Progress>::default();
-        let shared = Arc::clone(&progress);
-        let writer = std::thread::Builder::new()
+        let writer = Writer { db, path: path.clone(), run, committed: 0, error: None };
+        let shared = Arc::new(Shared {
+            writer: Mutex::new(writer),
+            queue: Mutex::default(),
+            filled: Condvar::new(),
+        });
+        let late = std::thread::Builder::new()
             .name("davit-store".to_owned())
             .spawn({
-                let path = path.clone();
-                move || {
-                    let result = write(db, run, &rows, &shared);
-                    let error = result.err().map(|source| describe(&Error::of(&path, source)));
-                    shared.end(error);
-                }
+                let shared = Arc::clone(&shared);
+                move || shared.write_late()
             })
             .map_err(|source| Error::Unwritable { path, source: Box::new(source) })?;
         Ok(Self {
-            queue: Some(queue),
-            writer: Some(writer),
-            progress,
+            shared,
+            late: Some(late),
             sent: 0,
+            committed: 0,
             last: 0,
             last_of: HashMap::new(),
         })
     }
 
-    /// Waits until everything accepted so far is committed.
+    /// Commits everything accepted so far.
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn flush(&self) -> Result<(), Error> {
-        self.progress.wait_for(self.sent)
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.committed = self.shared.flush()?;
+        Ok(())
     }
 
     fn put(&mut self, event: &Event) -> Result<(), Error> {
@@ -106,12 +117,8 @@ impl RunSink {
                 .map_err(|error| Error::Stopped(error.to_string()))?,
             about: About::of(&event.kind),
         };
-        let gone = self.queue.as_ref().is_none_or(|queue| queue.send(row).is_err());
-        if gone {
-            return self.progress.wait_for(u64::MAX);
-        }
         self.sent += 1;
-        Ok(())
+        if self.shared.put(row) > QUEUE { self.flush() } else { Ok(()) }
     }
 }
 
@@ -121,7 +128,7 @@ impl Sink for RunSink {
             return Ok(());
         }
         self.put(event).map_err(io::Error::other)?;
-        let wait_for = match &event.kind {
+        let needed = match &event.kind {
             Kind::HostDone { host, .. } | Kind::ItemDone { host, .. } => {
                 self.last = self.sent;
                 match self.last_of.get_mut(host) {
@@ -141,52 +148,93 @@ impl Sink for RunSink {
             Kind::RunStarted { .. } | Kind::RunFinished { .. } => self.sent,
             _ => return Ok(()),
         };
-        self.progress.wait_for(wait_for).map_err(io::Error::other)
+        if self.committed < needed {
+            self.flush().map_err(io::Error::other)?;
+        }
+        Ok(())
     }
 }
 
 impl Drop for RunSink {
     fn drop(&mut self) {
-        self.queue = None;
-        if let Some(writer) = self.writer.take() {
-            // A writer that panicked has nothing left to say.
-            let _ = writer.join();
+        self.shared.queue().closed = true;
+        self.shared.filled.notify_all();
+        // Who listens has been told of an error when it came, or the run is over.
+        let _ = self.flush();
+        if let Some(late) = self.late.take() {
+            // A thread that panicked has nothing left to say.
+            let _ = late.join();
         }
     }
 }
 
-impl Progress {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait_for(&self, row: u64) -> Result<(), Error> {
-        let mut state = self.lock();
-        loop {
-            if let Some(error) = &state.error {
-                return Err(Error::Stopped(error.clone()));
+    /// Takes a row in; how many wait now.
+    fn put(&self, row: Row) -> usize {
+        let mut queue = self.queue();
+        queue.rows.push(row);
+        let waiting = queue.rows.len();
+        drop(queue);
+        if waiting == 1 {
+            self.filled.notify_one();
+        }
+        waiting
+    }
+
+    /// Commits what waits; how many rows are committed in all.
+    fn flush(&self) -> Result<u64, Error> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = &writer.error {
+            return Err(Error::Stopped(error.clone()));
+        }
+        // Taken while the writer is held, so that rows are written in their order.
+        let rows = std::mem::take(&mut self.queue().rows);
+        if rows.is_empty() {
+            return Ok(writer.committed);
+        }
+        let count = rows.len();
+        match writer.write(rows) {
+            Ok(()) => {
+                writer.committed += count as u64;
+                Ok(writer.committed)
             }
-            if state.committed >= row {
-                return Ok(());
+            Err(source) => {
+                let text = describe(&Error::of(&writer.path, source));
+                writer.error = Some(text.clone());
+                Err(Error::Stopped(text))
             }
-            if state.ended {
-                return Err(Error::Stopped("its writer has ended".to_owned()));
-            }
-            state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn advance(&self, rows: u64) {
-        self.lock().committed += rows;
-        self.moved.notify_all();
+    /// Commits what nobody pressed for, until the queue is closed.
+    fn write_late(&self) {
+        loop {
+            let mut queue = self.queue();
+            while queue.rows.is_empty() && !queue.closed {
+                queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            }
+            let pressed = |queue: &mut Queue| !queue.closed;
+            let nap = self.filled.wait_timeout_while(queue, NAP, pressed);
+            let closed = nap.unwrap_or_else(PoisonError::into_inner).0.closed;
+            if closed || self.flush().is_err() {
+                // The sink writes the rest, and hears of the error at the next event that matters.
+                return;
+            }
+        }
     }
+}
 
-    fn end(&self, error: Option<String>) {
-        let mut state = self.lock();
-        state.error = error;
-        state.ended = true;
-        drop(state);
-        self.moved.notify_all();
+impl Writer {
+    fn write(&mut self, rows: Vec<Row>) -> rusqlite::Result<()> {
+        let batch = self.db.transaction()?;
+        for row in rows {
+            insert(&batch, self.run, row)?;
+        }
+        batch.commit()
     }
 }
 
@@ -240,32 +288,6 @@ fn describe(error: &Error) -> String {
         cause = source.source();
     }
     text
-}
-
-/// How long the writer sleeps at most; it only bounds the wait for a queue that is not closed.
-const NAP: Duration = Duration::from_secs(3600);
-
-fn write(
-    mut db: Connection,
-    run: i64,
-    rows: &Receiver<Row>,
-    progress: &Progress,
-) -> rusqlite::Result<()> {
-    loop {
-        let first = match rows.recv_timeout(NAP) {
-            Ok(row) => row,
-            Err(RecvTimeoutError::Timeout) => continue,
-            Err(RecvTimeoutError::Disconnected) => return Ok(()),
-        };
-        let mut count = 0;
-        let batch = db.transaction()?;
-        for row in std::iter::once(first).chain(rows.try_iter()).take(BATCH) {
-            insert(&batch, run, row)?;
-            count += 1;
-        }
-        batch.commit()?;
-        progress.advance(count);
-    }
 }
 
 fn insert(db: &Connection, run: i64, row: Row) -> rusqlite::Result<()> {

@@ -74,11 +74,20 @@ impl Store {
         }
     }
 
-    /// A sink that writes the events of run `id`, which need not be reserved.
+    /// A sink that writes the events of run `id`, which need not be reserved, on a connection of
+    /// its own.
     ///
     /// # Errors
     /// Where the store cannot be written.
     pub fn sink(&self, id: &str) -> Result<RunSink, Error> {
+        Self::open(&self.path)?.into_sink(id)
+    }
+
+    /// As [`sink`](Self::sink), on this connection.
+    ///
+    /// # Errors
+    /// Where the store cannot be written.
+    pub fn into_sink(self, id: &str) -> Result<RunSink, Error> {
         self.db
             .execute(
                 "INSERT OR IGNORE INTO runs (id, started, process) VALUES (?1, ?2, ?3)",
@@ -89,7 +98,8 @@ impl Store {
             .db
             .query_row("SELECT number FROM runs WHERE id = ?1", [id], |row| row.get(0))
             .map_err(|source| self.failed(source))?;
-        RunSink::start(schema::open(&self.path)?, self.path.clone(), number)
+        schema::keep_log(&self.db).map_err(|source| self.failed(source))?;
+        RunSink::start(self.db, self.path, number)
     }
 
     /// The newest runs, newest first.

@@ -7,7 +7,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
@@ -19,6 +19,9 @@ use crate::{Cancel, ModuleError};
 
 /// How often a program that says nothing is looked after, in milliseconds.
 const TICK_MS: u16 = 50;
+
+/// How long a program whose output is closed takes to be gone, as a rule.
+const GOING: Duration = Duration::from_micros(200);
 
 /// A program to run, and with what.
 #[derive(Clone, Debug, Default)]
@@ -158,7 +161,8 @@ fn listen(child: &mut Child, cancel: &Cancel) -> io::Result<Option<Ran>> {
             err = None;
         }
     }
-    let mut pause = Duration::from_micros(20);
+    let closed = Instant::now();
+    let mut pause = Duration::from_micros(50);
     loop {
         if let Some(status) = child.try_wait()? {
             ran.rc = status.code().unwrap_or_else(|| -status.signal().unwrap_or(0));
@@ -167,10 +171,14 @@ fn listen(child: &mut Child, cancel: &Cancel) -> io::Result<Option<Ran>> {
         if cancel.is_cancelled() {
             return Ok(None);
         }
-        // The pipes are closed, so it is as good as gone; only one that closes them and lives on
-        // is worth longer pauses.
-        thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(10));
+        // The pipes close a moment before the program is gone: to sleep and be woken would take
+        // longer. Only one that closes them and lives on is worth pauses.
+        if closed.elapsed() < GOING {
+            thread::yield_now();
+        } else {
+            thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(10));
+        }
     }
 }
 
