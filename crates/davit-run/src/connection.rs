@@ -9,10 +9,10 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use davit_event::{Kind, Reply};
-use davit_module::{Call, Cancel, Change, Entry, Options, Session, Spec};
+use davit_module::{Call, Cancel, Change, Entry, Job, ModuleError, Options, Session, Spec};
 use davit_value::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -32,13 +32,22 @@ pub struct Unreachable {
     pub why: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// The host is there and refuses what is asked, as where the password for `become` is wrong:
+    /// the task fails, and the host stays in the play.
+    pub refused: bool,
 }
 
 impl Unreachable {
-    /// In a sentence.
+    /// In a sentence, which stands behind `Task failed: `.
     #[must_use]
     pub fn new(why: impl Into<String>) -> Self {
-        Self { why: why.into(), help: None }
+        Self { why: why.into(), help: None, refused: false }
+    }
+
+    /// Not a host that is lost, but one that refuses: `Incorrect sudo password`.
+    #[must_use]
+    pub fn refused(why: impl Into<String>) -> Self {
+        Self { refused: true, ..Self::new(why) }
     }
 }
 
@@ -178,10 +187,17 @@ pub trait Dial: Send + Sync {
 pub struct Connections {
     options: Options,
     dial: Option<Arc<dyn Dial>>,
+    jobs: Option<StartJob>,
     cancelled: AtomicBool,
     running: Mutex<Vec<Cancel>>,
     local: Mutex<HashMap<Arc<str>, Arc<Local>>>,
+    /// The ways to each host other than this process: what `meta: reset_connection` is about.
+    dialled: Mutex<HashMap<Arc<str>, Vec<Weak<dyn Connection>>>>,
 }
+
+/// Starts a call on this machine that goes on by itself, and says how it began.
+pub type StartJob =
+    Arc<dyn Fn(&'static Entry, &Call, &Job, &Session) -> Result<Reply, ModuleError> + Send + Sync>;
 
 impl fmt::Debug for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -197,9 +213,28 @@ impl Connections {
         Self {
             options,
             dial,
+            jobs: None,
             cancelled: AtomicBool::new(false),
             running: Mutex::default(),
             local: Mutex::default(),
+            dialled: Mutex::default(),
+        }
+    }
+
+    /// The same, with a way to start jobs on this machine.
+    #[must_use]
+    pub fn with_jobs(self, start: StartJob) -> Self {
+        Self { jobs: Some(start), ..self }
+    }
+
+    /// Ends the connections to a host: the next call makes them anew.
+    pub async fn reset(&self, host: &Arc<str>) {
+        let ways = {
+            let dialled = self.dialled.lock().unwrap_or_else(PoisonError::into_inner);
+            dialled.get(host).cloned().unwrap_or_default()
+        };
+        for way in ways.iter().filter_map(Weak::upgrade) {
+            way.reset().await;
         }
     }
 
@@ -253,24 +288,58 @@ impl Connections {
             let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
             let way = local
                 .entry(Arc::clone(wanted.host))
-                .or_insert_with(|| Arc::new(Local(Session::new(self.options.clone()))));
+                .or_insert_with(|| Arc::new(Local::new(&self.options, self.jobs.clone())));
             return Ok(Arc::<Local>::clone(way));
         }
-        match &self.dial {
-            Some(dial) => dial.dial(wanted),
-            None => Err(format!("the connection '{}' is not available here", wanted.connection)),
+        let Some(dial) = &self.dial else {
+            return Err(format!("the connection '{}' is not available here", wanted.connection));
+        };
+        let way = dial.dial(wanted)?;
+        let mut dialled = self.dialled.lock().unwrap_or_else(PoisonError::into_inner);
+        let ways = match dialled.get_mut(wanted.host) {
+            Some(ways) => ways,
+            None => dialled.entry(Arc::clone(wanted.host)).or_default(),
+        };
+        let here = Arc::as_ptr(&way).cast::<()>();
+        if !ways.iter().any(|it| std::ptr::addr_eq(it.as_ptr(), here)) {
+            ways.retain(|it| it.strong_count() > 0);
+            ways.push(Arc::downgrade(&way));
         }
+        Ok(way)
     }
 }
 
 /// This machine, in this process.
-struct Local(Session);
+struct Local {
+    session: Session,
+    jobs: Option<StartJob>,
+}
+
+impl Local {
+    fn new(options: &Options, jobs: Option<StartJob>) -> Self {
+        Self { session: Session::new(options.clone()), jobs }
+    }
+
+    /// Starts what goes on by itself.
+    fn start(&self, entry: &'static Entry, call: &Call, job: &Job) -> Called {
+        let started = match &self.jobs {
+            Some(start) => start(entry, call, job, &self.session),
+            None => Err(ModuleError::failed("asynchronous jobs are not available here")),
+        };
+        let reply = started.unwrap_or_else(ModuleError::into_reply);
+        Called { reply, changes: Vec::new() }
+    }
+}
 
 impl Connection for Local {
     fn call(&self, entry: &'static Entry, spec: Arc<Spec>, call: Call) -> Doing<'_, Called> {
-        let session = self.0.clone();
+        let here = Self { session: self.session.clone(), jobs: self.jobs.clone() };
         Box::pin(async move {
             let run = move || {
+                if let Some(job) = &call.job {
+                    return here.start(entry, &call, job);
+                }
+                let session = here.session;
                 let reply = entry.call_with(&spec, &session, &call);
                 Called { reply, changes: session.take_changes() }
             };
@@ -281,7 +350,7 @@ impl Connection for Local {
     }
 
     fn raw(&self, command: RawCommand) -> Doing<'_, RawResult> {
-        let session = self.0.clone();
+        let session = self.session.clone();
         Box::pin(async move {
             let run = move || {
                 let call = Call { cancel: command.cancel, ..Call::default() };

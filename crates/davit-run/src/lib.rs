@@ -43,7 +43,7 @@ mod world;
 
 pub use crate::action::{Action, Line, Outcome, Running, Tables, full_name};
 pub use crate::connection::{
-    Become, Called, Connection, Connections, Dial, Doing, RawCommand, RawResult, Stream, Target,
+    Become, Called, Connection, Connections, Dial, Doing, RawCommand, RawResult, StartJob, Stream, Target,
     Unreachable, Wanted,
 };
 pub use crate::context::TaskContext;
