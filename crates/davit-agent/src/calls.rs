@@ -11,6 +11,7 @@ use std::thread;
 use davit_host::builtin::MODULES;
 use davit_module::{Attachment, Call, Cancel, Entry, Sent, Session, Spec};
 use davit_wire::{Attached, Kind, Reply, Want};
+use sha1::{Digest, Sha1};
 
 use crate::inbox::{Inbox, Reading};
 use crate::memory::Memory;
@@ -258,7 +259,13 @@ impl Sent for Remote {
         self.streams.receive(number, &inbox);
         self.out.send_json(number, &self.want)?;
         let reading = Reading::new(Arc::clone(&self.out), number, inbox);
-        Ok(Box::new(Content { reading, streams: Arc::clone(&self.streams), left: self.size }))
+        Ok(Box::new(Content {
+            reading,
+            streams: Arc::clone(&self.streams),
+            left: self.size,
+            sum: Sha1::new(),
+            sha1: self.sha1.clone(),
+        }))
     }
 }
 
@@ -267,12 +274,26 @@ struct Content {
     reading: Reading,
     streams: Arc<Streams>,
     left: u64,
+    sum: Sha1,
+    sha1: String,
+}
+
+impl Content {
+    /// The file may have changed while it was sent.
+    fn is_whole(&self) -> bool {
+        let sum = self.sum.clone().finalize();
+        sum.iter().map(|byte| format!("{byte:02x}")).collect::<String>() == self.sha1
+    }
 }
 
 impl Read for Content {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.reading.read(buffer)?;
         let end = count == 0 && !buffer.is_empty();
+        self.sum.update(&buffer[..count]);
+        if end && self.left == 0 && !self.is_whole() {
+            return Err(io::Error::other("the file changed while it was sent"));
+        }
         let taken = self.left.checked_sub(count as u64);
         match taken {
             // Half a file must never pass for a whole one.
