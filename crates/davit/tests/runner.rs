@@ -2,7 +2,7 @@
 //!
 //! `DAVIT_ORACLE=topic/case` runs one case, `DAVIT_ORACLE_KEEP=1` leaves its working folder,
 //! `DAVIT_ORACLE_PROGRAM=path` tests another davit, `DAVIT_ORACLE_SELF=1` the original against
-//! itself.
+//! itself. `DAVIT_ORACLE_RECORD=1` only records the original.
 
 mod cli;
 mod compare;
@@ -14,7 +14,7 @@ macro_rules! topics {
             $(
                 #[test]
                 fn $topic() {
-                    crate::compare::topic(stringify!($topic));
+                    crate::compare::topic(stringify!($topic), crate::compare::Kind::Here);
                 }
             )*
 
@@ -25,6 +25,34 @@ macro_rules! topics {
             }
         }
     };
+}
+
+/// The same cases by another way to their hosts: some topics always, the whole corpus when it is asked for.
+macro_rules! ways {
+    ($($name:ident by $kind:ident: $($topic:ident),*;)*) => {
+        $(mod $name {
+            use crate::compare::{Kind, topic, topics};
+
+            $(
+                #[test]
+                fn $topic() {
+                    topic(stringify!($topic), Kind::$kind);
+                }
+            )*
+
+            #[test]
+            #[ignore = "many minutes of the original: `cargo nextest run --run-ignored only`"]
+            fn whole_corpus() {
+                topics().iter().for_each(|it| topic(it, Kind::$kind));
+            }
+        })*
+    };
+}
+
+ways! {
+    oracle_ssh by Ssh: blocks, delegation, hosts, keywords, modules;
+    oracle_become by Become: modules;
+    oracle_container by Container: modules;
 }
 
 topics! {

@@ -38,6 +38,8 @@ pub(super) struct Settings {
     pub(super) starts: Option<bool>,
     /// Compare what the runs print rather than their events: for views and listings.
     pub(super) stdout: bool,
+    /// Why the case is of no use over ssh or into a container; it is, where this is absent.
+    pub(super) here: Option<String>,
     /// What may differ, and why.
     pub(super) differences: Vec<Accepted>,
 }

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     case::{Case, Run},
     normal::BASE,
+    way::{Kind, Way},
 };
 
 /// Counts up when recordings that were made before can no longer be compared.
@@ -53,13 +54,13 @@ pub(super) struct Ran {
 }
 
 /// The original's recording: from the cache, or made now and kept there.
-pub(super) fn original(case: &Case) -> Result<Recording, String> {
-    let cache = cache().join("recorded").join(format!("{:016x}.json", key(case)?));
+pub(super) fn original(case: &Case, way: &Way) -> Result<Recording, String> {
+    let cache = cache().join("recorded").join(format!("{:016x}.json", key(case, way)?));
     if let Ok(text) = fs::read_to_string(&cache) {
         return serde_json::from_str(&text)
             .map_err(|error| format!("{}: {error}", cache.display()));
     }
-    let recording = record(case)?;
+    let recording = record(case, way)?;
     let text = serde_json::to_string(&recording).map_err(|error| error.to_string())?;
     let folder = cache.parent().unwrap_or(&cache);
     fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
@@ -71,14 +72,19 @@ pub(super) fn original(case: &Case) -> Result<Recording, String> {
 }
 
 /// The original's recording, made now.
-pub(super) fn record(case: &Case) -> Result<Recording, String> {
+pub(super) fn record(case: &Case, way: &Way) -> Result<Recording, String> {
     let venv = venv();
-    let work = Work::new(case)?;
+    let work = Work::new(case, way, way.original())?;
     let record = work.base.join("record.jsonl");
     work.run(case, false, |run| {
         let _ = fs::remove_file(&record);
         let mut command = work.command(case, run, &venv.join("bin").join(run.program()), &[]);
         command.env("ANSIBLE_PYTHON_INTERPRETER", venv.join("bin/python3"));
+        if way.kind != Kind::Here {
+            // One connection for the whole run, as short a wait for it as it has itself.
+            command.env("ANSIBLE_SSH_ARGS", "-o ControlMaster=auto -o ControlPersist=10s");
+            command.env("ANSIBLE_SSH_CONTROL_PATH_DIR", work.base.join("cp"));
+        }
         if !case.prints(run) {
             command
                 .env("ANSIBLE_CALLBACK_PLUGINS", manifest().join("tests/recorder"))
@@ -98,8 +104,8 @@ pub(super) fn record(case: &Case) -> Result<Recording, String> {
 }
 
 /// davit's recording.
-pub(super) fn davit(case: &Case) -> Result<Recording, String> {
-    let work = Work::new(case)?;
+pub(super) fn davit(case: &Case, way: &Way) -> Result<Recording, String> {
+    let work = Work::new(case, way, way.davit())?;
     // Another build than the one beside the tests can be held against the original, too.
     let other = env::var_os("DAVIT_ORACLE_PROGRAM").map(PathBuf::from);
     let built = || PathBuf::from(env!("CARGO_BIN_EXE_davit"));
@@ -129,19 +135,27 @@ pub(super) fn davit(case: &Case) -> Result<Recording, String> {
 }
 
 /// A fresh working folder: the case's tree, `out`, a home.
-struct Work {
+struct Work<'w> {
     base: PathBuf,
+    way: &'w Way,
+    /// The file of extra variables that lead the way.
+    vars: Option<PathBuf>,
 }
 
-impl Work {
-    fn new(case: &Case) -> Result<Self, String> {
+impl<'w> Work<'w> {
+    fn new(case: &Case, way: &'w Way, vars: Option<serde_json::Value>) -> Result<Self, String> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{:08}{number:04}", std::process::id());
-        let work = Self { base: cache().join("work").join(name) };
+        let base = cache().join("work").join(name);
+        let file = vars.as_ref().map(|_| base.join("way.json"));
+        let work = Self { base, way, vars: file };
         let prepared = (|| {
             for folder in ["out", "home"] {
                 fs::create_dir_all(work.base.join(folder))?;
+            }
+            if let (Some(file), Some(vars)) = (&work.vars, vars) {
+                fs::write(file, vars.to_string())?;
             }
             copy_tree(&case.tree, &work.base.join("tree"))
         })();
@@ -173,6 +187,9 @@ impl Work {
         }
         let mut command = Command::new(program);
         command.args(first);
+        if let Some(file) = &self.vars {
+            args.extend(["-e".to_owned(), format!("@{}", file.display())]);
+        }
         if run.program.is_none() {
             let inventory = args.iter().any(|arg| arg.starts_with("-i") || arg == "--inventory");
             if !inventory && tree.join("inventory").exists() {
@@ -258,11 +275,11 @@ impl Work {
     }
 
     fn hide(&self, text: &str) -> String {
-        text.replace(&self.base.display().to_string(), BASE)
+        self.way.hide(&text.replace(&self.base.display().to_string(), BASE))
     }
 }
 
-impl Drop for Work {
+impl Drop for Work<'_> {
     fn drop(&mut self) {
         if env::var_os("DAVIT_ORACLE_KEEP").is_none() {
             let _ = fs::remove_dir_all(&self.base);
@@ -292,9 +309,12 @@ fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Names a recording: the case, the recorder, the original's version, who runs it and where.
-fn key(case: &Case) -> Result<u64, String> {
+fn key(case: &Case, way: &Way) -> Result<u64, String> {
     let mut hasher = DefaultHasher::new();
     (FORMAT, &case.name, installed()?, env::var("USER").ok()).hash(&mut hasher);
+    if way.kind != Kind::Here {
+        way.recorded_as().hash(&mut hasher);
+    }
     fs::read_to_string("/etc/hostname").unwrap_or_default().hash(&mut hasher);
     for path in [&case.tree, &manifest().join("tests/recorder")] {
         hash_tree(path, &mut hasher).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -330,7 +350,8 @@ fn runs_of(text: &str) -> String {
         if !line.starts_with([' ', '-']) {
             skipping = line.starts_with("differences:")
                 || line.starts_with("volatile:")
-                || line.starts_with("starts:");
+                || line.starts_with("starts:")
+                || line.starts_with("here:");
         }
         if !skipping {
             kept.push_str(line);
@@ -361,7 +382,8 @@ fn manifest() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn cache() -> PathBuf {
+/// Where recordings and working folders are.
+pub(super) fn cache() -> PathBuf {
     home().join(".cache/davit/oracle")
 }
 
