@@ -1,7 +1,11 @@
-//! davit and ansible-core side by side, in one run: time, peak memory, ratios.
+//! davit and its peers side by side, in one run: time, peak memory, ratios.
 //!
-//! Inputs are generated; every program runs the same files in the same folder, one after the
+//! First come hosts over ssh, then what the engine does on this machine. Inputs are generated; every program runs the same files in the same folder, one after the
 //! other, and the best of a few rounds counts, since what disturbs a run only makes it slower.
+
+mod fleet;
+mod inputs;
+mod reach;
 
 use std::{fmt::Write, fs, path::Path, process::Command};
 
@@ -33,14 +37,17 @@ pub(crate) fn bench(args: &[String]) -> Outcome {
     }
     let quick = args.iter().any(|arg| arg == "--quick");
     let names: Vec<&String> = args.iter().filter(|arg| !arg.starts_with("--")).collect();
+    let wanted = |name: &str| names.is_empty() || names.iter().any(|it| *it == name);
+    let mut wrong = hosts(&wanted, quick);
     let folder = target().join("bench");
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let benches =
         benches(&folder, quick).map_err(|error| format!("{}: {error}", folder.display()))?;
-    println!("\n{:<12} {:>16} {:>16} {:>8}  workload", "", "davit", "ansible-core", "ratio");
-    let mut wrong = Vec::new();
+    if benches.iter().any(|bench| wanted(bench.name)) {
+        println!("\n{:<12} {:>16} {:>16} {:>8}  workload", "", "davit", "ansible-core", "ratio");
+    }
     for bench in benches {
-        if names.is_empty() || names.iter().any(|name| *name == bench.name) {
+        if wanted(bench.name) {
             // One that fails does not hide what the others have to say.
             if let Err(error) = one(&folder, &bench) {
                 println!("{:<12} failed: {error}", bench.name);
@@ -49,6 +56,24 @@ pub(crate) fn bench(args: &[String]) -> Outcome {
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(format!("not measured: {}", wrong.join(", "))) }
+}
+
+/// Everything over ssh; gives the names of what could not be measured.
+fn hosts(wanted: &dyn Fn(&str) -> bool, quick: bool) -> Vec<&'static str> {
+    let mut wrong = Vec::new();
+    for name in fleet::names().filter(|name| wanted(name)) {
+        if let Err(error) = fleet::fleet(name, quick) {
+            println!("  failed: {error}");
+            wrong.push(name);
+        }
+    }
+    for (name, measurement) in reach::MEASUREMENTS.iter().filter(|(name, _)| wanted(name)) {
+        if let Err(error) = measurement() {
+            println!("  failed: {error}");
+            wrong.push(*name);
+        }
+    }
+    wrong
 }
 
 fn one(folder: &Path, bench: &Bench) -> Outcome {

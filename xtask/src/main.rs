@@ -16,12 +16,13 @@ use std::{env, path::PathBuf, process::ExitCode};
 const HELP: &str = "\
 usage: cargo xtask COMMAND
 
-  setup        install what the tests need: ansible-core 2.19 in its own environment
+  setup        install what the tests need: ansible-core 2.19 in its own environment and, as root
+               on Debian, servers and containers that the tests start for themselves
   test         setup, formatting, lints, build, all tests, tidy
   tidy         rules about files that no compiler checks
   quickstart   build davit and run examples/quickstart: check, for real, and once more
   ci           what .ci/run does: test, then quickstart
-  bench        davit and ansible-core side by side; `--quick` for smaller numbers,
+  bench        davit and its peers side by side, over ssh and here; `--quick` for smaller numbers,
                `--no-build` for the release build that is there, names of
                benchmarks to run only those
 ";

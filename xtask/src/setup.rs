@@ -23,27 +23,85 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("unzip", "unzip"),
 ];
 
-/// Makes the environment, unless it is there.
+/// Programs of the hosts that tests reach over ssh and of the containers, and Debian's packages.
+const HOSTS: &[(&str, &str)] = &[
+    ("dockerd", "docker.io"),
+    ("doas", "opendoas"),
+    ("ip", "iproute2"),
+    ("podman", "podman"),
+    ("runc", "runc"),
+    ("socat", "socat"),
+    ("sshd", "openssh-server"),
+    ("sudo", "sudo"),
+    ("unshare", "util-linux"),
+    ("useradd", "passwd"),
+];
+
+/// What the benchmarks compare with besides, where it can be had.
+const PEERS: &[&str] = &[ANSIBLE, "pyinfra==3.*", "mitogen==0.3.*"];
+
+/// Installs what is missing: programs, and the original in its environment.
 pub(crate) fn setup() -> Outcome {
     programs()?;
+    hosts();
     let venv = venv()?;
     if installed(&venv) {
         println!("ansible-core 2.19 is in {}", venv.display());
         return Ok(());
     }
+    environment(&venv, &[ANSIBLE])?;
+    if installed(&venv) {
+        Ok(())
+    } else {
+        Err(format!("{}: no ansible-core after pip", venv.display()))
+    }
+}
+
+/// An environment of Python with these packages in it.
+fn environment(venv: &Path, names: &[&str]) -> Outcome {
     if python().is_none() {
         packages(&["python3", "python3-venv"])?;
     }
     let python = python().ok_or(
         "no Python of 3.11 or later with venv, which the original needs (on Debian: python3 and python3-venv)",
     )?;
-    process::run(Command::new(python).args(["-m", "venv", "--clear"]).arg(&venv))?;
+    process::run(Command::new(python).args(["-m", "venv", "--clear"]).arg(venv))?;
     let pip = venv.join("bin/python3");
-    process::run(Command::new(pip).args(["-m", "pip", "install", "--quiet", ANSIBLE]))?;
-    if installed(&venv) {
-        Ok(())
-    } else {
-        Err(format!("{}: no ansible-core after pip", venv.display()))
+    process::run(Command::new(pip).args(["-m", "pip", "install", "--quiet"]).args(names))
+}
+
+/// The environment with what the benchmarks compare with, made when it is first asked for.
+pub(crate) fn peers() -> Result<PathBuf, String> {
+    let venv = cache()?.join("peers");
+    let done = venv.join("complete");
+    if !done.exists() {
+        environment(&venv, PEERS)?;
+        fs::write(&done, PEERS.join("\n"))
+            .map_err(|error| format!("{}: {error}", done.display()))?;
+    }
+    Ok(venv)
+}
+
+/// Installs what the tests' hosts consist of. Tests that miss something fail and name it, so a machine
+/// on which nothing can be installed is told here and goes on.
+fn hosts() {
+    let missing = || HOSTS.iter().filter(|(program, _)| !on_path(program));
+    let names: Vec<&str> = missing().map(|(_, package)| *package).collect();
+    if names.is_empty() {
+        return;
+    }
+    // One that this release of Debian does not have keeps none of the others away.
+    let outcome = packages(&names).or_else(|error| {
+        names.iter().for_each(|name| drop(packages(&[name])));
+        if missing().count() < names.len() { Ok(()) } else { Err(error) }
+    });
+    let missing: Vec<&str> = missing().map(|(program, _)| *program).collect();
+    if !missing.is_empty() || outcome.is_err() {
+        println!(
+            "setup: tests that need {} will fail: {}",
+            missing.join(", "),
+            outcome.err().unwrap_or_else(|| "still missing after installation".to_owned())
+        );
     }
 }
 
@@ -113,7 +171,8 @@ fn installed(venv: &Path) -> bool {
 
 fn on_path(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|folder| folder.join(program).exists())
+    let system = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+    env::split_paths(&path).chain(system).any(|folder| folder.join(program).exists())
 }
 
 fn suits(python: &str) -> bool {

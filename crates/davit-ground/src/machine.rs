@@ -17,7 +17,7 @@ use crate::{
     delay::Line,
     every_process,
     process::{end_family, finish, is_root, run, wait_until},
-    sshd::{Hosts, Serve, configuration, wait_for},
+    sshd::{Hosts, Serve, configuration, homes, wait_for},
 };
 
 /// The port that its sshd listens on.
@@ -32,6 +32,8 @@ pub struct Options {
     pub delay: Duration,
     /// Passwords are taken as well.
     pub passwords: bool,
+    /// Each host has a home of its own, as [`Serve::homes`].
+    pub homes: bool,
     /// Shell commands before its sshd starts: what they mount is seen on this machine only.
     pub before: String,
     /// More lines for its `sshd_config`.
@@ -77,7 +79,11 @@ impl Machine {
         let addresses: Vec<Ipv4Addr> =
             (0..options.hosts.max(1)).map(|at| subnet.host(at)).collect();
         let hosts = Hosts::new(ground, addresses, PORT)?;
-        let serve = Serve { hosts: 0, passwords: options.passwords, more: options.more.clone() };
+        let mut more = options.more.clone();
+        if options.homes {
+            more.push_str(&homes(ground, &hosts.addresses, 0)?);
+        }
+        let serve = Serve { passwords: options.passwords, more, ..Serve::hosts(0) };
         let any = [Ipv4Addr::UNSPECIFIED];
         ground.write(&name, &configuration(ground, &name, PORT, &any, &serve))?;
         let init = init(ground, &name, &options.before)?;

@@ -51,6 +51,9 @@ pub struct Serve {
     pub hosts: usize,
     /// Passwords are taken as well, through PAM; needs root.
     pub passwords: bool,
+    /// Each host has a home of its own, `home1`, `home2` ... in the ground's folder, for root and without start
+    /// files: what a tool keeps there is gone with the ground.
+    pub homes: bool,
     /// More lines of the configuration.
     pub more: String,
 }
@@ -59,7 +62,7 @@ impl Serve {
     /// So many hosts, with keys.
     #[must_use]
     pub fn hosts(hosts: usize) -> Self {
-        Self { hosts, passwords: false, more: String::new() }
+        Self { hosts, passwords: false, homes: false, more: String::new() }
     }
 }
 
@@ -154,7 +157,11 @@ impl Sshd {
         let mut sshd = Self { children: Vec::new(), hosts };
         for (number, part) in addresses.chunks(MOST).enumerate() {
             let name = format!("sshd-{port}-{number}");
-            let text = configuration(ground, &name, port, part, serve);
+            let mut serve = serve.clone();
+            if serve.homes {
+                serve.more.push_str(&homes(ground, part, number * MOST)?);
+            }
+            let text = configuration(ground, &name, port, part, &serve);
             let config = ground.write(&name, &text)?;
             if is_root() {
                 fs::create_dir_all("/run/sshd").map_err(|error| format!("/run/sshd: {error}"))?;
@@ -190,6 +197,17 @@ impl Drop for Sshd {
             let _ = child.wait();
         }
     }
+}
+
+/// Lines that give each address a home of its own. `before` is how many hosts come before these.
+pub(crate) fn homes(ground: &Ground, addresses: &[Ipv4Addr], before: usize) -> Outcome<String> {
+    let mut text = String::new();
+    for (number, address) in addresses.iter().enumerate() {
+        let home = ground.path(&format!("home{}", before + number + 1));
+        fs::create_dir_all(&home).map_err(|error| format!("{}: {error}", home.display()))?;
+        let _ = writeln!(text, "Match LocalAddress {address}\n  SetEnv HOME={}", home.display());
+    }
+    Ok(text)
 }
 
 /// An `sshd_config`.
