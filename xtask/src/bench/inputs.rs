@@ -77,6 +77,6 @@ mod tests {
         let text = playbook("/out", 10);
         assert_eq!(text.matches("    - ansible.builtin.").count(), 50);
         assert!(text.contains("dest: '/out/{{ inventory_hostname }}/d9/f.txt'"));
-        assert_eq!(deploy("/out", 10).lines().count(), 10);
+        assert_eq!(deploy("/out", 10).lines().count(), 11);
     }
 }
