@@ -13,8 +13,10 @@ impl Prompt for Terminal {
         if !std::io::stdin().is_terminal() {
             return None;
         }
-        show(text);
-        if secret { rpassword::read_password().ok() } else { line() }
+        crate::screen::aside(|| {
+            show(text);
+            if secret { rpassword::read_password().ok() } else { line() }
+        })
     }
 }
 

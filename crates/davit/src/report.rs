@@ -111,14 +111,14 @@ fn paint(text: &str, code: &str, colour: bool) -> String {
 
 /// Says something on the side that is no error; what cannot be written there is lost.
 pub(crate) fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = crate::screen::aside(|| writeln!(std::io::stderr(), "{text}"));
 }
 
 /// Warns before there is a run to do so.
 pub(crate) fn warn(text: &str) {
     let colour = crate::screen::colour_now();
     let text = paint(&format!("[WARNING]: {text}"), "1;35", colour);
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    let _ = crate::screen::aside(|| std::io::stderr().write_all(text.as_bytes()));
 }
 
 /// Writes a command's result; a reader that has gone away is no error.

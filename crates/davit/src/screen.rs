@@ -3,13 +3,15 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, Once, OnceLock, PoisonError};
 
 use davit_event::{Event, Kind, Level, Sink};
+use nix::sys::signal::Signal;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
 use crate::report::{Report, warn};
-use crate::view::{self, Format, JunitSettings, Outputs, Palette, Settings};
+use crate::view::{self, Format, JunitSettings, Outputs, Palette, Settings, Size, Stage};
 
 /// How a run is shown.
 pub(crate) struct Screen {
@@ -35,6 +37,47 @@ pub(crate) struct Wanted {
 
 /// Texts of the command line, by the names under which problems point at them.
 static MADE: OnceLock<Vec<(String, String)>> = OnceLock::new();
+
+/// The live region on the terminal, where there is one.
+static STAGE: LazyLock<Stage> = LazyLock::new(Stage::default);
+
+/// Does something to the terminal while no live region is in the way.
+pub(crate) fn aside<R>(what: impl FnOnce() -> R) -> R {
+    STAGE.aside(what)
+}
+
+/// The run is over: nothing is drawn any more, even where its last event did not come.
+pub(crate) fn leave() {
+    STAGE.leave();
+}
+
+/// Notices whenever the program goes on after Ctrl-Z. Never ends.
+pub(crate) async fn notice_resumption() {
+    let kind = SignalKind::from_raw(Signal::SIGCONT as i32);
+    // A system that does not tell leaves an old region on the screen, and nothing worse.
+    let Ok(mut resumed) = signal(kind) else { return std::future::pending().await };
+    while resumed.recv().await.is_some() {
+        STAGE.resumed();
+    }
+    std::future::pending().await
+}
+
+/// What a panic says does not mix with the live region.
+fn make_way_for_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            STAGE.panicked();
+            before(info);
+        }));
+    });
+}
+
+fn size() -> Option<Size> {
+    let (width, height) = terminal_size::terminal_size()?;
+    Some((usize::from(width.0), usize::from(height.0)))
+}
 
 /// Says what stands in texts that no file holds; once, before the run.
 pub(crate) fn made(texts: Vec<(String, String)>) {
@@ -78,6 +121,9 @@ impl Screen {
 
     /// The views of a run.
     pub(crate) fn sinks(&self, config: &Config) -> Result<Vec<Box<dyn Sink>>, Report> {
+        if self.settings.live {
+            make_way_for_panics();
+        }
         let main = view::create(&self.view, &self.settings, terminal_outputs())
             .ok_or_else(|| no_view(&self.view))?;
         let mut sinks: Vec<Box<dyn Sink>> = vec![self.filtered(main)];
@@ -162,17 +208,19 @@ fn settings(config: &Config, verbosity: u8, is_own: bool) -> Result<Settings, Re
     // The original has one answer for both outputs: that of standard output.
     let colour = forced || (!off && terminal);
     let colour_err = if is_own { forced || (!off && io::stderr().is_terminal()) } else { colour };
-    let live = terminal && config.environment.get("TERM").is_none_or(|it| it != "dumb");
+    let variable = |name: &str| config.environment.get(name).filter(|it| !it.is_empty());
+    let live = terminal && variable("TERM").is_some_and(|it| it != "dumb");
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| variable(name));
+    let unicode = !terminal || locale.is_some_and(|it| is_utf8(it));
     Ok(Settings {
         colour,
         colour_err,
         palette: palette(config)?,
-        width: if terminal {
-            terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
-        } else {
-            None
-        },
+        width: size().filter(|_| terminal).map(|(width, _)| width),
         live,
+        size: if live { size } else { || None },
+        unicode,
+        stage: STAGE.clone(),
         verbosity,
         check_mode_markers: config.is("CALLBACK_CHECK_MODE_MARKERS")?,
         show_custom_stats: config.is("SHOW_CUSTOM_STATS")?,
@@ -191,6 +239,12 @@ fn settings(config: &Config, verbosity: u8, is_own: bool) -> Result<Settings, Re
         diff_context: usize_of(config.number("DIFF_CONTEXT")?, 3),
         source,
     })
+}
+
+/// True for `en_GB.UTF-8`, `C.utf8` and the like.
+fn is_utf8(locale: &str) -> bool {
+    let locale = locale.to_ascii_lowercase();
+    locale.ends_with("utf-8") || locale.ends_with("utf8") || locale.contains(".utf-8@")
 }
 
 fn usize_of(number: Option<u64>, default: usize) -> usize {
@@ -306,5 +360,19 @@ mod tests {
     fn a_slip_of_the_finger_is_known() {
         assert_eq!(nearest("defualt", &["default", "json"]), Some("default"));
         assert_eq!(nearest("zzz", &["default", "json"]), None);
+    }
+
+    #[test]
+    fn a_locale_tells_whether_it_is_of_unicode() {
+        for (locale, expect) in [
+            ("en_GB.UTF-8", true),
+            ("C.utf8", true),
+            ("de_DE.UTF-8@euro", true),
+            ("C", false),
+            ("POSIX", false),
+            ("de_DE.ISO-8859-1", false),
+        ] {
+            assert_eq!(is_utf8(locale), expect, "{locale}");
+        }
     }
 }

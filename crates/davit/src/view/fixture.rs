@@ -94,6 +94,17 @@ pub(crate) fn task(number: u32, name: &str, action: &str) -> Kind {
     }
 }
 
+/// A play of these hosts.
+pub(crate) fn play_of(hosts: &[&str]) -> Kind {
+    Kind::PlayStarted {
+        play: 0,
+        name: "all".to_owned(),
+        hosts: hosts.iter().map(|&host| host.to_owned()).collect(),
+        check: false,
+        path: "/srv/site.yml:1".to_owned(),
+    }
+}
+
 pub(crate) fn done(task: u32, host: &str, end: End) -> Kind {
     Kind::HostDone { task, host: host.to_owned(), end, ms: 400 }
 }

@@ -6,7 +6,7 @@ use std::io;
 use davit_event::{Counts, End, Event, Kind, Sink, Status};
 use serde_json::{Map, Value, json};
 
-use crate::view::traditional::problem_path;
+use crate::view::problem::path_of;
 use crate::view::{Outputs, Settings, dump};
 
 /// Plays and tasks of a run with their names, places and times, by number.
@@ -53,7 +53,7 @@ impl Record {
             "duration": {"start": at},
             "id": self.id(2, *task),
             "name": name,
-            "path": problem_path(path),
+            "path": path_of(path),
         });
         self.tasks.insert(*task, Task { action: action.clone(), about: about.clone() });
         Some(about)

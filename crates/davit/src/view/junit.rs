@@ -8,7 +8,7 @@ use std::{fs, io};
 use davit_event::{End, Event, Kind, Sink, Status};
 use serde_json::Value;
 
-use crate::view::traditional::problem_path;
+use crate::view::problem::path_of;
 use crate::view::{dump, problem, result};
 
 /// The options of the original's callback, which it reads from `JUNIT_*`.
@@ -92,7 +92,7 @@ impl Junit {
         if !self.settings.hide_task_arguments && !args.is_empty() {
             name = format!("{name} {args}");
         }
-        let path = self.place(&problem_path(path));
+        let path = self.place(&path_of(path));
         let action = action.rsplit('.').next().unwrap_or_default().to_owned();
         let play = self.play.clone();
         self.tasks.insert(*task, Task { name, path, play, action, began_ms: at_ms });

@@ -6,8 +6,8 @@ use std::io;
 use davit_event::{Cause, End, Event, Kind, Reply, Show, Sink, Status};
 use serde_json::Value;
 
+use crate::view::message::say;
 use crate::view::paint::{Screen, To};
-use crate::view::traditional::say;
 use crate::view::{Outputs, Settings, diff, dump, problem, result};
 
 /// Modules whose output is shown as it is.

@@ -16,6 +16,7 @@ mod events;
 mod fixture;
 mod json;
 mod junit;
+mod message;
 mod minimal;
 mod paint;
 mod problem;
@@ -33,6 +34,7 @@ pub(crate) use crate::view::dump::json_map as result_json;
 pub(crate) use crate::view::junit::JunitSettings;
 pub(crate) use crate::view::paint::{Palette, colour_code};
 pub(crate) use crate::view::problem::text as problem_text;
+pub(crate) use crate::view::terminal::{Size, Stage};
 
 /// A reader of source files, for the lines around a failure's place; nothing where it cannot.
 pub(crate) type ReadSource = fn(&str) -> Option<String>;
@@ -60,6 +62,12 @@ pub(crate) struct Settings {
     pub(crate) width: Option<usize>,
     /// The output is a terminal on which lines may be drawn anew.
     pub(crate) live: bool,
+    /// Columns and rows of the terminal at this moment; none where they stay as they are.
+    pub(crate) size: fn() -> Option<Size>,
+    /// The terminal shows more than ASCII.
+    pub(crate) unicode: bool,
+    /// Who needs the live region out of the way finds it here.
+    pub(crate) stage: Stage,
     /// How many `-v`.
     pub(crate) verbosity: u8,
     pub(crate) check_mode_markers: bool,
@@ -90,6 +98,9 @@ impl Default for Settings {
             palette: Palette::default(),
             width: None,
             live: false,
+            size: || None,
+            unicode: true,
+            stage: Stage::default(),
             verbosity: 0,
             check_mode_markers: false,
             show_custom_stats: false,

@@ -170,6 +170,21 @@ impl Screen {
         self.colour
     }
 
+    /// True where nothing was gathered.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Puts text on standard output before and after what was gathered.
+    pub(crate) fn surround(&mut self, before: &str, after: &str) {
+        if !before.is_empty() {
+            self.waiting.insert(0, (To::Out, before.to_owned()));
+        }
+        if !after.is_empty() {
+            self.put(To::Out, after);
+        }
+    }
+
     /// Writes what was gathered.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         for (to, text) in self.waiting.drain(..) {

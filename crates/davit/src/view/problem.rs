@@ -144,6 +144,14 @@ fn cut(line: String) -> String {
     format!("{kept}...")
 }
 
+/// `file:line` of a task, where the event has a column too.
+pub(crate) fn path_of(path: &str) -> String {
+    match place(path) {
+        (file, Some(line), _) => format!("{file}:{line}"),
+        _ => path.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

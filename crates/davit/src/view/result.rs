@@ -112,6 +112,14 @@ pub(crate) fn deprecations(reply: &Reply) -> impl Iterator<Item = String> {
     })
 }
 
+/// `host`, or `host -> where it ran`.
+pub(crate) fn host_label(host: &str, end: &End) -> String {
+    match &end.delegated_to {
+        Some(other) => format!("{host} -> {other}"),
+        None => host.to_owned(),
+    }
+}
+
 fn list<'a>(reply: &'a Reply, key: &str) -> impl Iterator<Item = &'a Value> {
     reply.get(key).and_then(Value::as_array).into_iter().flatten()
 }

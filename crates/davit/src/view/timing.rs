@@ -5,7 +5,7 @@ use std::io;
 use davit_event::{Event, Kind, Sink};
 
 use crate::view::paint::{Screen, To, columns};
-use crate::view::traditional::problem_path;
+use crate::view::problem::path_of;
 use crate::view::{Outputs, Settings};
 
 /// The width that lines are filled to where there is no terminal.
@@ -75,7 +75,7 @@ impl Durations {
             self.list.push(Duration { name, path, ms: event.at_ms.saturating_sub(began) });
         }
         if let Kind::TaskStarted { name, path, .. } = &event.kind {
-            self.open = Some((name.clone(), problem_path(path), event.at_ms));
+            self.open = Some((name.clone(), path_of(path), event.at_ms));
         }
     }
 

@@ -1,11 +1,11 @@
 //! What failed: the cause, the place, and the values that tell why.
 
-use davit_event::{End, Status};
+use davit_event::End;
 use serde_json::Value;
 
-use crate::view::paint::To;
 use crate::view::{dump, problem};
 
+use super::groups::{self, Said};
 use super::state::State;
 use super::words::{plain, short};
 
@@ -29,42 +29,37 @@ const TELLING: &[&str] = &[
     "module_stdout",
     "module_stderr",
 ];
-const INDENT: &str = "           ";
 
-/// Writes a failure, unless enough of its task's have been.
+/// Tells a failure; with others that are the same, where there are any.
 pub(super) fn write(state: &mut State, number: u32, host: &str, end: &End) {
-    let cause = plain(&cause(end));
     let item = end.item.as_ref().map(|item| format!(" ({item})")).unwrap_or_default();
-    let values = values(end, &cause);
-    // The same failure on another host is counted.
-    if !state.shows_failure(number, &format!("{cause}{item}{values:?}")) {
-        return;
-    }
+    let cause = cause(end);
+    let values = values(end, &plain(&cause), state.signs.cut);
     let (name, path) = state
         .tasks
         .get(&number)
         .map(|task| (task.name.clone(), task.path.clone()))
         .unwrap_or_default();
-    let word = match end.status {
-        Status::Unreachable => "UNREACHABLE",
-        _ if end.ignored => "ignored",
-        _ if end.rescued => "rescued",
-        _ => "FAILED",
-    };
-    state.state(word, &format!("{}{name}{item}", state.who(host, end)), short(&path));
-    for line in cause.split('\n') {
-        state.screen.line(To::Out, format!("{INDENT}{line}").trim_end(), None);
-    }
-    if let Some(place) = place(end, &path, state) {
-        state.line(&format!("{INDENT}at {place}"), None);
-    }
+    let mut lines = groups::lines_of(&cause);
+    lines.extend(place(end, &path, state).map(|place| format!("at {place}")));
+    let causes = lines.len();
     let widest = values.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
     for (key, value) in values {
         for (at, line) in value.split('\n').enumerate() {
             let key = if at == 0 { key.as_str() } else { "" };
-            state.line(format!("{INDENT}  {key:<widest$}  {line}").trim_end(), None);
+            lines.push(format!("  {key:<widest$}  {line}"));
         }
     }
+    let said = Said {
+        word: groups::failure_word(end),
+        what: format!("{name}{item}"),
+        lines,
+        cause: causes,
+        place: short(&path).to_owned(),
+        is_failure: true,
+        is_cut: true,
+    };
+    state.note(number, said, host, end);
 }
 
 /// Why, in the words of the task or of the deepest cause.
@@ -101,7 +96,7 @@ fn place(end: &End, path: &str, state: &State) -> Option<String> {
     })
 }
 
-fn values(end: &End, cause: &str) -> Vec<(String, String)> {
+fn values(end: &End, cause: &str, cut: char) -> Vec<(String, String)> {
     let telling = TELLING.iter().filter_map(|key| {
         let text = match end.reply.get(*key)? {
             Value::String(text) => text.trim_end().to_owned(),
@@ -113,7 +108,7 @@ fn values(end: &End, cause: &str) -> Vec<(String, String)> {
             Value::Null => return None,
             other => dump::json(other, None),
         };
-        (!text.is_empty()).then(|| ((*key).to_owned(), last_lines(&plain(&text))))
+        (!text.is_empty()).then(|| ((*key).to_owned(), last_lines(&plain(&text), cut)))
     });
     let message = end
         .reply
@@ -121,21 +116,21 @@ fn values(end: &End, cause: &str) -> Vec<(String, String)> {
         .and_then(Value::as_str)
         .map(str::trim_end)
         .filter(|msg| !msg.is_empty() && !cause.contains(msg) && !msg.contains(cause))
-        .map(|msg| ("msg".to_owned(), last_lines(&plain(msg))));
+        .map(|msg| ("msg".to_owned(), last_lines(&plain(msg), cut)));
     message.into_iter().chain(telling).collect()
 }
 
 /// The end of a long text.
-fn last_lines(text: &str) -> String {
+fn last_lines(text: &str, cut: char) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let first = lines.len().saturating_sub(LINES);
     let mut kept = Vec::new();
     if first > 0 {
-        kept.push(format!("… {first} lines before"));
+        kept.push(format!("{cut} {first} lines before"));
     }
     kept.extend(lines[first..].iter().map(|line| {
         if line.chars().count() > VALUE {
-            line.chars().take(VALUE).chain(['…']).collect()
+            line.chars().take(VALUE).chain([cut]).collect()
         } else {
             (*line).to_owned()
         }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::view::paint::To;
 use crate::view::recap;
 
+use super::names;
 use super::state::State;
 use super::words::{count, duration, short};
 
@@ -37,7 +38,12 @@ pub(super) fn write(
             one(state, host, counts, broken(counts));
         }
     } else {
-        names(state, known.filter(|(_, counts)| broken(counts)).map(|(host, _)| host.as_str()));
+        let (mut failed, mut lost) = (Vec::new(), Vec::new());
+        for (host, counts) in known.filter(|(_, counts)| broken(counts)) {
+            if counts.unreachable > 0 { &mut lost } else { &mut failed }.push(host.as_str());
+        }
+        names(state, "failed", &failed);
+        names(state, "unreachable", &lost);
     }
     if !stats.is_empty() {
         state.screen.line(To::Out, "", None);
@@ -58,11 +64,8 @@ pub(super) fn write(
     } else {
         count(hosts, "host")
     };
-    let text = format!(
-        "{word}: {of} · {} · {} · {took}",
-        count(state.ran, "task"),
-        count(changes, "change")
-    );
+    let parts = [of, count(state.ran, "task"), count(changes, "change"), took];
+    let text = format!("{word}: {}", parts.join(state.signs.between));
     let palette = &state.settings.palette;
     let code = match word {
         "ok" if changes > 0 => &palette.changed,
@@ -92,7 +95,8 @@ fn one(state: &mut State, host: &str, counts: &Counts, broken: bool) {
     .filter(|(number, _)| *number > 0)
     .map(|(number, word)| format!("{number} {word}"))
     .collect();
-    let text = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(" · ") };
+    let text =
+        if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(state.signs.between) };
     let palette = &state.settings.palette;
     let code = if broken {
         Some(palette.error.clone())
@@ -104,34 +108,17 @@ fn one(state: &mut State, host: &str, counts: &Counts, broken: bool) {
     state.line(&format!("  {host:<16}  {text}"), code.as_deref());
 }
 
-/// The names of the hosts that failed, a few lines of them.
-fn names<'a>(state: &mut State, hosts: impl Iterator<Item = &'a str>) {
-    let hosts: Vec<&str> = hosts.collect();
+/// The names of the hosts that did not get through, a few lines of them.
+fn names(state: &mut State, word: &str, hosts: &[&str]) {
     if hosts.is_empty() {
         return;
     }
-    let mut lines = vec!["  failed:".to_owned()];
-    let mut left = hosts.len();
-    for host in &hosts {
-        let room = state.width.saturating_sub(host.chars().count() + 1);
-        if lines.last().is_some_and(|line| line.chars().count() > room) {
-            if lines.len() == NAME_LINES {
-                break;
-            }
-            lines.push(" ".repeat(9));
-        }
-        if let Some(line) = lines.last_mut() {
-            line.push(' ');
-            line.push_str(host);
-            left -= 1;
-        }
-    }
-    for line in lines {
-        state.line(&line, None);
-    }
-    if left > 0 {
-        let left = u32::try_from(left).unwrap_or(u32::MAX);
-        state.line(&format!("          and {}", count(left, "more host")), None);
+    let head = format!("  {word}: ");
+    let room = state.width.saturating_sub(head.len()).max(1);
+    let text = names::list(hosts, room.saturating_mul(NAME_LINES));
+    for (at, line) in names::wrap(&text, room).iter().enumerate() {
+        let head = if at == 0 { head.clone() } else { " ".repeat(head.len()) };
+        state.line(&format!("{head}{line}"), None);
     }
 }
 

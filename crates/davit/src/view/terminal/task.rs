@@ -1,9 +1,9 @@
 //! A task that is going on: how many hosts ended it how.
 
-use std::time::Instant;
-
 use crate::view::result;
 
+use super::groups::Groups;
+use super::names;
 use super::words::count;
 
 /// A task that is going on.
@@ -13,7 +13,6 @@ pub(super) struct Running {
     pub(super) path: String,
     pub(super) diff: bool,
     pub(super) began_ms: u64,
-    pub(super) began: Instant,
     /// Hosts on which it is going on, where that is told.
     pub(super) started: u32,
     /// Hosts by how they ended.
@@ -25,12 +24,8 @@ pub(super) struct Running {
     pub(super) ignored: u32,
     pub(super) rescued: u32,
     pub(super) items: u32,
-    /// What the last host is at: a round of a loop, an attempt.
-    pub(super) note: Option<String>,
-    /// Messages and differences that were shown, and on how many more hosts they are the same.
-    pub(super) shown: Vec<(String, u32)>,
-    /// Failures that were not shown.
-    pub(super) unshown: u32,
+    /// What its hosts said.
+    pub(super) groups: Groups,
 }
 
 impl Running {
@@ -42,7 +37,6 @@ impl Running {
             path,
             diff,
             began_ms,
-            began: Instant::now(),
             started: 0,
             ok: 0,
             changed: Vec::new(),
@@ -52,9 +46,7 @@ impl Running {
             ignored: 0,
             rescued: 0,
             items: 0,
-            note: None,
-            shown: Vec::new(),
-            unshown: 0,
+            groups: Groups::default(),
         }
     }
 
@@ -62,10 +54,9 @@ impl Running {
     pub(super) fn reset(&mut self, at_ms: u64) {
         self.started = self.started.saturating_sub(self.done());
         (self.ok, self.skipped, self.failed, self.unreachable) = (0, 0, 0, 0);
-        (self.ignored, self.rescued, self.items, self.unshown) = (0, 0, 0, 0);
+        (self.ignored, self.rescued, self.items) = (0, 0, 0);
         self.changed.clear();
-        self.shown.iter_mut().for_each(|(_, more)| *more = 0);
-        self.note = None;
+        self.groups.reset();
         self.began_ms = at_ms;
     }
 
@@ -101,25 +92,28 @@ impl Running {
 
     /// True where its line would tell nothing that has not been told.
     pub(super) fn is_told(&self) -> bool {
-        let failures = self.failures();
-        let alone = self.done() == 1 && failures == 1 && self.unshown == 0 && self.items == 0;
-        let told: u32 = u32::try_from(self.shown.len()).unwrap_or(u32::MAX);
+        let (done, failures) = (self.done(), self.failures());
+        let at_once =
+            failures == done && self.items == 0 && self.groups.told_at_once() == Some(done);
         let said = result::is_debug(&self.action)
             && failures == 0
             && self.skipped == 0
-            && told >= self.done().max(self.items);
-        self.done() == 0 || (result::is_include(&self.action) && failures == 0) || alone || said
+            && self.groups.unshown == 0
+            && self.groups.told() >= done.max(self.items);
+        done == 0 || (result::is_include(&self.action) && failures == 0) || at_once || said
     }
 
-    /// How many hosts ended how, where that is not all said by the word before it.
-    pub(super) fn outcome(&self, named: usize) -> Vec<String> {
+    /// How many hosts ended how, where that is not all said by the word before it; those that changed
+    /// by name where that takes no more than `room` columns.
+    pub(super) fn outcome(&self, room: usize) -> Vec<String> {
         let mut parts = Vec::new();
         let done = self.done();
         let changed = u32::try_from(self.changed.len()).unwrap_or(u32::MAX);
-        if self.changed.len() > named {
-            parts.push(format!("{changed} changed"));
-        } else if changed > 0 && changed < done {
-            parts.push(format!("changed: {}", self.changed.join(" ")));
+        if changed > 0 && changed < done {
+            parts.push(match names::whole(&self.changed, room) {
+                Some(names) => format!("changed: {names}"),
+                None => format!("{changed} changed"),
+            });
         } else if changed > 1 {
             parts.push(count(changed, "host"));
         }
