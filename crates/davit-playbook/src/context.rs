@@ -152,12 +152,30 @@ impl<'f> Context<'f> {
             _ => false,
         };
         if good {
-            return Ok(());
+            return self.default_groups(entry, value);
         }
         let message = "The field 'module_defaults' is supposed to be a dictionary or list of dictionaries, \
                        the keys of which must be static action, module, or group names. \
                        Only the values may contain templates. For example: {'ping': \"{{ ping_defaults }}\"}";
         Err(self.invalid(entry.value, message))
+    }
+
+    /// Refuses groups of actions that there are not.
+    fn default_groups(&self, entry: &Entry<'_>, value: &Value) -> Result<(), Error> {
+        let maps = match value {
+            Value::List(items) => items.as_slice(),
+            other => std::slice::from_ref(other),
+        };
+        let keys = maps.iter().filter_map(Value::as_map).flat_map(Map::keys);
+        for group in keys.filter_map(|key| key.as_str()?.strip_prefix("group/")) {
+            if let Err(name) = self.loader.groups.find(group) {
+                let message = format!(
+                    "Error loading module_defaults: could not resolve the module_defaults group {name}"
+                );
+                return Err(self.invalid(entry.value, message));
+            }
+        }
+        Ok(())
     }
 
     /// The dictionary of `vars` of a play, block or task.

@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** what is loaded does not change: it is shared between hosts and threads.
 
+mod action_groups;
 mod args;
 mod block;
 mod context;
@@ -16,6 +17,7 @@ mod play;
 mod role;
 mod task;
 
+pub use crate::action_groups::{ActionGroup, ActionGroups};
 pub use crate::args::{FreeForm, free_form, split_args, takes_raw_params};
 pub use crate::block::{Block, Item};
 pub use crate::error::Error;

@@ -12,7 +12,7 @@ use crate::block::{self, Item};
 use crate::context::Context;
 use crate::play;
 use crate::role::start_of;
-use crate::{Error, Playbook};
+use crate::{ActionGroups, Error, Playbook};
 
 /// Something odd in a file that does not stop the loading.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct Loader {
     pub is_lookup: Arc<IsLookup>,
     /// Decrypts files that are encrypted as a whole.
     pub vault: Option<Arc<Decrypt>>,
+    /// Groups that `module_defaults` may name.
+    pub groups: Arc<ActionGroups>,
     /// Where warnings go.
     pub warn: Arc<dyn Fn(Warning) + Send + Sync>,
 }
@@ -60,6 +62,7 @@ impl Default for Loader {
             is_action: Arc::new(|_, _| true),
             is_lookup: Arc::new(|_| true),
             vault: None,
+            groups: Arc::default(),
             warn: Arc::new(|_| {}),
         }
     }
