@@ -17,7 +17,7 @@ use crate::{
     delay::Line,
     every_process,
     process::{end_family, finish, is_root, run, wait_until},
-    sshd::{Hosts, Serve, configuration, homes, wait_for},
+    sshd::{Hosts, Serve, configuration, wait_for},
 };
 
 /// The port that its sshd listens on.
@@ -81,7 +81,7 @@ impl Machine {
         let hosts = Hosts::new(ground, addresses, PORT)?;
         let mut more = options.more.clone();
         if options.homes {
-            more.push_str(&homes(ground, &hosts.addresses, 0)?);
+            more.push_str(&hosts.homes(&hosts.addresses)?);
         }
         let serve = Serve { passwords: options.passwords, more, ..Serve::hosts(0) };
         let any = [Ipv4Addr::UNSPECIFIED];
@@ -136,6 +136,25 @@ impl Machine {
             None => drop(run("ip", &["-n", &self.name, "link", "set", "cable", "up"])?),
         }
         Ok(())
+    }
+
+    /// Lets no more than so many kilobytes a second through to it.
+    ///
+    /// # Errors
+    /// `tc` fails.
+    pub fn slow(&self, kilobytes: u32) -> Outcome<()> {
+        let rate = format!("{kilobytes}kbps");
+        let shape = ["burst", "16kb", "latency", "300ms"];
+        let words = ["qdisc", "replace", "dev", &self.name, "root", "tbf", "rate", &rate];
+        run("tc", &words.into_iter().chain(shape).collect::<Vec<_>>()).map(drop)
+    }
+
+    /// Lets everything through again.
+    ///
+    /// # Errors
+    /// `tc` fails.
+    pub fn fast(&self) -> Outcome<()> {
+        run("tc", &["qdisc", "delete", "dev", &self.name, "root"]).map(drop)
     }
 
     /// What runs on it now, besides what keeps it up: its first process, its sshds and their sessions.

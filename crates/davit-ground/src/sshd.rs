@@ -51,8 +51,7 @@ pub struct Serve {
     pub hosts: usize,
     /// Passwords are taken as well, through PAM; needs root.
     pub passwords: bool,
-    /// Each host has a home of its own, `home1`, `home2` ... in the ground's folder, for root and without start
-    /// files: what a tool keeps there is gone with the ground.
+    /// Each host has a home of its own, without start files: what a tool keeps there is gone with the ground.
     pub homes: bool,
     /// More lines of the configuration.
     pub more: String,
@@ -77,6 +76,7 @@ pub struct Hosts {
     pub key: Key,
     /// The file of known hosts that has all of them.
     pub known_hosts: PathBuf,
+    folder: PathBuf,
 }
 
 impl Hosts {
@@ -97,7 +97,7 @@ impl Hosts {
             };
         }
         fs::write(&known_hosts, known).map_err(said)?;
-        Ok(Self { addresses, port, key, known_hosts })
+        Ok(Self { addresses, port, key, known_hosts, folder: ground.folder().to_owned() })
     }
 
     /// An inventory of them as `h1`, `h2` ... in the group `web`, with more lines for `[web:vars]`.
@@ -115,6 +115,28 @@ impl Hosts {
              ansible_ssh_common_args=-o UserKnownHostsFile={known}\n{more}\n"
         );
         text
+    }
+
+    /// The home of one of them, where each has its own.
+    #[must_use]
+    pub fn home(&self, host: usize) -> PathBuf {
+        self.home_of(self.addresses[host])
+    }
+
+    fn home_of(&self, address: Ipv4Addr) -> PathBuf {
+        self.folder.join(format!("home-{address}"))
+    }
+
+    /// Makes the homes of some of them; gives the lines of `sshd_config` that say where they are.
+    pub(crate) fn homes(&self, addresses: &[Ipv4Addr]) -> Outcome<String> {
+        let mut text = String::new();
+        for address in addresses {
+            let home = self.home_of(*address);
+            fs::create_dir_all(&home).map_err(|error| format!("{}: {error}", home.display()))?;
+            let _ =
+                writeln!(text, "Match LocalAddress {address}\n  SetEnv HOME={}", home.display());
+        }
+        Ok(text)
     }
 
     /// The arguments of a plain `ssh` to one of them.
@@ -159,7 +181,7 @@ impl Sshd {
             let name = format!("sshd-{port}-{number}");
             let mut serve = serve.clone();
             if serve.homes {
-                serve.more.push_str(&homes(ground, part, number * MOST)?);
+                serve.more.push_str(&sshd.hosts.homes(part)?);
             }
             let text = configuration(ground, &name, port, part, &serve);
             let config = ground.write(&name, &text)?;
@@ -197,17 +219,6 @@ impl Drop for Sshd {
             let _ = child.wait();
         }
     }
-}
-
-/// Lines that give each address a home of its own. `before` is how many hosts come before these.
-pub(crate) fn homes(ground: &Ground, addresses: &[Ipv4Addr], before: usize) -> Outcome<String> {
-    let mut text = String::new();
-    for (number, address) in addresses.iter().enumerate() {
-        let home = ground.path(&format!("home{}", before + number + 1));
-        fs::create_dir_all(&home).map_err(|error| format!("{}: {error}", home.display()))?;
-        let _ = writeln!(text, "Match LocalAddress {address}\n  SetEnv HOME={}", home.display());
-    }
-    Ok(text)
 }
 
 /// An `sshd_config`.

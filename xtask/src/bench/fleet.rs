@@ -170,8 +170,8 @@ fn round(field: &Field, fleet: &Fleet, tool: Tool, peers: &Path) -> Result<f64, 
     let out = field.ground.path("out");
     let _ = fs::remove_dir_all(&out);
     if tool == Tool::First {
-        for host in 1..=fleet.hosts {
-            let home = field.ground.path(&format!("home{host}"));
+        for host in 0..fleet.hosts {
+            let home = field.hosts.home(host);
             let emptied = fs::remove_dir_all(&home).and_then(|()| fs::create_dir(&home));
             emptied.map_err(|error| format!("{}: {error}", home.display()))?;
         }

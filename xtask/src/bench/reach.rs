@@ -76,8 +76,10 @@ fn resident(hosts: usize) -> Result<Memory, String> {
         std::thread::sleep(Duration::from_millis(200));
         let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
         memory.davit = memory.davit.max(kib(&status, "VmHWM:"));
-        let agents: Vec<_> = every_process().into_iter().filter(|it| is_agent(&it.line)).collect();
-        let count = u64::try_from(agents.len()).unwrap_or(0);
+        let parts: Vec<_> = every_process().into_iter().filter(|it| is_agent(&it.line)).collect();
+        // An agent is two processes: one that works, and one that watches over it.
+        let works = parts.iter().filter(|it| it.line.ends_with("--worker")).count();
+        let count = u64::try_from(works).unwrap_or(0);
         if count >= memory.agents && count > 0 {
             let own = |pid: i32| {
                 let text =
@@ -85,8 +87,8 @@ fn resident(hosts: usize) -> Result<Memory, String> {
                 kib(&text, "Private_Clean:") + kib(&text, "Private_Dirty:")
             };
             memory.agents = count;
-            memory.agent = agents.iter().map(|it| it.resident_kib).sum::<u64>() / count;
-            memory.own = agents.iter().map(|it| own(it.pid)).sum::<u64>() / count;
+            memory.agent = parts.iter().map(|it| it.resident_kib).sum::<u64>() / count;
+            memory.own = parts.iter().map(|it| own(it.pid)).sum::<u64>() / count;
         }
     }
     let status = child.wait().map_err(|error| error.to_string())?;
@@ -99,7 +101,7 @@ fn resident(hosts: usize) -> Result<Memory, String> {
 
 fn is_agent(line: &str) -> bool {
     let program = line.split(' ').next().unwrap_or_default();
-    program.rsplit('/').next().is_some_and(|name| name.starts_with("davit-agent"))
+    program.rsplit('/').next().is_some_and(|name| name.starts_with("agent-"))
 }
 
 fn kib(text: &str, name: &str) -> u64 {
