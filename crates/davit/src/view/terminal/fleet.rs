@@ -116,14 +116,14 @@ impl Fleet {
         busy.map(|host| host.elapsed(now_ms)).max().unwrap_or(0)
     }
 
-    /// Takes an event in.
-    pub(super) fn take(&mut self, event: &Event) {
+    /// Takes an event in; `number` gives tasks the numbers that they are known by.
+    pub(super) fn take(&mut self, event: &Event, number: impl Fn(u32) -> u32) {
         let at_ms = event.at_ms;
         match &event.kind {
             Kind::PlayStarted { hosts, .. } => *self = Self::of(hosts, at_ms),
             Kind::TaskStarted { .. } => self.task(at_ms),
-            Kind::HostStarted { task, host } => self.started(*task, host, at_ms),
-            Kind::HostDone { task, host, end, .. } => self.done(*task, host, end, at_ms),
+            Kind::HostStarted { task, host } => self.started(number(*task), host, at_ms),
+            Kind::HostDone { task, host, end, .. } => self.done(number(*task), host, end, at_ms),
             Kind::Connecting { host, address } => self.connecting(host, address, at_ms),
             Kind::Connected { host, .. } => self.change(host, |host| {
                 host.address = None;
@@ -253,7 +253,7 @@ mod tests {
     fn check(kinds: Vec<Kind>, expect: &[Mood]) -> Fleet {
         let mut fleet = Fleet::default();
         for event in events(kinds) {
-            fleet.take(&event);
+            fleet.take(&event, |task| task);
         }
         let moods: Vec<Mood> = fleet.hosts().iter().map(Host::mood).collect();
         assert_eq!(moods, expect);

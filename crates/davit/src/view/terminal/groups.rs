@@ -165,8 +165,10 @@ impl State {
             return;
         }
         let mut due = Vec::new();
-        for task in self.tasks.values_mut() {
-            due.extend(task.groups.due(self.now_ms, false));
+        for number in &self.open {
+            if let Some(task) = self.tasks.get_mut(number) {
+                due.extend(task.groups.due(self.now_ms, false));
+            }
         }
         for (said, hosts, before) in due {
             self.write_group(&said, &hosts, before.as_deref());

@@ -79,9 +79,15 @@ impl State {
     pub(super) fn play(&mut self, name: &str, hosts: &[String], path: &str) {
         self.close_all();
         self.tasks.clear();
+        self.open.clear();
+        self.same.clear();
+        self.first.clear();
+        self.apart = false;
+        self.gone = 0;
+        self.hosts = u32::try_from(hosts.len()).unwrap_or(u32::MAX);
         self.alone = hosts.len() == 1;
         self.is_wide = hosts.len() > WIDE;
-        let hosts = count(u32::try_from(hosts.len()).unwrap_or(u32::MAX), "host");
+        let hosts = count(self.hosts, "host");
         let head = format!("PLAY {}{}{hosts}", name.trim(), self.signs.between);
         let place = short(&path_of(path)).to_owned();
         let fill = self.width.saturating_sub(columns(&head) + columns(&place));
@@ -97,21 +103,26 @@ impl State {
         let Kind::TaskStarted { task, name, action, path, handler, diff, .. } = kind else {
             return;
         };
-        // Where hosts do not wait for one another, a task may be going on while the next one starts.
-        let mut through: Vec<u32> = self
-            .tasks
-            .iter()
-            .filter(|(_, task)| task.is_through())
-            .map(|(number, _)| *number)
-            .collect();
-        through.sort_unstable();
-        for number in through {
-            self.close(number);
+        // Hosts that do not wait for one another are at different tasks; each starts its own.
+        let is_going_on = |task: &Running| task.started > task.done();
+        self.apart |= self.open.iter().filter_map(|it| self.tasks.get(it)).any(is_going_on);
+        if !self.apart {
+            let through = |number: &u32| self.tasks.get(number).is_some_and(Running::is_through);
+            let through: Vec<u32> = self.open.iter().copied().filter(through).collect();
+            through.into_iter().for_each(|number| self.close(number));
         }
         let name =
             if *handler { format!("handler: {}", name.trim()) } else { name.trim().to_owned() };
+        let key = (name.clone(), path.clone());
+        if let Some(first) = self.first.get(&key).copied().filter(|_| self.apart) {
+            self.same.insert(*task, first);
+            self.current = Some(first);
+            return;
+        }
+        self.first.insert(key, *task);
         let running = Running::new(name, action, path_of(path), *diff, self.now_ms);
         self.tasks.insert(*task, running);
+        self.open.insert(*task);
         self.current = Some(*task);
         self.ran += 1;
     }
@@ -120,6 +131,7 @@ impl State {
         if let Some(task) = self.tasks.get_mut(&task) {
             task.items += 1;
         }
+        self.open.insert(task);
         match end.status {
             Status::Failed | Status::Unreachable => failure::write(self, task, host, end),
             Status::Ok | Status::Changed => self.show(task, host, end),
@@ -170,7 +182,17 @@ impl State {
         }
         // The rounds of a loop have shown what there was to show.
         let tells_more = failed && !end.causes.is_empty() && end.status == Status::Unreachable;
-        let through = task.started > 0 && task.is_through();
+        let hosts = self.hosts.saturating_sub(self.gone);
+        let left = failed && !end.ignored && !end.rescued;
+        let through = if self.apart {
+            // Hosts that left before do not come any more.
+            task.done() >= hosts.saturating_add(task.left)
+        } else {
+            self.current != Some(number) && task.started > 0 && task.is_through()
+        };
+        task.left += u32::from(left);
+        self.gone += u32::from(left);
+        self.open.insert(number);
         if task.items == 0 || tells_more {
             if failed {
                 failure::write(self, number, host, end);
@@ -178,7 +200,7 @@ impl State {
                 self.show(number, host, end);
             }
         }
-        if self.current != Some(number) && through {
+        if through {
             self.close(number);
         }
     }
@@ -233,6 +255,8 @@ impl State {
     /// The line of a task that is through.
     fn close(&mut self, number: u32) {
         self.write_rest(number);
+        self.open.remove(&number);
+        self.first.retain(|_, first| *first != number);
         let at_ms = self.now_ms;
         let Some(task) = self.tasks.get_mut(&number) else { return };
         let word = task.word();
@@ -263,9 +287,7 @@ impl State {
     }
 
     pub(super) fn close_all(&mut self) {
-        let mut open: Vec<u32> = self.tasks.keys().copied().collect();
-        open.sort_unstable();
-        for number in open {
+        while let Some(number) = self.open.first().copied() {
             self.close(number);
         }
         self.current = None;

@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_counted() {
         check("a b c d e f g h i", 16, "a b c and 6 more");
-        check("web1 web3 web5 web7 web9 web11 web13", 22, "web[1,3,5] and 4 more");
+        check("web1 web3 web5 web7 web9 web11 web13 web15 web17", 22, "web[1,3,5] and 6 more");
         check("a-very-long-name b", 5, "a-very-long-name and 1 more");
     }
 

@@ -3,7 +3,7 @@
 //! Without a live region, every event is written at once. With one, the screen is written to some ten
 //! times a second, whatever happens: lines that stay first, the region below them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,18 @@ pub(super) struct State {
     pub(super) run: String,
     pub(super) began_ms: u64,
     pub(super) tasks: HashMap<u32, Running>,
+    /// Tasks that have something to tell yet.
+    pub(super) open: BTreeSet<u32>,
+    /// Where hosts go on for themselves, each starts a task for itself: the same one by its first
+    /// number.
+    pub(super) same: HashMap<u32, u32>,
+    /// The first number of a task that is going on, by its name and place.
+    pub(super) first: HashMap<(String, String), u32>,
+    /// Hosts go on for themselves.
+    pub(super) apart: bool,
+    /// Hosts of the play, and those that have left it.
+    pub(super) hosts: u32,
+    pub(super) gone: u32,
     /// The task that started last.
     pub(super) current: Option<u32>,
     /// The play has one host only, which need not be named.
@@ -60,8 +72,8 @@ struct Live {
     region: Region,
     height: Height,
     frame: usize,
-    /// Tasks of the play that have started.
-    started: u32,
+    /// Tasks of the run that had started when the play began.
+    before: u32,
     play_began_ms: u64,
     rows: usize,
     /// Somebody sees to it that lines do not wait: they need not be written at once.
@@ -84,6 +96,12 @@ impl State {
             run: String::new(),
             began_ms: 0,
             tasks: HashMap::new(),
+            open: BTreeSet::new(),
+            same: HashMap::new(),
+            first: HashMap::new(),
+            apart: false,
+            hosts: 0,
+            gone: 0,
             current: None,
             alone: false,
             is_wide: false,
@@ -107,10 +125,10 @@ impl State {
         self.now_ms = event.at_ms;
         self.heard = Instant::now();
         self.durations.take(event);
+        self.render(event);
         if self.settings.live {
             self.follow(event);
         }
-        self.render(event);
         self.write_due();
         if !self.settings.live {
             return self.screen.flush();
@@ -124,14 +142,18 @@ impl State {
         match &event.kind {
             Kind::PlayStarted { .. } => {
                 self.live.height = Height::default();
-                self.live.started = 0;
+                self.live.before = self.ran;
                 self.live.play_began_ms = event.at_ms;
             }
-            Kind::TaskStarted { .. } => self.live.started += 1,
             Kind::RunFinished { .. } => self.live.is_over = true,
             _ => {}
         }
-        self.live.fleet.take(event);
+        let same = &self.same;
+        self.live.fleet.take(event, |task| same.get(&task).copied().unwrap_or(task));
+    }
+
+    fn number(&self, task: u32) -> u32 {
+        self.same.get(&task).copied().unwrap_or(task)
     }
 
     fn render(&mut self, event: &Event) {
@@ -151,13 +173,14 @@ impl State {
             }
             Kind::TaskStarted { .. } => self.task(&event.kind),
             Kind::HostStarted { task, .. } => {
-                if let Some(task) = self.tasks.get_mut(task) {
+                let number = self.number(*task);
+                if let Some(task) = self.tasks.get_mut(&number) {
                     task.started += 1;
                 }
             }
-            Kind::ItemDone { task, host, end } => self.item(*task, host, end),
-            Kind::Retry { task, host, left, .. } => self.retry(*task, host, *left),
-            Kind::HostDone { task, host, end, .. } => self.host(*task, host, end),
+            Kind::ItemDone { task, host, end } => self.item(self.number(*task), host, end),
+            Kind::Retry { task, host, left, .. } => self.retry(self.number(*task), host, *left),
+            Kind::HostDone { task, host, end, .. } => self.host(self.number(*task), host, end),
             Kind::Connected { host, ms, pushed } => self.connected(host, *ms, *pushed),
             Kind::Lost { host, why } => self.lost(host, why),
             Kind::Message { level, text, origin, help } => {
@@ -198,7 +221,7 @@ impl State {
                 fleet: &self.live.fleet,
                 tasks: &self.tasks,
                 current: self.current,
-                started: self.live.started,
+                started: self.ran.saturating_sub(self.live.before),
                 play_began_ms: self.live.play_began_ms,
                 now_ms: self.now_ms,
                 width: self.width,

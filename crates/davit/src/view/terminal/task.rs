@@ -24,6 +24,8 @@ pub(super) struct Running {
     pub(super) ignored: u32,
     pub(super) rescued: u32,
     pub(super) items: u32,
+    /// Hosts that have left the play at it.
+    pub(super) left: u32,
     /// What its hosts said.
     pub(super) groups: Groups,
 }
@@ -46,6 +48,7 @@ impl Running {
             ignored: 0,
             rescued: 0,
             items: 0,
+            left: 0,
             groups: Groups::default(),
         }
     }
@@ -54,7 +57,7 @@ impl Running {
     pub(super) fn reset(&mut self, at_ms: u64) {
         self.started = self.started.saturating_sub(self.done());
         (self.ok, self.skipped, self.failed, self.unreachable) = (0, 0, 0, 0);
-        (self.ignored, self.rescued, self.items) = (0, 0, 0);
+        (self.ignored, self.rescued, self.items, self.left) = (0, 0, 0, 0);
         self.changed.clear();
         self.groups.reset();
         self.began_ms = at_ms;

@@ -386,16 +386,55 @@ fn hosts_that_go_on_for_themselves_name_their_tasks() {
     watch.done(0, 1, Status::Ok);
     watch.task(3, "two", [1]);
     watch.done(2, 3, Status::Changed);
+    watch.task(4, "two", [3]);
+    watch.done(4, 3, Status::Failed);
     watch.pass(2000);
     insta::assert_snapshot!(watch.screen(), @r#"
 
     PLAY all · 3 hosts                            srv/site.yml:1
-      ok       one
-      changed  one
-    ⠋ 2 tasks at once · 2s                          task 4 · 2s
+      FAILED   web3: two                         srv/site.yml:12
+               no space left
+                 rc  1
+    ⠋ 2 tasks at once · 2s                          task 5 · 2s
       ▸ web1  two · 2s
       ▸ web2  one · 2s
-      ~ web3  changed at one
+      ✗ web3  failed at two
+    "#);
+}
+
+#[test]
+fn a_task_that_each_host_starts_for_itself_is_told_once() {
+    let hosts: Vec<String> = (1..=100).map(|number| format!("web{number}")).collect();
+    let mut kinds = vec![play_of(&hosts.iter().map(String::as_str).collect::<Vec<_>>())];
+    let place = |kind: Kind, step: u32| match kind {
+        Kind::TaskStarted { task, name, action, handler, check, diff, args, .. } => {
+            let path = format!("/srv/site.yml:{step}:7");
+            Kind::TaskStarted { task, name, action, path, handler, check, diff, args }
+        }
+        other => other,
+    };
+    for step in 0..3_u32 {
+        for (number, host) in (0..).zip(&hosts) {
+            let task_number = step * 100 + number;
+            kinds.push(place(task(task_number, &format!("step {step}"), "copy"), step + 2));
+            kinds.push(Kind::HostStarted { task: task_number, host: host.clone() });
+            // Each host is one step behind the one that started last.
+            if step > 0 || number > 0 {
+                let status = if number % 10 == 3 { Status::Changed } else { Status::Ok };
+                let before = (task_number + 300 - 1) % 300;
+                let host = &hosts[usize::try_from(before % 100).unwrap()];
+                kinds.push(done(before, host, end(status, json!({}))));
+            }
+        }
+    }
+    let (out, _) =
+        fixture::play(&events(kinds), |to| create("terminal", &settings(80), to).unwrap());
+    insta::assert_snapshot!(out, @r#"
+
+    PLAY all · 100 hosts                                              srv/site.yml:1
+      changed  step 0 · changed: web[3,13,23,33,43,53,63,73,83,93] · 90 ok · 2m 30s
+      changed  step 1 · changed: web[3,13,23,33,43,53,63,73,83,93] · 90 ok · 2m 31s
+      changed  step 2 · changed: web[3,13,23,33,43,53,63,73,83,93] · 89 ok · 2m 29s
     "#);
 }
 
