@@ -6,6 +6,8 @@
 
 mod cli;
 mod compare;
+mod faults;
+mod secrets;
 
 /// One test a topic, and one that sees to it that no folder has been forgotten.
 macro_rules! topics {

@@ -46,7 +46,8 @@ impl Way {
             way.user = Some(User::with(Rights::Password)?);
         }
         if kind == Kind::Container {
-            std::fs::create_dir_all(shared).map_err(|error| format!("{}: {error}", shared.display()))?;
+            std::fs::create_dir_all(shared)
+                .map_err(|error| format!("{}: {error}", shared.display()))?;
             way.container = Some(Container::start(&ground, Engine::Podman, None, &[shared])?);
         }
         way.ground = Some(ground);
