@@ -20,6 +20,7 @@ mod options;
 mod privilege;
 mod sums;
 mod transport;
+mod words;
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -28,9 +29,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use davit_event::Kind;
 use davit_run::{Become, Connection, Dial, Wanted};
 
-pub use crate::askpass::askpass_main;
+pub use crate::askpass::{
+    Ask, Asked, Question, SESSION as ASKPASS_SESSION, SOCKET as ASKPASS_SOCKET, relay as askpass,
+};
 use crate::host::Host;
-pub use crate::options::Settings;
+pub use crate::options::{Settings, State};
 use crate::sums::Sums;
 
 /// What a run asks of its connections.

@@ -2,6 +2,14 @@
 //!
 //! A transport knows nothing of the agent: it starts a command line and hands over its pipes.
 
+pub(crate) mod container;
+mod explain;
+pub(crate) mod local;
+mod process;
+pub(crate) mod ssh;
+#[cfg(test)]
+mod tests;
+
 use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
@@ -51,4 +59,10 @@ pub(crate) trait Transport: Send + Sync {
 
     /// How often to try again where the connection itself fails.
     fn retries(&self) -> u32;
+
+    /// True while whoever is at the terminal is asked for a password or the like: that time does
+    /// not count as waiting for the host.
+    fn is_asking(&self) -> bool {
+        false
+    }
 }
