@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use davit_event::Stream;
 use davit_host::builtin::MODULES;
-use davit_module::{Attachment, Call, Cancel, Entry, Sent, Session, Spec};
+use davit_module::{Attachment, Call, Cancel, Entry, Listener, Sent, Session, Spec};
 use davit_wire::{Attached, Kind, Reply, Want};
 use sha1::{Digest, Sha1};
 
@@ -182,6 +183,17 @@ impl Calls {
             umask: call.umask,
             job: call.job,
             key: call.key,
+            listener: if call.no_log {
+                Listener::default()
+            } else {
+                let out = Arc::clone(&self.out);
+                Listener::calm(move |stream, lines| {
+                    let mut body = vec![u8::from(stream == Stream::Stderr)];
+                    body.extend_from_slice(lines);
+                    // A controller that is gone is noticed by reading.
+                    let _ = out.send(Kind::Output, number, &body);
+                })
+            },
         };
         match &local.job {
             Some(job) => self.start_job(entry, &local, job),

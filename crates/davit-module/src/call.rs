@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use davit_event::Reply;
+use davit_event::{Reply, Stream};
 use serde::{Deserialize, Serialize};
 
 /// One call of a module on one host.
@@ -48,6 +48,43 @@ pub struct Call {
     /// Names the call in any attempt of the same run: a host that has already carried it out
     /// answers with what came of it. Empty = no name.
     pub key: String,
+    /// Hears what the call's programs write, while they run.
+    pub listener: Listener,
+}
+
+/// Hears what programs write, while they run.
+///
+/// It is also called now and then with nothing, so that it can pass on what it has kept.
+#[derive(Clone, Default)]
+pub struct Listener(Option<Arc<Hears>>);
+
+/// What a [`Listener`] does with what it hears.
+type Hears = dyn Fn(Stream, &[u8]) + Send + Sync;
+
+impl Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Listener").field(&self.0.is_some()).finish()
+    }
+}
+
+impl Listener {
+    /// One that does this.
+    pub fn new(hears: impl Fn(Stream, &[u8]) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(hears)))
+    }
+
+    /// Whether anybody hears.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Something was written.
+    pub fn hear(&self, stream: Stream, bytes: &[u8]) {
+        if let Some(hears) = &self.0 {
+            hears(stream, bytes);
+        }
+    }
 }
 
 /// A call that goes on by itself.

@@ -16,6 +16,7 @@
 mod call;
 mod entry;
 mod error;
+mod hearing;
 mod host;
 mod outcome;
 mod session;
@@ -25,7 +26,7 @@ pub mod testing;
 
 pub use schemars;
 
-pub use crate::call::{Attachment, Call, Cancel, Job, Sent};
+pub use crate::call::{Attachment, Call, Cancel, Job, Listener, Sent};
 pub use crate::entry::{Entry, Module, Support};
 pub use crate::error::ModuleError;
 pub use crate::host::{

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::bootstrap::{self, Ended};
-use crate::link::{BEAT, Link, SILENCE, Watcher};
+use crate::link::{Along, BEAT, Link, SILENCE, Watcher};
 use crate::transport::{Pipes, Transport};
 use crate::{Shared, privilege};
 
@@ -33,7 +33,7 @@ pub(crate) struct Host {
     pub(crate) privileges: Option<Become>,
     /// The way as who logs in, through which one becomes another; `None` where that is done by a
     /// program of this machine.
-    pub(crate) login: Option<Arc<Host>>,
+    pub(crate) login: Option<Arc<Self>>,
     pub(crate) link: Mutex<Option<Arc<Link>>>,
 }
 
@@ -41,10 +41,10 @@ impl Host {
     /// The connection, made where it is not there.
     async fn link(&self) -> Result<Arc<Link>, Unreachable> {
         let mut slot = self.link.lock().await;
-        if let Some(link) = &*slot {
-            if link.closed().is_none() {
-                return Ok(Arc::clone(link));
-            }
+        if let Some(link) = &*slot
+            && link.closed().is_none()
+        {
+            return Ok(Arc::clone(link));
         }
         *slot = None;
         let began = Instant::now();
@@ -53,6 +53,7 @@ impl Host {
             Ok((link, pushed)) => {
                 let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
                 self.shared.emit(Kind::Connected { host: self.name.to_string(), ms, pushed });
+                tracing::debug!("{} has an agent of {}", self.name, link.greeting.user);
                 let link = Arc::new(link);
                 *slot = Some(Arc::clone(&link));
                 Ok(link)
@@ -92,7 +93,7 @@ impl Host {
         let mut notes = Vec::new();
         loop {
             let nonce = format!("{:016x}", rand::random::<u64>());
-            let mut pipes = self.start(&nonce, &skip).await.map_err(Attempt::Broken)?;
+            let mut pipes = self.start(&nonce, &skip).await.map_err(Attempt::of)?;
             let (name, shared) = (self.name.to_string(), Arc::clone(&self.shared));
             let mut told = Instant::now();
             let progress = move |done: u64, total: u64| {
@@ -108,22 +109,15 @@ impl Host {
                 }
             };
             let patience = self.transport.patience();
-            let attended = bootstrap::attend(
-                &mut pipes.stdin,
-                &mut pipes.stdout,
-                &nonce,
-                &mut notes,
-                progress,
-            );
-            // The agent may be on its way over a slow line: that has a limit of its own.
-            let limit = patience + Duration::from_secs(120);
-            let ended = match timeout(limit, attended).await {
-                Ok(Ok(ended)) => ended,
-                Ok(Err(_)) => Ended::Silent,
-                Err(_) => Ended::Failed(Unreachable::new(format!(
-                    "the host's shell did not answer within {} s",
-                    limit.as_secs()
-                ))),
+            let ended = {
+                let attended = bootstrap::attend(
+                    &mut pipes.stdin,
+                    &mut pipes.stdout,
+                    &nonce,
+                    &mut notes,
+                    progress,
+                );
+                self.wait_for(attended, patience).await
             };
             match ended {
                 Ended::Running(seen, pushed) => {
@@ -136,6 +130,30 @@ impl Host {
                 }
                 Ended::Failed(error) => return Err(Attempt::Refused(error)),
                 Ended::Silent => return Err(self.silent(pipes).await),
+            }
+        }
+    }
+
+    /// Waits for the script; the agent may be on its way over a slow line, which has a limit of
+    /// its own.
+    async fn wait_for(
+        &self,
+        attended: impl Future<Output = std::io::Result<Ended>>,
+        patience: Duration,
+    ) -> Ended {
+        let limit = patience + Duration::from_secs(120);
+        let mut attended = std::pin::pin!(attended);
+        loop {
+            match timeout(limit, &mut attended).await {
+                Ok(Ok(ended)) => return ended,
+                Ok(Err(_)) => return Ended::Silent,
+                // Whoever is asked for a password may take their time.
+                Err(_) if self.transport.is_asking() => {}
+                Err(_) => {
+                    let why =
+                        format!("the host's shell did not answer within {} s", limit.as_secs());
+                    return Ended::Failed(Unreachable::new(why));
+                }
             }
         }
     }
@@ -193,24 +211,32 @@ impl Host {
         let Some(privileges) = &self.privileges else {
             return self.transport.start(&bootstrap::command_line(nonce, skip)).await;
         };
-        let plan = privilege::plan(privileges, &bootstrap::script(nonce, skip))
+        let mut plan = privilege::plan(privileges, &bootstrap::script(nonce, skip))
             .map_err(Unreachable::new)?;
-        let pipes = match &self.login {
-            Some(login) => {
-                let link = Box::pin(login.link()).await?;
-                let target = davit_wire::Target::Program {
-                    argv: plan.argv.clone(),
-                    environment: plan.environment.clone(),
-                    terminal: plan.terminal,
-                };
-                match link.open(target).await.map_err(Unreachable::new)? {
-                    Ok(stream) => stream.into_pipes(),
-                    Err(error) => return Err(plan.not_started(&error)),
-                }
+        loop {
+            let pipes = match &self.login {
+                Some(login) => login.start_program(&plan).await?,
+                None => self.transport.start(&plan.command_line()).await?,
+            };
+            match privilege::authenticate(&plan, pipes).await {
+                Err(_) if self.login.is_some() && plan.retry_on_terminal() => {}
+                authenticated => return authenticated,
             }
-            None => self.transport.start(&plan.command_line()).await?,
+        }
+    }
+
+    /// Starts a program through the agent.
+    async fn start_program(&self, plan: &privilege::Plan) -> Result<Pipes, Unreachable> {
+        let link = Box::pin(self.link()).await?;
+        let target = davit_wire::Target::Program {
+            argv: plan.argv.clone(),
+            environment: plan.environment.clone(),
+            terminal: plan.terminal,
         };
-        privilege::authenticate(&plan, pipes).await
+        match link.open(target).await.map_err(Unreachable::new)? {
+            Ok(stream) => Ok(stream.into_pipes()),
+            Err(error) => Err(plan.not_started(&error)),
+        }
     }
 
     async fn run_call(&self, entry: &'static Entry, call: Call) -> Result<Called, Unreachable> {
@@ -231,7 +257,7 @@ impl Host {
             check: call.check,
             diff: call.diff,
             environment: call.environment,
-            attachments: attached,
+            attachments: attached.clone(),
             no_log: call.no_log,
             verbosity: call.verbosity,
             tmp: call.tmp,
@@ -240,7 +266,13 @@ impl Host {
             job: call.job,
             key: call.key,
         };
-        let called = link.call(wire, call.attachments, &call.cancel, self.watcher()).await;
+        let along = Along {
+            watcher: if attached.is_empty() { None } else { self.watcher() },
+            attachments: call.attachments,
+            cancel: call.cancel,
+            listener: call.listener,
+        };
+        let called = link.call(wire, along).await;
         called.map_err(|why| self.lost(why))
     }
 
@@ -351,6 +383,12 @@ enum Attempt {
     Broken(Unreachable),
     /// It will not.
     Refused(Unreachable),
+}
+
+impl Attempt {
+    fn of(error: Unreachable) -> Self {
+        if error.refused { Self::Refused(error) } else { Self::Broken(error) }
+    }
 }
 
 /// What has been said by now.

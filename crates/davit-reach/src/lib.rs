@@ -91,8 +91,7 @@ impl Reach {
     /// Nothing is connected yet.
     #[must_use]
     pub fn new(options: Options) -> Arc<Self> {
-        let shared =
-            Shared { options, sums: Sums::default(), emit: RwLock::default() };
+        let shared = Shared { options, sums: Sums::default(), emit: RwLock::default() };
         Arc::new(Self { shared: Arc::new(shared), hosts: Mutex::default() })
     }
 
@@ -134,8 +133,8 @@ impl Dial for Reach {
             return Ok(self.host(wish(None), || make(None, None)));
         };
         // On this machine there is no agent of one's own user that it could go through.
-        let login = (wanted.connection != "local")
-            .then(|| self.host(wish(None), || make(None, None)));
+        let login =
+            (wanted.connection != "local").then(|| self.host(wish(None), || make(None, None)));
         let as_other = Some(privileges);
         Ok(self.host(wish(as_other.clone()), || make(as_other, login)))
     }

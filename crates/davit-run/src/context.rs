@@ -190,6 +190,7 @@ impl TaskContext {
             tmp: self.world.settings.tmp.clone(),
             folder: self.play.folder.clone(),
             umask: None,
+            listener: davit_module::Listener::default(),
             job: None,
             key: String::new(),
         };

@@ -17,8 +17,8 @@ use super::overlay::{Body, Node};
 use super::program::{Program, Ran, split_words};
 use super::read::{errno_text, sha1_of, shared};
 use super::{Host, attributes};
-use crate::{ModuleError, Sent};
 use crate::session::{Before, Change, ChangeKind};
+use crate::{ModuleError, Sent};
 
 /// What a file is to hold.
 pub enum Content {

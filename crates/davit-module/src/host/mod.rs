@@ -97,6 +97,11 @@ impl<'a> Host<'a> {
         &self.call.cancel
     }
 
+    /// Hears what the call's programs write.
+    pub(crate) fn listener(&self) -> &'a crate::Listener {
+        &self.call.listener
+    }
+
     /// A file that the controller sent along.
     #[must_use]
     pub fn attachment(&self, name: &str) -> Option<&'a Attachment> {

@@ -9,19 +9,23 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use davit_event::Stream;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::Host;
 use crate::session::{Change, ChangeKind};
-use crate::{Cancel, ModuleError};
+use crate::{Cancel, Listener, ModuleError};
 
 /// How often a program that says nothing is looked after, in milliseconds.
 const TICK_MS: u16 = 50;
 
 /// How long a program whose output is closed takes to be gone, as a rule.
 const GOING: Duration = Duration::from_micros(200);
+
+/// The most that a program may write: a result is kept in memory, here and where it is shown.
+const MOST: usize = 64 << 20;
 
 /// A program to run, and with what.
 #[derive(Clone, Debug, Default)]
@@ -113,7 +117,7 @@ impl Host<'_> {
             // A program that does not read all of its input is no failure.
             thread::spawn(move || drop(pipe.write_all(&bytes)))
         });
-        let ran = listen(&mut child, self.cancel());
+        let ran = listen(&mut child, self.cancel(), self.listener());
         if let Ok(None) | Err(_) = ran {
             stop(&mut child);
         }
@@ -126,7 +130,7 @@ impl Host<'_> {
 }
 
 /// Collects what the program says until it is done; `None` where the call is stopped first.
-fn listen(child: &mut Child, cancel: &Cancel) -> io::Result<Option<Ran>> {
+fn listen(child: &mut Child, cancel: &Cancel, listener: &Listener) -> io::Result<Option<Ran>> {
     let mut ran = Ran::default();
     let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
     let mut buffer = vec![0; 64 * 1024];
@@ -152,13 +156,20 @@ fn listen(child: &mut Child, cancel: &Cancel) -> io::Result<Option<Ran>> {
                 ran.rc = status.code().unwrap_or_else(|| -status.signal().unwrap_or(0));
                 return Ok(Some(ran));
             }
+            listener.hear(Stream::Stdout, b"");
             continue;
         }
-        if out_ready && take(&mut out, &mut buffer, &mut ran.stdout)? {
+        if out_ready && take(&mut out, &mut buffer, &mut ran.stdout, Stream::Stdout, listener)? {
             out = None;
         }
-        if err_ready && take(&mut err, &mut buffer, &mut ran.stderr)? {
+        if err_ready && take(&mut err, &mut buffer, &mut ran.stderr, Stream::Stderr, listener)? {
             err = None;
+        }
+        if ran.stdout.len() + ran.stderr.len() > MOST {
+            return Err(io::Error::other(format!(
+                "it was stopped after it had written {} MiB: send its output to a file",
+                MOST >> 20
+            )));
         }
     }
     let closed = Instant::now();
@@ -183,12 +194,19 @@ fn listen(child: &mut Child, cancel: &Cancel) -> io::Result<Option<Ran>> {
 }
 
 /// Reads what is there; true at the end of the pipe.
-fn take(pipe: &mut Option<impl Read>, buffer: &mut [u8], into: &mut Vec<u8>) -> io::Result<bool> {
+fn take(
+    pipe: &mut Option<impl Read>,
+    buffer: &mut [u8],
+    into: &mut Vec<u8>,
+    stream: Stream,
+    listener: &Listener,
+) -> io::Result<bool> {
     let Some(pipe) = pipe else { return Ok(true) };
     match pipe.read(buffer) {
         Ok(0) => Ok(true),
         Ok(count) => {
             into.extend_from_slice(&buffer[..count]);
+            listener.hear(stream, &buffer[..count]);
             Ok(false)
         }
         Err(err) if err.kind() == io::ErrorKind::Interrupted => Ok(false),

@@ -64,15 +64,16 @@ async fn pieces(
         Attachment::Bytes(bytes) => (String::new(), bytes.len() as u64),
         Attachment::Sent(sent) => (String::new(), sent.size()),
     };
-    let mut reader = tokio::task::spawn_blocking(move || -> std::io::Result<Box<dyn Read + Send>> {
-        Ok(match attachment {
-            Attachment::Path(path) => Box::new(std::fs::File::open(path)?),
-            Attachment::Bytes(bytes) => Box::new(std::io::Cursor::new(bytes)),
-            Attachment::Sent(sent) => sent.open()?,
+    let mut reader =
+        tokio::task::spawn_blocking(move || -> std::io::Result<Box<dyn Read + Send>> {
+            Ok(match attachment {
+                Attachment::Path(path) => Box::new(std::fs::File::open(path)?),
+                Attachment::Bytes(bytes) => Box::new(std::io::Cursor::new(bytes)),
+                Attachment::Sent(sent) => sent.open()?,
+            })
         })
-    })
-    .await
-    .map_err(std::io::Error::other)??;
+        .await
+        .map_err(std::io::Error::other)??;
     let mut done = 0_u64;
     loop {
         let Ok(permit) = sending.room.acquire_many(CHUNK as u32).await else { return Ok(()) };

@@ -16,7 +16,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use davit_module::{Attachment, Cancel};
+use davit_event::Stream;
+use davit_module::{Attachment, Cancel, Listener};
 use davit_run::Called;
 use davit_wire::{
     Decoder, Exit, Greeting, Json, Kind, Limits, Message, Open, Refusal, Reply, Start, Target,
@@ -81,7 +82,21 @@ struct State {
 struct CallSlot {
     reply: oneshot::Sender<Reply>,
     attachments: Arc<BTreeMap<String, Attachment>>,
+    listener: Listener,
     watcher: Option<Watcher>,
+}
+
+/// What goes with a call besides its message.
+#[derive(Default)]
+pub(crate) struct Along {
+    /// The contents that the agent may ask for.
+    pub(crate) attachments: BTreeMap<String, Attachment>,
+    /// Stops the call.
+    pub(crate) cancel: Cancel,
+    /// Hears what its programs write.
+    pub(crate) listener: Listener,
+    /// Is told of contents on their way.
+    pub(crate) watcher: Option<Watcher>,
 }
 
 impl Link {
@@ -113,8 +128,7 @@ impl Link {
             ));
         }
         let (out, queue) = mpsc::unbounded_channel();
-        let shared =
-            Arc::new(Shared { out, next: AtomicU32::new(1), state: Mutex::default() });
+        let shared = Arc::new(Shared { out, next: AtomicU32::new(1), state: Mutex::default() });
         let write = tokio::spawn(write_all(queue, writer, Arc::downgrade(&shared)));
         let read = tokio::spawn(read_all(reader, decoder, Arc::clone(&shared)));
         let tasks = vec![write.abort_handle(), read.abort_handle()];
@@ -133,13 +147,12 @@ impl Link {
     pub(crate) async fn call(
         &self,
         call: davit_wire::Call,
-        attachments: BTreeMap<String, Attachment>,
-        cancel: &Cancel,
-        watcher: Option<Watcher>,
+        along: Along,
     ) -> Result<Called, String> {
+        let Along { attachments, cancel, listener, watcher } = along;
         let number = self.shared.number();
         let (reply, answer) = oneshot::channel();
-        let slot = CallSlot { reply, attachments: Arc::new(attachments), watcher };
+        let slot = CallSlot { reply, attachments: Arc::new(attachments), listener, watcher };
         self.shared.insert_call(number, slot)?;
         let asked = Asked { shared: &self.shared, number };
         let mut bytes = Vec::new();
@@ -270,31 +283,8 @@ impl Shared {
                     slot.add(bytes);
                 }
             }
-            Kind::Data => {
-                if let Some(slot) = self.lock().streams.get(&number) {
-                    slot.data(body)?;
-                }
-            }
-            Kind::Output => {
-                if let Some(slot) = self.lock().streams.get(&number) {
-                    slot.said(body);
-                }
-            }
-            Kind::Opened => {
-                if let Some(slot) = self.lock().streams.get_mut(&number) {
-                    slot.opened();
-                }
-            }
-            Kind::End => {
-                if let Some(slot) = self.lock().streams.get_mut(&number) {
-                    slot.end();
-                }
-            }
-            Kind::Exit => {
-                let exit = Exit::decode(&body).map_err(wrong)?;
-                if let Some(slot) = self.lock().streams.get_mut(&number) {
-                    slot.exit(exit.code);
-                }
+            Kind::Data | Kind::Output | Kind::Opened | Kind::End | Kind::Exit => {
+                self.take_of_stream(kind, number, body)?;
             }
             Kind::Reset => {
                 let Refusal { why } = Refusal::decode(&body).map_err(wrong)?;
@@ -322,6 +312,29 @@ impl Shared {
             | Kind::Bye
             | Kind::Hold => return Err("the agent says what only a controller says".into()),
         }
+        Ok(())
+    }
+
+    /// Takes in what is about a stream, or about what a call's programs write.
+    fn take_of_stream(&self, kind: Kind, number: u32, body: Vec<u8>) -> Result<(), String> {
+        let mut state = self.lock();
+        if let Some(slot) = state.streams.get_mut(&number) {
+            match kind {
+                Kind::Data => slot.data(body)?,
+                Kind::Output => slot.said(body),
+                Kind::Opened => slot.opened(),
+                Kind::End => slot.end(),
+                _ => slot.exit(Exit::decode(&body).map_err(|error| error.to_string())?.code),
+            }
+        } else if let (Kind::Output, Some(slot)) = (kind, state.calls.get(&number)) {
+            let listener = slot.listener.clone();
+            drop(state);
+            if let Some((side, lines)) = body.split_first() {
+                let stream = if *side == 0 { Stream::Stdout } else { Stream::Stderr };
+                listener.hear(stream, lines);
+            }
+        }
+        // A stream that has been given up may still say something.
         Ok(())
     }
 
@@ -414,11 +427,7 @@ async fn write_all(
 }
 
 /// Reads until the connection ends, and looks after it.
-async fn read_all(
-    mut reader: impl AsyncRead + Unpin,
-    mut decoder: Decoder,
-    shared: Arc<Shared>,
-) {
+async fn read_all(mut reader: impl AsyncRead + Unpin, mut decoder: Decoder, shared: Arc<Shared>) {
     let why = read_until(&mut reader, &mut decoder, &shared).await;
     shared.fail(&why);
 }
