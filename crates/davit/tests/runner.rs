@@ -7,6 +7,7 @@
 mod cli;
 mod compare;
 mod faults;
+mod reach;
 mod secrets;
 
 /// One test a topic, and one that sees to it that no folder has been forgotten.

@@ -4,6 +4,7 @@ mod history;
 mod listing;
 mod programs;
 mod settings;
+mod terminal;
 mod vault;
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! The live view in a real terminal: what is left on it at the end, and after Ctrl-C.
+//! The live view in a real terminal: what is left on it at the end, after Ctrl-C, and beside questions.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -22,6 +22,7 @@ const LONG: Duration = Duration::from_secs(120);
 /// A program in a terminal.
 struct Session {
     child: Child,
+    keys: File,
     sent: Receiver<Vec<u8>>,
     parser: vt100::Parser,
     raw: Vec<u8>,
@@ -45,6 +46,7 @@ impl Session {
         drop(pty.slave);
         let (sender, sent) = channel();
         let mut master = File::from(pty.master);
+        let keys = master.try_clone().expect("another of it");
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             // The other end is closed with an error where the system is Linux.
@@ -56,7 +58,7 @@ impl Session {
         });
         let number = |number| NonZero::new(number).expect("not zero");
         let parser = vt100::Parser::new(number(ROWS), number(COLUMNS), 10_000);
-        Self { child, sent, parser, raw: Vec::new() }
+        Self { child, keys, sent, parser, raw: Vec::new() }
     }
 
     /// What the screen shows once it shows `text`.
@@ -69,6 +71,16 @@ impl Session {
             }
             assert!(Instant::now() < end, "no '{text}' in:\n{screen}");
             if let Ok(bytes) = self.sent.recv_timeout(Duration::from_millis(100)) {
+                self.take(&bytes);
+            }
+        }
+    }
+
+    /// Takes what is sent in that time.
+    fn listen(&mut self, time: Duration) {
+        let end = Instant::now() + time;
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            if let Ok(bytes) = self.sent.recv_timeout(left) {
                 self.take(&bytes);
             }
         }
@@ -155,19 +167,29 @@ fn a_question_is_not_drawn_over() {
     let playbook = "\
 - hosts: all
   gather_facts: false
-  strategy: free
   tasks:
-    - pause: prompt=Ready
-      when: inventory_hostname == 'h1'
-    - command: sleep 1
+    - command: 'true'
+    - pause: prompt=Ready?
+    - command: test -e ready
+      register: it
+      until: it is success
+      retries: 10000
+      delay: 1
 ";
-    let place = Place::new(&[("hosts", &hosts(2)), ("site.yml", playbook)]);
+    let place = Place::new(&[("hosts", &hosts(3)), ("site.yml", playbook)]);
     let mut session = Session::start(&place, "davit run -i hosts site.yml", &[]);
-    session.until("Ready");
-    session.signal(Signal::SIGINT);
-    session.signal(Signal::SIGINT);
-    session.signal(Signal::SIGINT);
-    session.end();
+    session.until("Ready?");
+    let asked = session.raw.len();
+    session.listen(Duration::from_millis(600));
+    let drawn = String::from_utf8_lossy(&session.raw[asked..]).into_owned();
+    assert!(!drawn.contains("pause") && !drawn.contains('\u{1b}'), "{drawn:?}");
+    session.keys.write_all(b"\n").expect("a key is pressed");
+    session.until("attempt 2");
+    place.write("ready", "");
+    let (screen, code) = session.end();
+    assert_eq!(code, 0, "{screen}");
+    assert!(screen.contains("Ready?"), "{screen}");
+    assert!(screen.contains("ok: 3 hosts"), "{screen}");
 }
 
 #[test]
