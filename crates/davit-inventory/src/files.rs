@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use davit_value::Value;
+use davit_yaml::Duplicates;
 
 use crate::error::{Error, Place, Warning};
 use crate::model::Vars;
@@ -160,7 +161,7 @@ fn add_file(
 ) -> Result<(), Error> {
     let file: Arc<str> = path.to_string_lossy().into();
     let text = read_text(path, options)?;
-    let (value, places) = load_vars(&text, &file, warnings)?;
+    let (value, places) = load_vars(&text, &file, options, warnings)?;
     let map = match value {
         Value::Null => return Ok(()),
         Value::Map(map) => map,
@@ -189,10 +190,11 @@ fn add_file(
 fn load_vars(
     text: &str,
     file: &Arc<str>,
+    options: &LoadOptions,
     warnings: &mut Vec<Warning>,
 ) -> Result<(Value, Vec<(String, Place)>), Error> {
     let Some(node) = parse_yaml_or_json(text, file)? else { return Ok((Value::Null, Vec::new())) };
-    let value = convert(&node, file, text, warnings)?;
+    let value = convert(&node, file, text, options.duplicates, warnings)?;
     let mut places = Vec::new();
     for (key, _) in node.as_mapping().unwrap_or_default() {
         if let Some(name) = key.as_text().filter(|name| is_reserved(name)) {
@@ -236,6 +238,7 @@ pub(crate) fn convert(
     node: &davit_yaml::Node,
     file: &Arc<str>,
     text: &str,
+    duplicates: Duplicates,
     warnings: &mut Vec<Warning>,
 ) -> Result<Value, Error> {
     let told = std::cell::RefCell::new(Vec::new());
@@ -243,7 +246,8 @@ pub(crate) fn convert(
         told.borrow_mut()
             .push(Warning::new(warning.message).at(Place::File(warning.origin)).help(warning.help));
     };
-    let value = davit_yaml::Convert::trusted().warning(&warn).value(node, file, text);
+    let convert = davit_yaml::Convert { duplicates, ..davit_yaml::Convert::trusted() };
+    let value = convert.warning(&warn).value(node, file, text);
     warnings.extend(told.into_inner());
     Ok(value?)
 }

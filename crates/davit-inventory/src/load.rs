@@ -51,7 +51,7 @@ impl<'s> Source<'s> {
             let text = self.text(options)?;
             let node = parse_yaml_or_json(text, &name)?;
             let value = match &node {
-                Some(node) => convert(node, &name, text, warnings)?,
+                Some(node) => convert(node, &name, text, options.duplicates, warnings)?,
                 None => Value::Null,
             };
             self.document = Some((node, value));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use davit_template::{Engine, Outside, Settings};
 use davit_value::Map;
+use davit_yaml::Duplicates;
 
 /// Turns the content of a vault file into its text; the second argument is the path, for messages.
 pub type Decrypt = dyn Fn(&str, &str) -> Result<String, String> + Send + Sync;
@@ -111,6 +112,8 @@ pub struct LoadOptions {
     pub yaml_extensions: Vec<String>,
     /// What becomes of group names that are no identifiers.
     pub group_names: GroupNames,
+    /// What to do with a mapping that has a key twice.
+    pub duplicates: Duplicates,
     /// How dictionaries of several levels combine.
     pub hash_behaviour: HashBehaviour,
     /// The order of the levels of group variables, lowest first.
@@ -160,6 +163,7 @@ impl Default for LoadOptions {
             ignore_patterns: Vec::new(),
             yaml_extensions: texts(&[".yml", ".yaml", ".json"]),
             group_names: GroupNames::default(),
+            duplicates: Duplicates::default(),
             hash_behaviour: HashBehaviour::default(),
             precedence: Level::DEFAULT.to_vec(),
             pattern_mismatch: PatternMismatch::default(),

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use davit_value::{Map, Origin, Value};
-use davit_yaml::{Convert, Kind, Node, Place, Style};
+use davit_yaml::{Convert, Duplicates, Kind, Node, Place, Style};
 
 use crate::block::{self, Item};
 use crate::context::Context;
@@ -43,6 +43,8 @@ pub struct Loader {
     pub is_lookup: Arc<IsLookup>,
     /// Decrypts files that are encrypted as a whole.
     pub vault: Option<Arc<Decrypt>>,
+    /// What to do with a mapping that has a key twice.
+    pub duplicates: Duplicates,
     /// Groups that `module_defaults` may name.
     pub groups: Arc<ActionGroups>,
     /// Where warnings go.
@@ -62,6 +64,7 @@ impl Default for Loader {
             is_action: Arc::new(|_, _| true),
             is_lookup: Arc::new(|_| true),
             vault: None,
+            duplicates: Duplicates::default(),
             groups: Arc::default(),
             warn: Arc::new(|_| {}),
         }
@@ -265,7 +268,8 @@ impl Loader {
                 });
             };
             // Everything in the file has to be a value, whatever is made of it later.
-            Convert::default().warning(&warn).value(node, &file, &text)?;
+            let convert = Convert { duplicates: self.duplicates, ..Convert::default() };
+            convert.warning(&warn).value(node, &file, &text)?;
         }
         Ok(Document { file, text, node })
     }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use davit_yaml::Duplicates;
+
 use crate::ast::Tree;
 use crate::eval::Unit;
 use crate::lexer::Syntax;
@@ -17,13 +19,20 @@ pub struct Settings {
     pub extensions: Vec<String>,
     /// Conditionals may be other than boolean (with a warning).
     pub allow_broken_conditionals: bool,
+    /// What `from_yaml` does with a mapping that has a key twice.
+    pub duplicates: Duplicates,
     /// How many compiled templates are kept.
     pub cache_size: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { extensions: Vec::new(), allow_broken_conditionals: false, cache_size: 20_000 }
+        Self {
+            extensions: Vec::new(),
+            allow_broken_conditionals: false,
+            duplicates: Duplicates::default(),
+            cache_size: 20_000,
+        }
     }
 }
 

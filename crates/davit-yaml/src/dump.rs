@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use davit_value::{Key, Value, ValueError};
@@ -11,6 +10,7 @@ use libyaml_safer::{
     SEQ_TAG, STR_TAG, ScalarStyle, SequenceStyle, TIMESTAMP_TAG,
 };
 
+use crate::quiet::quietly;
 use crate::scalar::{Implicit, resolve};
 
 /// How deep values may nest.
@@ -103,31 +103,55 @@ pub fn dump(value: &Value, options: &DumpOptions) -> Result<String, DumpError> {
 pub fn dump_all(values: &[Value], options: &DumpOptions) -> Result<String, DumpError> {
     let mut out = Vec::new();
     // The emitter beneath has corners that panic; no value may take the program down.
-    catch_unwind(AssertUnwindSafe(|| write(values, options, &mut out))).unwrap_or_else(|_| {
-        Err(DumpError::Emitter("the value cannot be written as YAML".into()))
-    })?;
+    quietly(|| write(values, options, &mut out))
+        .unwrap_or_else(|| Err(DumpError::Emitter("the value cannot be written as YAML".into())))?;
     let text = String::from_utf8(out).map_err(|error| DumpError::Emitter(error.to_string()))?;
-    Ok(if text.contains(STAND_IN) { text.replace(STAND_IN, "\\") } else { text })
+    Ok(if text.contains(STAND_IN) { without_stand_ins(&text) } else { text })
 }
 
-/// Stands for the backslash of an escape that the emitter beneath does not write by itself.
+/// Stands for the backslash of an escape that the emitter beneath does not write by itself; with
+/// [`ITSELF`] after it, for itself.
 const STAND_IN: char = '\u{f8fe}';
+const ITSELF: char = 'S';
 
-/// Letters beyond the first 65536 are always escaped: `\U0001F600`.
-fn escape_rare(text: &str) -> Option<String> {
-    if !text.chars().any(|char| char > '\u{ffff}') || text.contains(STAND_IN) {
+/// Letters beyond the first 65536 are always escaped: `\U0001F600`. `None` where nothing is to be done.
+fn escape_rare(text: &str, unicode: bool) -> Option<Rare> {
+    let is_rare = |char| unicode && char > '\u{ffff}';
+    let any = text.chars().any(is_rare);
+    if !any && !text.contains(STAND_IN) {
         return None;
     }
     let mut out = String::with_capacity(text.len() * 2);
     for char in text.chars() {
         match char {
-            '\u{10000}'.. => {
+            STAND_IN => out.extend([STAND_IN, ITSELF]),
+            char if is_rare(char) => {
                 let _ = write!(out, "{STAND_IN}U{:08X}", char as u32);
             }
             char => out.push(char),
         }
     }
-    Some(out)
+    Some(Rare { text: out, escaped: any })
+}
+
+/// A text with stand-ins.
+struct Rare {
+    text: String,
+    /// It has escapes, which only double quotes may hold.
+    escaped: bool,
+}
+
+fn without_stand_ins(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(char) = chars.next() {
+        match char {
+            STAND_IN if chars.next_if_eq(&ITSELF).is_some() => out.push(STAND_IN),
+            STAND_IN => out.push('\\'),
+            char => out.push(char),
+        }
+    }
+    out
 }
 
 fn write(values: &[Value], options: &DumpOptions, out: &mut Vec<u8>) -> Result<(), DumpError> {
@@ -258,16 +282,10 @@ impl Writer<'_> {
         };
         let plain = resolve(text) == implicit;
         let quoted = implicit == Implicit::Str;
-        let rare = if self.options.allow_unicode { escape_rare(text) } else { None };
-        if let Some(text) = rare {
-            return self.emit(Event::scalar(
-                None,
-                Some(tag),
-                &text,
-                false,
-                quoted,
-                ScalarStyle::DoubleQuoted,
-            ));
+        if let Some(rare) = escape_rare(text, self.options.allow_unicode) {
+            let (plain, style) =
+                if rare.escaped { (false, ScalarStyle::DoubleQuoted) } else { (plain, style) };
+            return self.emit(Event::scalar(None, Some(tag), &rare.text, plain, quoted, style));
         }
         self.emit(Event::scalar(None, Some(tag), text, plain, quoted, style))
     }

@@ -43,6 +43,23 @@ pub(crate) fn unreadable(text: &str, file: &Arc<str>) -> Option<Error> {
     Some(Error::new(file, Some(text), place, problem))
 }
 
+/// Where, from `reached` on, a tag stands that the reader beneath cannot read: `!tag,` or `!%ff`.
+pub(crate) fn odd_tag(text: &str, reached: Place) -> Option<Place> {
+    let odd = |word: &str| {
+        let tag = word.split([' ', '\t', '[', ']', '{', '}']).next().unwrap_or_default();
+        tag.contains([',', '%'])
+    };
+    for (line, content) in (1..).zip(text.lines()) {
+        for (column, (at, _)) in (1..).zip(content.char_indices()) {
+            let place = Place { line, column };
+            if place >= reached && content[at..].starts_with('!') && odd(&content[at..]) {
+                return Some(place);
+            }
+        }
+    }
+    None
+}
+
 fn is_allowed(char: char) -> bool {
     matches!(
         char,

@@ -20,6 +20,7 @@ mod dump;
 mod error;
 mod hint;
 mod node;
+mod quiet;
 mod scalar;
 
 pub use crate::convert::{Convert, Duplicates, Origins, Warned, Warning, load, load_all};

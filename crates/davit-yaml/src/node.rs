@@ -3,7 +3,6 @@
 //! Aliases are expanded here; how much may come out of that is bounded.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use libyaml_safer::{Encoding, Event, EventData, Parser, ScalarStyle};
@@ -11,6 +10,7 @@ use libyaml_safer::{Encoding, Event, EventData, Parser, ScalarStyle};
 use crate::Error;
 use crate::error::line_of;
 use crate::hint;
+use crate::quiet::quietly;
 
 /// How deep collections may nest.
 const MAX_DEPTH: usize = 200;
@@ -149,15 +149,12 @@ fn guarded(text: &str, file: &Arc<str>, single: bool) -> Result<Vec<Node>, Error
     }
     // The reader beneath has corners that panic; no text may take the program down.
     let read = |text: &str, end| {
-        catch_unwind(AssertUnwindSafe(|| Composer::new(text, file, end).documents(single)))
-            .unwrap_or_else(|_| {
-                Err(Error::new(
-                    file,
-                    Some(text),
-                    None,
-                    "While scanning a tag found something unexpected.",
-                ))
-            })
+        let mut composer = Composer::new(text, file, end);
+        quietly(|| composer.documents(single)).unwrap_or_else(|| {
+            let place = hint::odd_tag(text, composer.reached);
+            let problem = "While scanning a tag found something unexpected.";
+            Err(Error::new(file, Some(text), place, problem))
+        })
     };
     // It does so where a text ends without a line break in a block scalar or after a backslash.
     if text.ends_with(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']) || text.is_empty() {
@@ -190,6 +187,8 @@ struct Composer<'t> {
     aliased: usize,
     /// Where the text really ends, where a line break was put after it.
     end: Option<Place>,
+    /// Where the last event began.
+    reached: Place,
 }
 
 /// The events of one text.
@@ -197,7 +196,7 @@ struct Events<'r, 'b>(Parser<&'b mut &'r [u8]>);
 
 impl<'t> Composer<'t> {
     fn new(text: &'t str, file: &'t Arc<str>, end: Option<Place>) -> Self {
-        Self { text, file, anchors: HashMap::new(), aliased: 0, end }
+        Self { text, file, anchors: HashMap::new(), aliased: 0, end, reached: Place::default() }
     }
 
     /// Takes the line break that was put after the text out of a block scalar that reaches it.
@@ -244,8 +243,11 @@ impl<'t> Composer<'t> {
         }
     }
 
-    fn next(&self, events: &mut Events<'_, '_>) -> Result<Event, Error> {
-        events.0.parse().map_err(|error| hint::syntax_error(self.text, self.file, &error))
+    fn next(&mut self, events: &mut Events<'_, '_>) -> Result<Event, Error> {
+        let event = events.0.parse();
+        let event = event.map_err(|error| hint::syntax_error(self.text, self.file, &error))?;
+        self.reached = place_of(&event.start_mark);
+        Ok(event)
     }
 
     fn error(&self, place: Place, problem: impl Into<String>) -> Error {

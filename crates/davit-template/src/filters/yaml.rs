@@ -18,7 +18,7 @@ fn dump(call: &Call<'_>, mut options: DumpOptions, fixed: &[&str]) -> Answer {
     };
     // Positional: the indentation of `to_nice_yaml`, `default_flow_style` of `to_yaml`.
     if let Some(second) = call.args.positional.get(1) {
-        if fixed.is_empty() {
+        if !fixed.contains(&"default_flow_style") {
             options.default_flow_style = flow(&call.deep(second)?)?;
         } else {
             options.indent = small(&call.deep(second)?, options.indent);
@@ -43,7 +43,6 @@ fn dump(call: &Call<'_>, mut options: DumpOptions, fixed: &[&str]) -> Answer {
             "explicit_start" => options.explicit_start = value.truthy()?,
             "explicit_end" => options.explicit_end = value.truthy()?,
             "canonical" => options.canonical = value.truthy()?,
-            "allow_unicode" => options.allow_unicode = value.truthy()?,
             "line_break" | "encoding" | "version" | "tags" | "stream" | "Dumper"
             | "vault_to_text" | "dump_vault_tags" => {}
             _ => {
@@ -77,7 +76,7 @@ fn flow(value: &Value) -> Result<FlowStyle, ValueError> {
 }
 
 pub(super) fn to_yaml(call: &Call<'_>) -> Answer {
-    dump(call, DumpOptions::default(), &[])
+    dump(call, DumpOptions::default(), &["allow_unicode"])
 }
 
 pub(super) fn to_nice_yaml(call: &Call<'_>) -> Answer {
@@ -102,6 +101,8 @@ fn refuse(error: &davit_yaml::Error) -> ValueError {
     let problem = error.problem.trim_end_matches('.');
     let mut text = if problem.starts_with("Colons in unquoted values") {
         "mapping values are not allowed in this context".to_owned()
+    } else if problem.starts_with("Found duplicate mapping key") {
+        error.problem.clone()
     } else {
         let mut chars = problem.chars();
         chars
@@ -127,10 +128,25 @@ fn nameless() -> Arc<str> {
     Arc::from("<unicode string>")
 }
 
+/// Reads a text as the settings say.
+fn reading(
+    call: &Call<'_>,
+    read: impl FnOnce(&Convert<'_>) -> Result<Value, davit_yaml::Error>,
+) -> Answer {
+    let warn = |warning: davit_yaml::Warning| {
+        let place = format!("line {}, column {}", warning.origin.line, warning.origin.column);
+        let (message, help) = (warning.message.trim_end_matches('.'), warning.help);
+        call.env.outside.warn(&format!("{message} in YAML text, {place}. {help}"));
+    };
+    let duplicates = call.env.engine.settings().duplicates;
+    let convert = Convert { duplicates, ..Convert::default() };
+    read(&convert.warning(&warn)).map_err(|error| refuse(&error))
+}
+
 pub(super) fn from_yaml(call: &Call<'_>) -> Answer {
     let value = input(call, "from_yaml")?;
     let Some(text) = value.as_str() else { return Ok(value) };
-    davit_yaml::load(text, &nameless(), &Convert::default()).map_err(|error| refuse(&error))
+    reading(call, |convert| davit_yaml::load(text, &nameless(), convert))
 }
 
 pub(super) fn from_yaml_all(call: &Call<'_>) -> Answer {
@@ -138,7 +154,5 @@ pub(super) fn from_yaml_all(call: &Call<'_>) -> Answer {
     let Some(text) = value.as_str() else {
         return Ok(if value.is_null() { Value::list(Vec::new()) } else { value });
     };
-    davit_yaml::load_all(text, &nameless(), &Convert::default())
-        .map(Value::list)
-        .map_err(|error| refuse(&error))
+    reading(call, |convert| davit_yaml::load_all(text, &nameless(), convert).map(Value::list))
 }
