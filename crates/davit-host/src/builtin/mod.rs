@@ -8,6 +8,7 @@ mod copy;
 mod fetch;
 mod file;
 mod find;
+mod get_url;
 mod lineinfile;
 mod ping;
 mod raw;
@@ -20,6 +21,7 @@ mod stat;
 mod tempfile;
 mod template;
 mod unarchive;
+mod uri;
 mod wait_for;
 
 use davit_module::Entry;
@@ -34,6 +36,7 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<fetch::Fetch>(),
     Entry::of::<file::File>(),
     Entry::of::<find::Find>(),
+    Entry::of::<get_url::GetUrl>(),
     Entry::of::<lineinfile::LineInFile>(),
     Entry::of::<ping::Ping>(),
     Entry::of::<raw::Raw>(),
@@ -46,6 +49,7 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<tempfile::Tempfile>(),
     Entry::of::<template::Template>(),
     Entry::of::<unarchive::Unarchive>(),
+    Entry::of::<uri::Uri>(),
     Entry::of::<wait_for::WaitFor>(),
 ];
 
