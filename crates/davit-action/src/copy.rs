@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use davit_module::{Attachment, Rules};
 use davit_run::{Action, Outcome, Running, TaskContext};
 use davit_value::{Args as Given, Map, Value};
+use futures_util::{StreamExt, stream};
 use schemars::JsonSchema;
 
 use crate::failure::{Attempt, action_failed, as_action, broken, message};
@@ -221,24 +222,50 @@ async fn folder(context: &TaskContext, args: &Map, path: &Path, dest: &str) -> A
         })?;
     let dest = format!("{}/", dest.trim_end_matches('/'));
     let copying = Folder { context, args, dest: &dest };
-    let mut changed = false;
-    let mut last = None;
+    let mut last = Last::default();
+    let mut files = Vec::with_capacity(tree.files.len());
     for (path, name) in &tree.files {
-        last = Some(copying.file(path, name).await?);
-        changed |= last.as_ref().is_some_and(is_changed);
+        files.push(copying.file(path, name));
     }
+    last.take(files).await?;
+    let mut folders = Vec::with_capacity(tree.folders.len());
     for name in &tree.folders {
-        last = Some(copying.folder(name).await?);
-        changed |= last.as_ref().is_some_and(is_changed);
+        folders.push(copying.folder(name));
     }
+    last.take(folders).await?;
+    let mut links = Vec::with_capacity(tree.links.len());
     for (target, name) in &tree.links {
-        last = Some(copying.link(target, name).await?);
-        changed |= last.as_ref().is_some_and(is_changed);
+        links.push(copying.link(target, name));
     }
+    last.take(links).await?;
+    let Last { changed, last } = last;
     // A folder with a single file is told as what was done last.
     match last.filter(|_| tree.files.len() == 1) {
         Some(only) => Ok(only),
         None => Ok(Outcome::changed(changed).with("dest", dest).with("src", shown)),
+    }
+}
+
+/// How many members of a folder are on their way at the same time.
+const SIDE_BY_SIDE: usize = 32;
+
+/// What came of the members of a folder.
+#[derive(Default)]
+struct Last {
+    changed: bool,
+    last: Option<Outcome>,
+}
+
+impl Last {
+    /// Takes in results in the order of the members, and stops at the first failure.
+    async fn take(&mut self, members: Vec<impl Future<Output = Attempt>>) -> Attempt<()> {
+        let mut results = stream::iter(members).buffered(SIDE_BY_SIDE);
+        while let Some(result) = results.next().await {
+            let outcome = result?;
+            self.changed |= is_changed(&outcome);
+            self.last = Some(outcome);
+        }
+        Ok(())
     }
 }
 

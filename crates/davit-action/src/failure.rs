@@ -59,7 +59,10 @@ pub(crate) fn message(outcome: &Outcome) -> String {
 }
 
 fn caused(context: &TaskContext, mut outcome: Outcome, said: String) -> Outcome {
-    outcome.causes = vec![place(context, said)];
+    // A host that refuses has said it all.
+    if outcome.causes.is_empty() {
+        outcome.causes = vec![place(context, said)];
+    }
     outcome
 }
 

@@ -14,11 +14,14 @@ mod fetch;
 mod gather_facts;
 mod options;
 mod raw;
+mod reboot;
 mod script;
 mod source;
 mod template;
 mod tree;
 mod unarchive;
+mod uri;
+mod wait_for_connection;
 
 use davit_run::Action;
 
@@ -29,9 +32,12 @@ pub const ACTIONS: &[Action] = &[
     fetch::ACTION,
     gather_facts::ACTION,
     raw::ACTION,
+    reboot::ACTION,
     script::ACTION,
     template::ACTION,
     unarchive::ACTION,
+    uri::ACTION,
+    wait_for_connection::ACTION,
 ];
 
 /// The tables of this crate.

@@ -1,5 +1,7 @@
 //! Reading the arguments of a task, as forgiving as users of the format expect it.
 
+use std::time::Duration;
+
 use davit_run::{TaskContext, to_flag};
 use davit_value::{Map, Value};
 
@@ -20,6 +22,19 @@ pub(crate) fn flag(args: &Map, name: &str, default: bool) -> bool {
     match args.get(name) {
         None | Some(Value::Null) => default,
         Some(value) => to_flag(value).unwrap_or(false),
+    }
+}
+
+/// A number of seconds; what is no number is the usual one.
+pub(crate) fn seconds(args: &Map, name: &str, default: u64) -> Duration {
+    let given = match args.get(name) {
+        Some(Value::Str(text)) => text.trim().parse::<f64>().ok(),
+        Some(value) => value.as_number(),
+        None => None,
+    };
+    match given {
+        Some(number) if number.is_finite() => Duration::from_secs_f64(number.clamp(0.0, 1e9)),
+        _ => Duration::from_secs(default),
     }
 }
 

@@ -213,7 +213,12 @@ pub(crate) fn make_folders(
         path.ancestors().take_while(|it| !it.as_os_str().is_empty() && !host.exists(it)).collect();
     let attributes = FileArgs { mode: mode.clone(), attributes: None, ..file.clone() };
     for folder in missing.into_iter().rev() {
-        host.make_dir(folder)?;
+        if let Err(err) = host.make_dir(folder) {
+            // Another call of the same task may have made it by now.
+            if !host.is_dir(folder) {
+                return Err(err.into());
+            }
+        }
         host.set_attributes(folder, &attributes, None)?;
     }
     Ok(())

@@ -6,9 +6,9 @@ use davit_value::{Key, Map, Value};
 
 use crate::action::{Outcome, full_name};
 use crate::context::TaskContext;
-use crate::execute::{Job, clean};
+use crate::execute::Job;
 use crate::failure::{cause, task_failed, template_cause};
-use crate::scope::is_omit;
+use crate::scope::{is_omit, without_omit};
 use crate::tree::Work;
 
 /// The arguments as the action is to see them.
@@ -111,8 +111,10 @@ fn variable_args(job: &Job, context: &TaskContext, value: &Value) -> Result<Map,
     }
 }
 
+/// The nearest defaults for the module itself, on top of those for groups that it is in.
 fn module_defaults(job: &Job, context: &TaskContext) -> Result<Map, Outcome> {
-    let mut found = Map::new();
+    let mut own = Map::new();
+    let mut groups = Map::new();
     for (value, origin) in job.task.keywords("module_defaults") {
         let list = match value {
             Value::List(list) => list.to_vec(),
@@ -126,15 +128,35 @@ fn module_defaults(job: &Job, context: &TaskContext) -> Result<Map, Outcome> {
             let Some(map) = rendered.as_map() else { continue };
             for (key, value) in map {
                 let Some(name) = key.as_str() else { continue };
-                if full_name(name) == *job.task.full_name
-                    && let Some(nearer) = value.as_map()
-                {
-                    found = nearer.clone();
+                let Some(nearer) = value.as_map() else { continue };
+                if name.starts_with("group/") {
+                    groups.insert(name, nearer.clone().into());
+                } else if full_name(name) == *job.task.full_name {
+                    own = nearer.clone();
                 }
             }
         }
     }
+    let mut found = Map::new();
+    for (name, defaults) in &groups {
+        let name = name.as_str().and_then(|it| it.strip_prefix("group/")).unwrap_or_default();
+        let group = job.world.loader.groups.find(name);
+        if group.is_ok_and(|it| it.contains(&job.task.full_name))
+            && let Some(defaults) = defaults.as_map()
+        {
+            found.extend(defaults);
+        }
+    }
+    found.extend(&own);
     Ok(found)
+}
+
+/// Rendered arguments never hold `omit`.
+fn clean(args: Map) -> Map {
+    args.into_iter()
+        .filter(|(_, value)| !is_omit(value))
+        .map(|(key, value)| (key, without_omit(value)))
+        .collect()
 }
 
 /// Checks the arguments of an action.

@@ -1,16 +1,19 @@
 //! What an action sees of the run: its task, its host, its variables, and modules to call.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
-use davit_event::Reply;
-use davit_module::{Attachment, Call, Cancel};
+use davit_event::{Kind, Reply};
+use davit_module::{Attachment, Call, Cancel, Entry, Job};
 use davit_template::{Env, Outside};
 use davit_value::{Map, Origin, Value};
 
 use crate::action::Outcome;
-use crate::connection::Connection;
+use crate::connection::{Called, Connection, RawCommand, RawResult, Stream, Target, Unreachable};
+use crate::failure::cause;
 use crate::scope::TaskScope;
 use crate::tree::Task;
 use crate::world::{Play, World};
@@ -23,7 +26,17 @@ pub struct TaskContext {
     pub(crate) task: Arc<Task>,
     pub(crate) scope: TaskScope,
     pub(crate) outside: Outside,
-    pub(crate) connection: Result<Arc<dyn Connection>, String>,
+    /// Where the task really goes, with `delegate_to`.
+    pub(crate) delegated: Option<Arc<str>>,
+    /// Found when it is first needed: many actions need none.
+    pub(crate) connection: OnceLock<Result<Arc<dyn Connection>, Outcome>>,
+    /// The module that is called goes on by itself.
+    pub(crate) job: Option<Job>,
+    /// Index of the task's start in the event stream.
+    pub(crate) number: u32,
+    pub(crate) place: CallPlace,
+    /// Which attempt this is, from 1.
+    pub(crate) attempt: u32,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) cancel: Cancel,
     /// Predict, and change nothing.
@@ -32,6 +45,44 @@ pub struct TaskContext {
     pub diff: bool,
     /// The result is not to be shown.
     pub no_log: bool,
+}
+
+/// A call of a module that somebody asks for.
+pub(crate) struct Asked<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) args: Reply,
+    pub(crate) attachments: BTreeMap<String, Attachment>,
+    pub(crate) job: Option<Job>,
+    pub(crate) check: bool,
+}
+
+/// What names the calls of a task: the same in any run that is taken up again.
+#[derive(Debug)]
+pub(crate) struct CallPlace {
+    /// The task, and the round of its loop.
+    round: String,
+    /// How often each call was made.
+    calls: Mutex<BTreeMap<u64, u32>>,
+}
+
+impl CallPlace {
+    pub(crate) fn new(task: &str, round: usize) -> Self {
+        Self { round: format!("{task}#{round}"), calls: Mutex::default() }
+    }
+
+    /// The name of the next call. Calls that run side by side are told apart by what they say,
+    /// whichever comes first.
+    fn key(&self, host: &str, attempt: u32, module: &str, args: &Reply) -> String {
+        let mut hasher = DefaultHasher::new();
+        module.hash(&mut hasher);
+        // Keys in the order in which they were written, which is the same every time.
+        serde_json::to_string(args).unwrap_or_default().hash(&mut hasher);
+        let what = hasher.finish();
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = calls.entry(what).or_default();
+        *count += 1;
+        format!("{}/{host}/{attempt}/{what:x}.{count}", self.round)
+    }
 }
 
 impl std::fmt::Debug for TaskContext {
@@ -156,26 +207,46 @@ impl TaskContext {
         args: Reply,
         attachments: BTreeMap<String, Attachment>,
     ) -> Outcome {
-        let Some(entry) = self.world.tables.module(name) else {
-            return Outcome::failed(format!("there is no module {name}"));
+        let job = self.job.clone();
+        self.call(Asked { name, args, attachments, job, check: self.check }).await
+    }
+
+    pub(crate) async fn call(&self, asked: Asked<'_>) -> Outcome {
+        let Some(entry) = self.world.tables.module(asked.name) else {
+            return Outcome::failed(format!("there is no module {}", asked.name));
         };
-        let connection = match &self.connection {
-            Ok(connection) => Arc::clone(connection),
-            Err(why) => {
-                let mut outcome =
-                    Outcome::changed(false).with("msg", why.as_str()).with("unreachable", true);
-                outcome.unreachable = true;
-                return outcome;
-            }
+        let connection = match self.connection() {
+            Ok(connection) => connection,
+            Err(outcome) => return outcome,
         };
         let spec = self.world.tables.spec(entry);
-        for secret in spec.secrets(&args) {
+        for secret in spec.secrets(&asked.args) {
             self.world.mask.add(&secret);
         }
-        let call = Call {
-            name: self.module_name(name, entry),
-            args,
-            check: self.check,
+        let call = match self.prepare(asked, entry, connection.is_local()) {
+            Ok(call) => call,
+            Err(outcome) => return outcome,
+        };
+        match connection.call(entry, spec, call).await {
+            Ok(called) => self.taken(called),
+            Err(why) => self.lost(why),
+        }
+    }
+
+    fn prepare(&self, asked: Asked<'_>, entry: &Entry, here: bool) -> Result<Call, Outcome> {
+        // Paths of this machine mean nothing on another: there, the host's own count.
+        let (tmp, folder, key) = if here {
+            (self.world.settings.tmp.clone(), self.play.folder.clone(), String::new())
+        } else {
+            let tmp = self.variable("ansible_remote_tmp")?.map(|it| PathBuf::from(it.to_str()));
+            let tmp = tmp.filter(|it| it.is_absolute()).unwrap_or_default();
+            let key = self.place.key(&self.host, self.attempt, entry.name, &asked.args);
+            (tmp, PathBuf::new(), key)
+        };
+        Ok(Call {
+            name: self.module_name(asked.name, entry),
+            args: asked.args,
+            check: asked.check,
             diff: self.diff,
             // `raw` is for hosts on which nothing is set up: it hands over the text and no more.
             environment: if entry.short_name() == "raw" {
@@ -183,35 +254,102 @@ impl TaskContext {
             } else {
                 self.environment.clone()
             },
-            attachments,
+            attachments: asked.attachments,
             no_log: self.no_log,
             verbosity: self.world.settings.verbosity,
             cancel: self.cancel.clone(),
-            tmp: self.world.settings.tmp.clone(),
-            folder: self.play.folder.clone(),
+            tmp,
+            folder,
             umask: None,
             listener: davit_module::Listener::default(),
-            job: None,
-            key: String::new(),
-        };
-        match connection.call(entry, spec, call).await {
-            Ok(called) => {
-                let mut outcome = Outcome::of(&called.reply);
-                add_lines(&mut outcome.result);
-                outcome
-            }
-            Err(why) => {
-                let mut outcome =
-                    Outcome::changed(false).with("msg", why.why).with("unreachable", true);
-                outcome.unreachable = true;
-                outcome
-            }
+            job: asked.job,
+            key,
+        })
+    }
+
+    /// What a module said, and to the journal what it changed.
+    fn taken(&self, called: Called) -> Outcome {
+        if !called.changes.is_empty() {
+            let changes = called.changes.iter();
+            self.world.emit(Kind::Changes {
+                task: self.number,
+                host: self.host.to_string(),
+                delegated_to: self.delegated.as_ref().map(ToString::to_string),
+                way: crate::route::way(self),
+                changes: changes.filter_map(|it| serde_json::to_value(it).ok()).collect(),
+            });
+        }
+        let mut outcome = Outcome::of(&called.reply);
+        add_lines(&mut outcome.result);
+        outcome
+    }
+
+    /// A host that cannot be reached; or a task that it refuses.
+    fn lost(&self, why: Unreachable) -> Outcome {
+        let text = format!("Task failed: {}", why.why);
+        let mut outcome = Outcome::changed(false).with("msg", text.as_str());
+        if why.refused {
+            outcome.result.insert("failed", true.into());
+        } else {
+            outcome.result.insert("unreachable", true.into());
+            outcome.unreachable = true;
+        }
+        let mut about = cause(text, Some(self.task.origin()));
+        about.help = why.help;
+        outcome.causes = vec![about];
+        outcome
+    }
+
+    /// Where the task goes: its host, or whom it is delegated to.
+    pub(crate) fn target(&self) -> &Arc<str> {
+        self.delegated.as_ref().unwrap_or(&self.host)
+    }
+
+    /// The way to the task's host, as the user that the task asks for.
+    ///
+    /// # Errors
+    /// A failure, where there is no such way or a variable of it makes no sense.
+    pub fn connection(&self) -> Result<Arc<dyn Connection>, Outcome> {
+        self.connection.get_or_init(|| crate::route::connect(self)).clone()
+    }
+
+    /// Runs a command line on the host, with nothing of ours there.
+    ///
+    /// # Errors
+    /// The outcome of a host that is not reached.
+    pub async fn raw(&self, line: &str) -> Result<RawResult, Outcome> {
+        let command = RawCommand { line: line.to_owned(), cancel: self.cancel.clone() };
+        self.connection()?.raw(command).await.map_err(|why| self.lost(why))
+    }
+
+    /// Opens a stream to something on the host. The inner error is the host's.
+    ///
+    /// # Errors
+    /// The outcome of a host that is not reached.
+    pub async fn open(&self, target: Target) -> Result<std::io::Result<Box<dyn Stream>>, Outcome> {
+        self.connection()?.open(target).await.map_err(|why| self.lost(why))
+    }
+
+    /// Ends the connections to the host, those of other users as well: the next call connects
+    /// anew.
+    pub async fn reset(&self) {
+        self.world.connections.reset(self.target()).await;
+    }
+
+    /// Waits; false where the task is to stop.
+    pub async fn pause(&self, time: Duration) -> bool {
+        let stop = Arc::new(tokio::sync::Notify::new());
+        let told = Arc::clone(&stop);
+        self.cancel.on_cancel(move || told.notify_one());
+        tokio::select! {
+            () = tokio::time::sleep(time) => !self.cancel.is_cancelled(),
+            () = stop.notified() => false,
         }
     }
 
     /// The name that the original uses for the module in messages: another for those that it
     /// reaches through an action.
-    fn module_name(&self, name: &str, entry: &davit_module::Entry) -> String {
+    fn module_name(&self, name: &str, entry: &Entry) -> String {
         let short = entry.short_name();
         match short {
             "command" | "shell" => "ansible.legacy.command".into(),

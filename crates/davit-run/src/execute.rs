@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use davit_event::{End, Kind, Status};
 use davit_template::{Env, Outside};
-use davit_value::{Map, Origin, Str, Value};
+use davit_value::{Map, Str, Value};
 
 use crate::action::{Line, Outcome, flag};
-use crate::context::TaskContext;
-use crate::failure::{cause, reported, task_failed, template_cause};
+use crate::failure::{task_failed, template_cause};
 use crate::keyword::Keyword;
 use crate::loops::{Loop, Round};
-use crate::scope::{TaskScope, is_omit, without_omit};
+use crate::scope::TaskScope;
+use crate::shown::reply_to_show;
 use crate::tree::{Task, Work};
 use crate::world::{Play, World};
 
@@ -28,6 +28,8 @@ pub(crate) struct Job {
     pub(crate) task: Arc<Task>,
     /// Index of the task's start in the event stream.
     pub(crate) number: u32,
+    /// What names the task's start in any run of the same playbooks.
+    pub(crate) key: String,
 }
 
 /// What came of a task on a host.
@@ -101,7 +103,7 @@ impl Job {
     }
 
     async fn once(&self, scope: TaskScope, outside: &Outside, before: Option<Outcome>) -> Done {
-        let round = Round { scope, label: None, failure: before };
+        let round = Round { scope, index: 0, label: None, failure: before };
         let mut answer = self.round(round, outside).await;
         if !answer.outcome.result.contains("changed") {
             answer.outcome.result.insert("changed", false.into());
@@ -355,7 +357,7 @@ impl Job {
                 }
                 let holds = env.condition(condition).map_err(|error| {
                     let near = condition.origin().unwrap_or(origin);
-                    task_failed(self.task.origin(), vec![conditional_cause(&error, near)])
+                    task_failed(self.task.origin(), vec![template_cause("", &error, Some(near))])
                 })?;
                 if !holds {
                     return Ok(Some(plain(condition)));
@@ -363,342 +365,6 @@ impl Job {
             }
         }
         Ok(None)
-    }
-
-    async fn attempts(&self, mut round: Round, outside: &Outside, answer: &mut Answer) {
-        let plan = {
-            let keywords = Keyword { task: &self.task, scope: &round.scope, outside };
-            match Attempts::of(&keywords) {
-                Ok(plan) => plan,
-                Err(outcome) => {
-                    answer.outcome = outcome;
-                    return;
-                }
-            }
-        };
-        let mut context = match self.context(round.scope.clone(), outside, answer) {
-            Ok(context) => context,
-            Err(outcome) => {
-                answer.outcome = outcome;
-                return;
-            }
-        };
-        for attempt in 1..=plan.most {
-            let mut outcome = self.attempt(&mut context, &plan).await;
-            if outcome.unreachable {
-                answer.outcome = outcome;
-                return;
-            }
-            self.judge(&mut outcome, &mut context);
-            round.scope.locals.clone_from(&context.scope.locals);
-            if plan.most > 1 || plan.until {
-                let again = self.until(&context, &outcome, &plan);
-                match again {
-                    Ok(true) => {
-                        outcome.result.insert("attempts", attempt.into());
-                        answer.outcome = outcome;
-                        return;
-                    }
-                    Ok(false) if attempt < plan.most && !self.world.is_stopping() => {
-                        outcome.result.insert("attempts", attempt.into());
-                        outcome.result.insert("retries", plan.most.into());
-                        self.announce_retry(&outcome, answer, plan.most - attempt, &round);
-                        tokio::time::sleep(plan.delay).await;
-                        continue;
-                    }
-                    Ok(false) => {
-                        outcome
-                            .result
-                            .insert("attempts", plan.most.saturating_sub(1).max(1).into());
-                        outcome.result.insert("failed", true.into());
-                        reported(&mut outcome, self.task.origin(), self.kind());
-                        answer.outcome = outcome;
-                        return;
-                    }
-                    Err(failure) => {
-                        answer.outcome = failure;
-                        return;
-                    }
-                }
-            }
-            answer.outcome = outcome;
-            return;
-        }
-    }
-
-    fn announce_retry(&self, outcome: &Outcome, answer: &Answer, left: u32, round: &Round) {
-        let end = self.end(outcome, answer, round.label.clone());
-        self.world.emit(Kind::Retry { task: self.number, host: self.host.to_string(), left, end });
-    }
-
-    /// `until`; without one, that it did not fail.
-    fn until(
-        &self,
-        context: &TaskContext,
-        outcome: &Outcome,
-        plan: &Attempts,
-    ) -> Result<bool, Outcome> {
-        if !plan.until {
-            return Ok(!outcome.is_failed());
-        }
-        self.conditions("until", context)
-    }
-
-    /// One attempt: arguments, then the action or the module.
-    async fn attempt(&self, context: &mut TaskContext, plan: &Attempts) -> Outcome {
-        let work = self.work(context);
-        let mut outcome = match plan.timeout {
-            Some(limit) => match tokio::time::timeout(limit, work).await {
-                Ok(outcome) => outcome,
-                Err(_) => {
-                    context.cancel.cancel();
-                    context.cancel = self.world.connections.new_cancel();
-                    timed_out(limit, self.task.origin())
-                }
-            },
-            None => work.await,
-        };
-        if !outcome.result.contains("failed") {
-            let code = outcome.result.get("rc");
-            let bad = code
-                .is_some_and(|it| !matches!(it, Value::Int(0) | Value::Null) && it.to_str() != "0");
-            if bad {
-                outcome.result.insert("failed", true.into());
-            }
-        }
-        outcome
-    }
-
-    async fn work(&self, context: &TaskContext) -> Outcome {
-        let args = match crate::args::finalize(self, context) {
-            Ok(args) => args,
-            Err(outcome) => return outcome,
-        };
-        match &self.task.work {
-            Work::Action(action) => {
-                let args = if action.open {
-                    args
-                } else {
-                    match crate::args::check(&self.world.tables.action_spec(action), args) {
-                        Ok(args) => args,
-                        Err(outcome) => return outcome,
-                    }
-                };
-                (action.run)(context, args).await
-            }
-            Work::Module(entry) => {
-                let reply = TaskContext::reply_of(&args);
-                context.call_module(entry.name, reply, std::collections::BTreeMap::new()).await
-            }
-            Work::Meta(_) | Work::IncludeTasks | Work::IncludeRole => Outcome::changed(false),
-        }
-    }
-
-    /// `changed_when` and `failed_when`, on the result as the task's variables see it.
-    fn judge(&self, outcome: &mut Outcome, context: &mut TaskContext) {
-        let kind = self.kind();
-        if !outcome.result.contains("changed") {
-            outcome.result.insert("changed", false.into());
-        }
-        self.see(outcome, context);
-        if self.task.own("failed_when").is_some() {
-            match self.conditions("failed_when", context) {
-                Ok(failed) => {
-                    if outcome.is_failed() && !failed {
-                        // The original keeps the traceback of what was let pass under this key.
-                        outcome.result.insert(
-                            "failed_when_suppressed_exception",
-                            "(traceback unavailable)".into(),
-                        );
-                    }
-                    outcome.result.insert("failed", failed.into());
-                    outcome.result.insert("failed_when_result", failed.into());
-                    if !failed {
-                        outcome.causes.clear();
-                    }
-                }
-                Err(failure) => self.misjudged(outcome, "failed_when_result", &failure),
-            }
-            self.see(outcome, context);
-        }
-        if self.task.own("changed_when").is_some() {
-            match self.conditions("changed_when", context) {
-                Ok(changed) => {
-                    outcome.result.insert("changed", changed.into());
-                }
-                Err(failure) => self.misjudged(outcome, "changed_when_result", &failure),
-            }
-        }
-        if !outcome.result.contains("failed") {
-            outcome.result.insert("failed", false.into());
-        }
-        if outcome.is_failed() {
-            reported(outcome, self.task.origin(), kind);
-        }
-        self.see(outcome, context);
-    }
-
-    fn misjudged(&self, outcome: &mut Outcome, key: &str, failure: &Outcome) {
-        let why = failure.causes.last().map(|it| it.message.clone()).unwrap_or_default();
-        outcome.result.insert("failed", true.into());
-        outcome.result.insert(key, why.into());
-    }
-
-    /// Makes the result visible to the task's own conditions.
-    fn see(&self, outcome: &Outcome, context: &mut TaskContext) {
-        if let Some(name) = self.register() {
-            context.scope.locals.insert(name, outcome.result.clone().into());
-        }
-        if let Some(Value::Map(facts)) = outcome.result.get("ansible_facts") {
-            for (key, value) in facts.iter() {
-                context.scope.locals.insert(key.clone(), value.clone());
-            }
-        }
-    }
-
-    fn conditions(&self, keyword: &str, context: &TaskContext) -> Result<bool, Outcome> {
-        let Some((value, origin)) = self.task.own(keyword) else { return Ok(true) };
-        let conditions = match value {
-            Value::List(list) => list.as_slice(),
-            other => std::slice::from_ref(other),
-        };
-        // The result's own keys are variables of these conditions, below all others.
-        for condition in conditions {
-            let holds = context.env().condition(condition).map_err(|error| {
-                let near = condition.origin().or(origin).unwrap_or(self.task.origin());
-                task_failed(self.task.origin(), vec![conditional_cause(&error, near)])
-            })?;
-            if !holds {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    fn kind(&self) -> &'static str {
-        match &self.task.work {
-            Work::Module(_) => "Module",
-            Work::Action(action) if self.world.tables.module(action.name).is_some() => "Module",
-            _ => "Action",
-        }
-    }
-
-    /// Everything the action needs besides its arguments.
-    fn context(
-        &self,
-        mut scope: TaskScope,
-        outside: &Outside,
-        answer: &mut Answer,
-    ) -> Result<TaskContext, Outcome> {
-        let keywords = Keyword { task: &self.task, scope: &scope, outside };
-        let settings = &self.world.settings;
-        self.refuse_what_is_missing(&keywords)?;
-        let delegated = keywords.text("delegate_to")?.filter(|it| !it.is_empty());
-        answer.delegated = delegated.as_deref().map(Arc::from);
-        let check = keywords.flag("check_mode")?.unwrap_or(settings.check);
-        let diff = keywords.flag("diff")?.unwrap_or(settings.diff);
-        let environment = keywords.environment()?;
-        let target = answer.delegated.clone().unwrap_or_else(|| Arc::clone(&self.host));
-        let connection = self.connect(&keywords, &target, answer.delegated.is_some());
-        if answer.delegated.is_some() {
-            crate::scope::see_delegate(&mut scope, &target);
-        }
-        Ok(TaskContext {
-            world: Arc::clone(&self.world),
-            play: Arc::clone(&self.play),
-            host: Arc::clone(&self.host),
-            task: Arc::clone(&self.task),
-            outside: outside.clone(),
-            connection,
-            environment,
-            cancel: self.world.connections.new_cancel(),
-            check,
-            diff,
-            no_log: answer.no_log,
-            scope,
-        })
-    }
-
-    /// What this version cannot do is said, and not passed over.
-    fn refuse_what_is_missing(&self, keywords: &Keyword<'_>) -> Result<(), Outcome> {
-        let refuse = |text: String| Err(task_failed(self.task.origin(), vec![cause(text, None)]));
-        if keywords.number("async")?.is_some_and(|it| it > 0.0)
-            && keywords.number("poll")? == Some(0.0)
-        {
-            return refuse(
-                "`poll: 0` is not available yet: tasks do not outlive their turn".into(),
-            );
-        }
-        let settings = &self.world.settings;
-        let scoped = |name: &str| keywords.scope.value(name).ok().flatten();
-        let on = match scoped("ansible_become") {
-            Some(value) => crate::keyword::to_flag(&value).unwrap_or(false),
-            None => match keywords.flag("become")? {
-                Some(on) => on,
-                None => settings.become_defaults.get("become").is_some_and(|it| it == "true"),
-            },
-        };
-        if !on || settings.user.is_empty() {
-            return Ok(());
-        }
-        let user = match scoped("ansible_become_user") {
-            Some(user) => user.to_str(),
-            None => match keywords.text("become_user")? {
-                Some(user) => user,
-                None => settings
-                    .become_defaults
-                    .get("become_user")
-                    .cloned()
-                    .unwrap_or_else(|| "root".into()),
-            },
-        };
-        if user == settings.user {
-            return Ok(());
-        }
-        refuse(format!("`become` from {} to {user} is not available yet", settings.user))
-    }
-
-    fn is_stranger(&self, host: &str) -> bool {
-        crate::state::read(&self.world.inventory).host(host).is_none()
-    }
-
-    fn connect(
-        &self,
-        keywords: &Keyword<'_>,
-        target: &Arc<str>,
-        delegated: bool,
-    ) -> Result<Arc<dyn crate::connection::Connection>, String> {
-        let said =
-            |outcome: Outcome| outcome.result.get("msg").map(Value::to_str).unwrap_or_default();
-        let of_target = if delegated {
-            TaskScope::new(&self.world, Some(&self.play), Some(target), None)
-        } else {
-            keywords.scope.clone()
-        };
-        let named = of_target.value("ansible_connection").map_err(|error| error.to_string())?;
-        let name = match named {
-            Some(name) => name.to_str(),
-            None if crate::world::is_local_name(target) => "local".to_owned(),
-            // A host that nobody knows is reached as the task's own host is.
-            None if delegated && self.is_stranger(target) => keywords
-                .scope
-                .value("ansible_connection")
-                .map_err(|error| error.to_string())?
-                .map_or_else(|| self.world.settings.connection.clone(), |it| it.to_str()),
-            None => keywords
-                .text("connection")
-                .map_err(said)?
-                .filter(|it| it != "smart")
-                .unwrap_or_else(|| self.world.settings.connection.clone()),
-        };
-        let variable = |name: &str| of_target.value(name).map_err(|error| error.to_string());
-        self.world.connections.to(&crate::connection::Wanted {
-            host: target,
-            connection: &name,
-            privileges: None,
-            variable: &variable,
-            keywords: &[],
-        })
     }
 }
 
@@ -712,66 +378,6 @@ pub(crate) struct Answer {
     pub(crate) delegated: Option<Arc<str>>,
     pub(crate) notify: Vec<String>,
 }
-
-/// How often a task is tried.
-struct Attempts {
-    most: u32,
-    until: bool,
-    delay: Duration,
-    timeout: Option<Duration>,
-}
-
-impl Attempts {
-    fn of(keywords: &Keyword<'_>) -> Result<Self, Outcome> {
-        let until = keywords.task.own("until").is_some();
-        let retries = keywords.number("retries")?;
-        let most = match (until, retries) {
-            (_, Some(retries)) if retries > 0.0 => {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "checked and bounded"
-                )]
-                {
-                    retries.min(1e9) as u32 + 1
-                }
-            }
-            (true, None) => 4,
-            _ => 1,
-        };
-        let delay = keywords.number("delay")?.unwrap_or(5.0).clamp(0.0, 1e9);
-        // A task that is polled is waited for, as long as it may take.
-        let polled = keywords.number("async")?.filter(|it| *it > 0.0);
-        let timeout =
-            keywords.number("timeout")?.filter(|it| *it > 0.0).or(polled).unwrap_or_else(|| {
-                f64::from(u32::try_from(keywords.scope.world.settings.task_timeout).unwrap_or(0))
-            });
-        Ok(Self {
-            most,
-            until,
-            delay: Duration::from_secs_f64(delay),
-            timeout: (timeout > 0.0).then(|| Duration::from_secs_f64(timeout.min(1e9))),
-        })
-    }
-}
-
-fn timed_out(limit: Duration, task: &Origin) -> Outcome {
-    let seconds = limit.as_secs();
-    let mut outcome = Outcome::failed(format!("Task failed: Timed out after {seconds} second(s)."));
-    let mut about = Map::new();
-    about.insert(
-        "frame",
-        "Configure `DISPLAY_TRACEBACK` to see a traceback on timeout errors.".into(),
-    );
-    about.insert("period", seconds.into());
-    outcome.result.insert("timedout", about.into());
-    outcome.causes = vec![
-        cause("Task failed", Some(task)),
-        cause(format!("Timed out after {seconds} second(s)."), None),
-    ];
-    outcome
-}
-
 /// The result of a loop from those of its rounds.
 fn sum_up(results: Vec<Value>, changed: bool, skipped: bool, failed: Option<&Outcome>) -> Outcome {
     let mut outcome = Outcome::default();
@@ -791,64 +397,12 @@ fn sum_up(results: Vec<Value>, changed: bool, skipped: bool, failed: Option<&Out
     outcome
 }
 
-fn conditional_cause(error: &davit_template::Error, near: &Origin) -> davit_event::Cause {
-    template_cause("", error, Some(near))
-}
-
 /// A condition as it is shown: without its marks.
 fn plain(condition: &Value) -> Value {
     match condition {
         Value::Str(text) => Value::Str(Str::unmarked(text)),
         other => other.clone(),
     }
-}
-
-/// A result as events show it.
-pub(crate) fn reply_to_show(result: &Map, no_log: bool) -> davit_event::Reply {
-    if no_log {
-        let mut censored = davit_event::Reply::new();
-        censored.insert(
-            "censored".into(),
-            "the output has been hidden due to the fact that 'no_log: true' was specified for this result".into(),
-        );
-        for key in ["changed", "unreachable"] {
-            if let Some(value) = result.get(key) {
-                censored.insert(key.into(), value.to_json());
-            }
-        }
-        if let Some(Value::List(rounds)) = result.get("results") {
-            let rounds = rounds.iter().filter_map(Value::as_map);
-            let hidden = rounds.map(|it| serde_json::Value::Object(reply_to_show(it, true)));
-            censored.insert("results".into(), hidden.collect());
-        }
-        return censored;
-    }
-    // How it ended is the event's status, and said there alone.
-    let mut reply = TaskContext::reply_of(result);
-    reply.shift_remove("failed");
-    reply.shift_remove("skipped");
-    reply.values_mut().for_each(without_marks);
-    reply
-}
-
-/// Takes out of what is inside a result the keys that only the engine reads.
-fn without_marks(json: &mut serde_json::Value) {
-    match json {
-        serde_json::Value::Object(map) => {
-            map.retain(|key, _| !key.starts_with("_ansible_"));
-            map.values_mut().for_each(without_marks);
-        }
-        serde_json::Value::Array(items) => items.iter_mut().for_each(without_marks),
-        _ => {}
-    }
-}
-
-/// Rendered arguments never hold `omit`.
-pub(crate) fn clean(args: Map) -> Map {
-    args.into_iter()
-        .filter(|(_, value)| !is_omit(value))
-        .map(|(key, value)| (key, without_omit(value)))
-        .collect()
 }
 
 /// The line of the table that a task's action is.

@@ -14,6 +14,8 @@
 mod action;
 mod actions;
 mod args;
+mod attempts;
+mod background;
 mod compile;
 mod connection;
 mod context;
@@ -30,10 +32,12 @@ mod meta;
 mod prompts;
 mod resume;
 mod roles;
+mod route;
 mod run;
 mod scope;
 mod settings;
 mod settle;
+mod shown;
 mod start;
 mod state;
 mod strategy;
@@ -43,12 +47,12 @@ mod world;
 
 pub use crate::action::{Action, Line, Outcome, Running, Tables, full_name};
 pub use crate::connection::{
-    Become, Called, Connection, Connections, Dial, Doing, RawCommand, RawResult, StartJob, Stream, Target,
-    Unreachable, Wanted,
+    Become, Called, Connection, Connections, Dial, Doing, RawCommand, RawResult, StartJob, Stream,
+    Target, Unreachable, Wanted,
 };
 pub use crate::context::TaskContext;
 pub use crate::error::Error;
 pub use crate::keyword::to_flag;
 pub use crate::run::{PlayOutline, Start, Summary, TaskOutline, outline, run, run_loaded};
-pub use crate::settings::{Gathering, Settings};
+pub use crate::settings::{Gathering, Hidden, Settings};
 pub use crate::world::{Parts, Prompt, World};

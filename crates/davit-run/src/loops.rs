@@ -30,6 +30,8 @@ pub(crate) struct Loop {
 #[derive(Clone)]
 pub(crate) struct Round {
     pub(crate) scope: TaskScope,
+    /// Which one it is, from 0.
+    pub(crate) index: usize,
     pub(crate) label: Option<String>,
     /// What failed before the round could begin.
     pub(crate) failure: Option<Outcome>,
@@ -233,12 +235,13 @@ impl Loop {
                             label.origin(),
                         );
                         let failure = plain_failure(why);
-                        return Round { scope, label: Some(show(&item)), failure: Some(failure) };
+                        let label = Some(show(&item));
+                        return Round { scope, index, label, failure: Some(failure) };
                     }
                 }
             }
         };
-        Round { scope, label, failure: None }
+        Round { scope, index, label, failure: None }
     }
 
     fn extended(&self, index: usize) -> Value {

@@ -67,11 +67,11 @@ impl Batch {
                     task.origin(),
                 ));
             }
-            let job = self.job(task, host, number);
+            let job = self.job(&Place::new(), task, host, number);
             // These two ask no condition.
             let always = matches!(what.as_str(), "noop" | "reset_connection");
             if always || self.meta_applies(&job, &what, number)? {
-                self.do_meta(&what, task, host, &mut flush)?;
+                self.do_meta(&what, task, host, &mut flush).await?;
             }
             // These are for all hosts, and asked of the first alone.
             if !PER_HOST.contains(&what.as_str()) {
@@ -117,7 +117,7 @@ impl Batch {
         }
     }
 
-    fn do_meta(
+    async fn do_meta(
         &mut self,
         what: &str,
         task: &Arc<Task>,
@@ -134,8 +134,7 @@ impl Batch {
             }
             "clear_host_errors" => self.clear_host_errors(task),
             "refresh_inventory" => self.world.refresh_inventory()?,
-            // Nothing here could be stale yet.
-            "reset_connection" => {}
+            "reset_connection" => self.world.connections.reset(host).await,
             "end_host" => {
                 self.leave(host);
                 write(&self.play.hosts).ended.insert(Arc::clone(host));

@@ -363,45 +363,21 @@ impl Scope for TaskScope {
     }
 }
 
-/// Magic variables that `vars` lists.
-const MAGIC: &[&str] = &[
+/// Magic variables that `vars` lists, and inventories would not hide.
+const MORE_MAGIC: &[&str] = &[
     "ansible_check_mode",
-    "ansible_collection_name",
-    "ansible_config_file",
-    "ansible_dependent_role_names",
-    "ansible_diff_mode",
-    "ansible_facts",
-    "ansible_forks",
-    "ansible_inventory_sources",
-    "ansible_limit",
     "ansible_parent_role_names",
     "ansible_parent_role_paths",
-    "ansible_play_batch",
-    "ansible_play_hosts",
-    "ansible_play_hosts_all",
     "ansible_play_name",
-    "ansible_play_role_names",
-    "ansible_playbook_python",
-    "ansible_role_name",
-    "ansible_role_names",
-    "ansible_run_tags",
-    "ansible_skip_tags",
-    "ansible_verbosity",
-    "ansible_version",
     "environment",
-    "group_names",
-    "groups",
-    "hostvars",
-    "inventory_dir",
-    "inventory_file",
-    "inventory_hostname",
-    "inventory_hostname_short",
-    "play_hosts",
-    "playbook_dir",
-    "role_name",
-    "role_names",
-    "role_path",
 ];
+
+/// Magic variables that `vars` lists, in order.
+fn magic_names() -> Vec<&'static str> {
+    let mut names = [RUN_VARIABLES, MORE_MAGIC].concat();
+    names.sort_unstable();
+    names
+}
 
 /// The roles that include this one, nearest first; none for a dependency.
 fn including(role: &Role) -> Option<Vec<&Ancestor>> {

@@ -19,6 +19,30 @@ pub enum Gathering {
     Smart,
 }
 
+/// A text that is not to be shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(String);
+
+impl Hidden {
+    /// Hides a text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("********")
+    }
+}
+
 /// How a run is to be done.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -60,6 +84,8 @@ pub struct Settings {
     pub any_errors_fatal: bool,
     /// `become` where nothing says otherwise, and the rest of it.
     pub become_defaults: BTreeMap<String, String>,
+    /// What `become` asks for where no variable says it.
+    pub become_password: Option<Hidden>,
     /// Connection where nothing says otherwise.
     pub connection: String,
     /// `no_log` for everything.
@@ -70,6 +96,8 @@ pub struct Settings {
     pub task_timeout: u64,
     /// Between polls of asynchronous tasks, in seconds.
     pub poll_interval: u64,
+    /// Where asynchronous tasks leave their results on hosts; `~` is the home folder there.
+    pub async_folder: String,
     /// The user that the program runs as; empty where that is not known.
     pub user: String,
     /// Role variables stay inside their role.
@@ -128,11 +156,13 @@ impl Default for Settings {
             missing_handler_is_error: true,
             any_errors_fatal: false,
             become_defaults: BTreeMap::new(),
+            become_password: None,
             connection: "ssh".into(),
             no_log: false,
             strategy: "linear".into(),
             task_timeout: 0,
             poll_interval: 15,
+            async_folder: "~/.ansible_async".into(),
             user: String::new(),
             private_role_vars: false,
             allow_broken_conditionals: false,

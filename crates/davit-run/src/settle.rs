@@ -8,9 +8,10 @@ use davit_value::{Key, Map, Value};
 use crate::action::{Outcome, flag};
 use crate::cursor::Failed;
 use crate::error::Error;
-use crate::execute::{Done, Part, reply_to_show};
+use crate::execute::{Done, Part};
 use crate::keyword::Keyword;
 use crate::scope::TaskScope;
+use crate::shown::reply_to_show;
 use crate::state::write;
 use crate::strategy::Batch;
 use crate::tree::{Task, Work};
@@ -155,7 +156,7 @@ impl Batch {
             // Rounds of a loop keep how the module was called; single results do not.
             result.remove("invocation");
         }
-        if done.outcome.is_failed() {
+        if done.outcome.is_failed() || done.outcome.unreachable {
             // The original keeps a traceback here, and this where it has none.
             result.insert("exception", "(traceback unavailable)".into());
         }

@@ -230,12 +230,12 @@ impl Batch {
                 if self.world.is_stopping() {
                     break;
                 }
-                let job = self.job(task, host, number);
+                let job = self.job(place, task, host, number);
                 let done = job.run().await;
                 self.settle(&turn, host, done, &mut includes)?;
             }
         } else {
-            self.run_wide(&turn, &late, throttle, &mut includes).await?;
+            self.run_wide((place, &turn), &late, throttle, &mut includes).await?;
         }
         if !includes.is_empty() {
             // Hosts in the order of the play, whichever was done first.
@@ -250,7 +250,7 @@ impl Batch {
     /// Runs a task on many hosts at the same time, results taken in as they come.
     async fn run_wide(
         &mut self,
-        turn: &Turn<'_>,
+        (place, turn): (&Place, &Turn<'_>),
         hosts: &[Arc<str>],
         width: usize,
         includes: &mut Vec<(Arc<str>, Done)>,
@@ -260,7 +260,7 @@ impl Batch {
         loop {
             while running.len() < width && !self.world.is_stopping() {
                 let Some(host) = waiting.next() else { break };
-                let job = self.job(turn.task, host, turn.number.unwrap_or_default());
+                let job = self.job(place, turn.task, host, turn.number.unwrap_or_default());
                 let started = Kind::HostStarted { task: job.number, host: host.to_string() };
                 self.world.emit(started);
                 running.spawn(async move { (Arc::clone(&job.host), job.run().await) });
@@ -277,13 +277,14 @@ impl Batch {
         }
     }
 
-    pub(crate) fn job(&self, task: &Arc<Task>, host: &Arc<str>, number: u32) -> Job {
+    pub(crate) fn job(&self, place: &Place, task: &Arc<Task>, host: &Arc<str>, number: u32) -> Job {
         Job {
             world: Arc::clone(&self.world),
             play: Arc::clone(&self.play),
             host: Arc::clone(host),
             task: Arc::clone(task),
             number,
+            key: crate::resume::key(self.play.index, self.flushes, place),
         }
     }
 
@@ -507,7 +508,7 @@ impl Batch {
                     }
                     _ => {
                         let number = self.announce(&place, &task, one);
-                        let job = self.job(&task, &host, number);
+                        let job = self.job(&place, &task, &host, number);
                         busy.insert(Arc::clone(&host), ());
                         self.world.emit(Kind::HostStarted { task: number, host: host.to_string() });
                         running.spawn(async move {

@@ -2,6 +2,7 @@
 
 mod add_host;
 mod assert;
+mod async_status;
 mod debug;
 mod fail;
 mod group_by;
@@ -21,6 +22,7 @@ use crate::context::TaskContext;
 pub(crate) const ACTIONS: &[Action] = &[
     add_host::ACTION,
     assert::ACTION,
+    async_status::ACTION,
     debug::ACTION,
     fail::ACTION,
     group_by::ACTION,
