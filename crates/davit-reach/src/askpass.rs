@@ -121,6 +121,8 @@ pub(crate) struct Memory {
     pub(crate) gave_password: AtomicBool,
     /// The password was refused: it is not tried again, as accounts get locked.
     pub(crate) wrong_password: AtomicBool,
+    /// The person has said that the host's key is not the right one.
+    pub(crate) declined: AtomicBool,
     /// How many questions are before the person.
     waiting: AtomicUsize,
     /// What was asked and not answered.
@@ -237,6 +239,7 @@ impl Session {
             _ => None,
         };
         let is_no = kind == Asked::HostKey && answer.as_deref() == Some("no");
+        self.memory.declined.fetch_or(is_no, Ordering::Relaxed);
         if answer.is_none() || is_no {
             self.memory.note(kind, &request.prompt);
         }

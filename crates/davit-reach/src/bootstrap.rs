@@ -99,8 +99,8 @@ pub(crate) enum Ended {
     Running(Vec<u8>, bool),
     /// The folder of that number does not work: try again without it.
     Bad(usize),
-    /// The shell ended without a word of the script's.
-    Silent,
+    /// The shell ended without a word of the script's; what it has said instead.
+    Silent(Vec<u8>),
     /// It will not work.
     Failed(Unreachable),
 }
@@ -170,7 +170,7 @@ pub(crate) async fn attend(
             )));
         }
         match stdout.read(&mut buffer).await? {
-            0 => return Ok(Ended::Silent),
+            0 => return Ok(Ended::Silent(seen)),
             count => seen.extend_from_slice(&buffer[..count]),
         }
     }

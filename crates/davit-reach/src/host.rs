@@ -129,7 +129,7 @@ impl Host {
                     return Err(Attempt::Refused(Unreachable::new(why)));
                 }
                 Ended::Failed(error) => return Err(Attempt::Refused(error)),
-                Ended::Silent => return Err(self.silent(pipes).await),
+                Ended::Silent(seen) => return Err(self.silent(pipes, seen).await),
             }
         }
     }
@@ -146,7 +146,7 @@ impl Host {
         loop {
             match timeout(limit, &mut attended).await {
                 Ok(Ok(ended)) => return ended,
-                Ok(Err(_)) => return Ended::Silent,
+                Ok(Err(_)) => return Ended::Silent(Vec::new()),
                 // Whoever is asked for a password may take their time.
                 Err(_) if self.transport.is_asking() => {}
                 Err(_) => {
@@ -159,10 +159,12 @@ impl Host {
     }
 
     /// The shell ended: what it said about that.
-    async fn silent(&self, mut pipes: Pipes) -> Attempt {
+    async fn silent(&self, mut pipes: Pipes, seen: Vec<u8>) -> Attempt {
         drop(pipes.stdin);
         let code = timeout(Duration::from_secs(5), pipes.ended).await.ok().flatten();
-        let said = said(&mut pipes.stderr).await;
+        // `nologin` and its like give their reason as output.
+        let output = String::from_utf8_lossy(&seen).into_owned();
+        let said = said(&mut pipes.stderr).await + output.trim_end();
         let error = self.transport.explain(code, &said);
         // Only what the transport itself failed at can go better another time.
         if code == Some(255) { Attempt::Broken(error) } else { Attempt::Refused(error) }

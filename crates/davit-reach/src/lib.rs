@@ -132,9 +132,11 @@ impl Dial for Reach {
         let Some(privileges) = wanted.privileges.clone() else {
             return Ok(self.host(wish(None), || make(None, None)));
         };
-        // On this machine there is no agent of one's own user that it could go through.
-        let login =
-            (wanted.connection != "local").then(|| self.host(wish(None), || make(None, None)));
+        // On this machine there is no agent of one's own user that it could go through, and none
+        // is started but for what only an agent has: terminals.
+        let goes_through =
+            wanted.connection != "local" || privilege::asks_at_terminal(&privileges);
+        let login = goes_through.then(|| self.host(wish(None), || make(None, None)));
         let as_other = Some(privileges);
         Ok(self.host(wish(as_other.clone()), || make(as_other, login)))
     }

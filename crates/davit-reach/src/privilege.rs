@@ -77,6 +77,7 @@ pub(crate) fn plan(privileges: &Become, line: &str) -> Result<Plan, String> {
         format!("echo DAVIT-BECOME\"-\"{number}; {line}"),
     ];
     let has_password = password.is_some();
+    let terminal = asks_at_terminal(privileges);
     match method {
         "sudo" => sudo(&mut argv, flags, has_password, user, &number, shell),
         "su" | "runuser" => {
@@ -100,7 +101,7 @@ pub(crate) fn plan(privileges: &Become, line: &str) -> Result<Plan, String> {
     Ok(Plan {
         argv,
         environment: Vec::new(),
-        terminal: method == "doas" && has_password,
+        terminal,
         method: method.to_owned(),
         user: user.to_owned(),
         password,
@@ -108,6 +109,12 @@ pub(crate) fn plan(privileges: &Become, line: &str) -> Result<Plan, String> {
         nonce,
         wants_terminal: AtomicBool::new(false),
     })
+}
+
+/// True where the method asks for the password at its terminal and nowhere else.
+pub(crate) fn asks_at_terminal(privileges: &Become) -> bool {
+    let method = privileges.method.rsplit('.').next();
+    method == Some("doas") && privileges.password.as_ref().is_some_and(|it| !it.is_empty())
 }
 
 fn unreadable(name: &str, text: &str, what: &str) -> String {
@@ -382,6 +389,8 @@ fn explain(plan: &Plan, code: Option<i32>, answered: bool, text: &str) -> Unreac
         return plan.missing();
     } else if has(&["unknown user", "does not exist", "unknown id", "no passwd entry"]) {
         Some(format!("the host has no user '{user}'"))
+    } else if has(&["tty is required", "must have a tty"]) {
+        Some(format!("{method} wants a terminal, which only tasks with an agent have: not `raw`"))
     } else if code == Some(127) || has(&["command not found", "not found", "no such file"]) {
         Some(plan.absent())
     } else if has(&["not be used by non-root", "must be root", "only root"]) {

@@ -18,8 +18,6 @@ pub(crate) struct Attempt<'a> {
     pub(crate) memory: &'a Memory,
     /// A password was there to be given.
     pub(crate) has_password: bool,
-    /// Somebody is at the terminal.
-    pub(crate) has_person: bool,
 }
 
 impl Attempt<'_> {
@@ -202,7 +200,7 @@ fn unknown_key(attempt: &Attempt<'_>) -> String {
         .map(|it| it.trim_end_matches('.'))
         .unwrap_or("not told");
     let nobody =
-        if attempt.has_person { "it was not accepted" } else { "nobody is there to be asked" };
+        if attempt.memory.declined.load(Ordering::Relaxed) { "it was not accepted" } else { "nobody is there to be asked" };
     let (address, port) = whose
         .split(' ')
         .next()
@@ -301,7 +299,6 @@ mod tests {
             timeout: Duration::from_secs(10),
             memory,
             has_password: false,
-            has_person: false,
         }
     }
 

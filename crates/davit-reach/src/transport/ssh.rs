@@ -281,7 +281,6 @@ impl Transport for Ssh {
             timeout: it.timeout,
             memory: &self.memory,
             has_password: it.password.is_some(),
-            has_person: self.here.ask.is_some(),
         };
         explain::explain(&attempt, code, said)
     }
