@@ -50,7 +50,6 @@ const PREFIX: &str = "davit-ground-";
 #[derive(Debug)]
 pub struct Ground {
     folder: PathBuf,
-    number: u32,
 }
 
 impl Ground {
@@ -68,7 +67,7 @@ impl Ground {
         fs::create_dir(&folder)
             .and_then(|()| fs::set_permissions(&folder, fs::Permissions::from_mode(0o711)))
             .map_err(|error| format!("{}: {error}", folder.display()))?;
-        Ok(Self { folder, number })
+        Ok(Self { folder })
     }
 
     /// The folder.
@@ -95,11 +94,6 @@ impl Ground {
             .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o600)))
             .map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(path)
-    }
-
-    /// A number that no other living ground of this machine has, with `more` below 16.
-    fn unique(&self, more: u32) -> u32 {
-        std::process::id().wrapping_mul(64).wrapping_add(self.number * 16 + more)
     }
 }
 

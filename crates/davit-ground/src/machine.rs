@@ -34,7 +34,8 @@ pub struct Options {
     pub passwords: bool,
     /// Each host has a home of its own, as [`Serve::homes`].
     pub homes: bool,
-    /// Shell commands before its sshd starts: what they mount is seen on this machine only.
+    /// Shell commands before its sshd starts: what they mount is seen on this machine only. `$ground` is the ground's
+    /// folder.
     pub before: String,
     /// More lines for its `sshd_config`.
     pub more: String,
@@ -68,7 +69,7 @@ impl Machine {
         let name = format!("dg{}x{number}", std::process::id());
         ground.write(&format!("{name}.netns"), &name)?;
         run("ip", &["netns", "add", &name])?;
-        let subnet = Subnet::of(ground.unique(number));
+        let subnet = Subnet::reserve()?;
         let line = if options.delay.is_zero() {
             subnet.cable(&name)?;
             None
@@ -102,7 +103,10 @@ impl Machine {
 
     fn find_first(&mut self) -> Outcome<()> {
         let at = |ending: &str| self.ground.join(format!("{}.{ending}", self.name));
-        wait_for(&at("pid"), &at("log"))?;
+        wait_for(&at("pid"), &at("log")).map_err(|error| {
+            let said = fs::read_to_string(self.ground.join(format!("{}-init.log", self.name)));
+            format!("{error}{}", said.unwrap_or_default().trim())
+        })?;
         let parent = i32::try_from(self.init.id()).unwrap_or(0);
         let mut first = None;
         wait_until(Duration::from_secs(10), || {
@@ -235,7 +239,7 @@ impl Drop for Machine {
 fn init(ground: &Ground, name: &str, before: &str) -> Outcome<Child> {
     let folder = ground.folder().display();
     let script = format!(
-        "set -e\nhostname {name}\nmkdir -p /run/sshd\n{before}\n\
+        "set -e\nground={folder}\nhostname {name}\nmkdir -p /run/sshd\n{before}\n\
          /usr/sbin/sshd -D -f {folder}/{name} -E {folder}/{name}.log &\nset +e\n\
          while :; do wait; sleep 1; done\n"
     );
@@ -266,6 +270,16 @@ struct Subnet {
 }
 
 impl Subnet {
+    /// One that nobody has: the first to set a route to it gets it.
+    fn reserve() -> Outcome<Self> {
+        let from = std::process::id();
+        let subnets = (0..1024).map(|more| Self::of(from.wrapping_add(more)));
+        subnets
+            .into_iter()
+            .find(|it| run("ip", &["route", "add", "unreachable", &it.block()]).is_ok())
+            .ok_or_else(|| "no subnet of 100.64.0.0/10 is free".to_owned())
+    }
+
     /// One of the 1,024 blocks of 100.64.0.0/10, which nobody routes.
     fn of(unique: u32) -> Self {
         let byte = |number: u32| u8::try_from(number & 0xff).unwrap_or(0);
@@ -360,6 +374,8 @@ impl Subnet {
     fn routes(&self, name: &str) -> Outcome<()> {
         run("ip", &["-n", name, "link", "set", "lo", "up"])?;
         run("ip", &["-n", name, "route", "add", "local", &self.block(), "dev", "lo"])?;
-        run("ip", &["route", "replace", &self.block(), "via", &self.far()]).map(drop)
+        // The route by the device goes with it; the one that reserved the addresses would stay.
+        run("ip", &["route", "add", &self.block(), "via", &self.far(), "metric", "1"])?;
+        run("ip", &["route", "delete", "unreachable", &self.block()]).map(drop)
     }
 }

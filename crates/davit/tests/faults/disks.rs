@@ -16,18 +16,17 @@ fn everywhere(options: &str) -> String {
     let mut text = home(options);
     // The ground itself is below the folder for temporary files: it is put back where it was.
     text.push_str("mkdir -p /run/kept\nmount -t tmpfs none /run/kept\nmkdir /run/kept/g\n");
-    text.push_str("mount --rbind $g /run/kept/g\n");
+    text.push_str("mount --rbind $ground /run/kept/g\n");
     for folder in ["/tmp", "/var/tmp", "/dev/shm", "/run/user"] {
         text.push_str(&small(folder, options));
     }
-    text + "mkdir -p $g\nmount --rbind /run/kept/g $g\n"
+    text + "mkdir -p $ground\nmount --rbind /run/kept/g $ground\n"
 }
 
 /// Mounts a small disk over the home of the machine that is made next.
 fn home(options: &str) -> String {
-    let ground = std::env::temp_dir().join(format!("davit-ground-{}-*", std::process::id()));
     let mount = format!("mount -t tmpfs -o size=64k,mode=700{options} none $h");
-    format!("g=$(echo {})\nfor h in $g/home-*; do {mount}; done\n", ground.display())
+    format!("for h in $ground/home-*; do {mount}; done\n")
 }
 
 #[test]

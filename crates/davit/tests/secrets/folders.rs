@@ -5,7 +5,7 @@ use davit_ground::Rights;
 use super::Scene;
 
 /// An agent of the other user's: it tells that it was run.
-const TRAP: &str = "trap() { mkdir -p $1; for n in agent agent-0 davit-agent; do \
+const TRAP: &str = "lay() { mkdir -p $1; for n in agent agent-0 davit-agent; do \
                     printf '#!/bin/sh\\ntouch /var/tmp/trapped\\n' > $1/$n; chmod 755 $1/$n; done; }\n";
 
 /// Runs on a host that is prepared so; davit either works or says that it cannot, and runs nothing of the other's.
@@ -30,7 +30,7 @@ fn prepared(before: &str) {
 #[test]
 fn folders_that_belong_to_somebody_else() {
     prepared(
-        "chmod 500 $home\nfor d in /var/tmp/davit-$id /dev/shm/davit-$id; do trap $d; chown -R davit-t2 $d; chmod 777 $d; done\n\
+        "chmod 500 $home\nfor d in /var/tmp/davit-$id /dev/shm/davit-$id; do lay $d; chown -R davit-t2 $d; chmod 777 $d; done\n\
          mkdir -p /run/davit-none\n",
     );
 }
@@ -38,7 +38,7 @@ fn folders_that_belong_to_somebody_else() {
 #[test]
 fn a_cache_that_is_a_link_to_somebody_elses_folder() {
     prepared(
-        "trap /var/tmp/victim/davit\nchown -R davit-t2 /var/tmp/victim\nchmod -R 777 /var/tmp/victim\n\
+        "lay /var/tmp/victim/davit\nchown -R davit-t2 /var/tmp/victim\nchmod -R 777 /var/tmp/victim\n\
          ln -s /var/tmp/victim $home/.cache\nchown -h davit-t3 $home/.cache\n",
     );
 }
@@ -54,7 +54,7 @@ fn a_cache_that_is_a_link_into_somebody_elses_folder() {
 #[test]
 fn an_own_folder_that_is_a_link() {
     prepared(
-        "trap /var/tmp/victim\nchown -R davit-t2 /var/tmp/victim\nchmod 777 /var/tmp/victim\n\
+        "lay /var/tmp/victim\nchown -R davit-t2 /var/tmp/victim\nchmod 777 /var/tmp/victim\n\
          mkdir $home/.cache\nln -s /var/tmp/victim $home/.cache/davit\nchown -R -h davit-t3 $home/.cache\n\
          ln -s /var/tmp/victim /var/tmp/davit-$id\nchown -h davit-t2 /var/tmp/davit-$id\n",
     );
