@@ -48,6 +48,6 @@ pub use crate::error::{Cause, Error, Place, Severity, Warning};
 pub use crate::model::Inventory;
 pub use crate::options::{Decrypt, GroupNames, HashBehaviour, Level, LoadOptions, PatternMismatch};
 pub use crate::pattern::Order;
-pub use crate::reserved::is_reserved;
+pub use crate::reserved::{RUN_VARIABLES, is_reserved};
 pub use crate::show::{Format, ListOptions};
 pub use crate::view::{GroupView, HostView};

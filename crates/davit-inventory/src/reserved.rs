@@ -84,9 +84,8 @@ pub fn is_reserved(name: &str) -> bool {
     RESERVED.binary_search(&name).is_ok()
 }
 
-/// Variables that belong to a run and are not shown with inventories; sorted.
-const INTERNAL: &[&str] = &[
-    "ansible_async_path",
+/// Variables that a run gives to every task; sorted.
+pub const RUN_VARIABLES: &[&str] = &[
     "ansible_collection_name",
     "ansible_config_file",
     "ansible_dependent_role_names",
@@ -118,12 +117,11 @@ const INTERNAL: &[&str] = &[
     "role_name",
     "role_names",
     "role_path",
-    "role_uuid",
 ];
 
 /// True for a variable that is not shown with inventories.
 pub(crate) fn is_internal(name: &str) -> bool {
-    INTERNAL.binary_search(&name).is_ok()
+    RUN_VARIABLES.binary_search(&name).is_ok() || matches!(name, "ansible_async_path" | "role_uuid")
 }
 
 #[cfg(test)]
@@ -133,7 +131,7 @@ mod tests {
     #[test]
     fn tables_are_sorted() {
         assert!(RESERVED.is_sorted());
-        assert!(INTERNAL.is_sorted());
+        assert!(RUN_VARIABLES.is_sorted());
         assert!(is_reserved("hosts") && !is_reserved("host"));
     }
 }

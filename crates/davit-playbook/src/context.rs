@@ -184,6 +184,7 @@ impl<'f> Context<'f> {
             Value::Null => Ok(Map::new()),
             Value::Map(map) => {
                 self.check_names(node, &map)?;
+                self.warn_of_names(node);
                 Ok(Map::clone(&map))
             }
             _ => {
@@ -191,6 +192,20 @@ impl<'f> Context<'f> {
                 Err(self
                     .invalid(node, format!("Vars in a {owner} must be specified as a dictionary.")))
             }
+        }
+    }
+
+    /// Says which variables of the mapping `node` have names that mean something else.
+    pub(crate) fn warn_of_names(&self, node: &Node) {
+        for (key, _) in node.as_mapping().unwrap_or_default() {
+            self.warn_of_name(key);
+        }
+    }
+
+    /// Says it where the variable's name `key` means something else.
+    pub(crate) fn warn_of_name(&self, key: &Node) {
+        if let Some(name) = key.as_text().filter(|name| (self.loader.is_reserved)(name)) {
+            self.warn(key, format!("Found variable using reserved name '{name}'."), None, false);
         }
     }
 

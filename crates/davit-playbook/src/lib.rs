@@ -22,7 +22,7 @@ pub use crate::args::{FreeForm, free_form, split_args, takes_raw_params};
 pub use crate::block::{Block, Item};
 pub use crate::error::Error;
 pub use crate::keyword::{Field, Info, Keyword, Keywords, Owner, coerce, keyword, keywords};
-pub use crate::loader::{Decrypt, IsAction, IsLookup, Loader, Warning};
+pub use crate::loader::{Decrypt, IsAction, IsLookup, IsReserved, Loader, Warning};
 pub use crate::play::{Entry, Import, Play, Playbook, RoleUse, VarsPrompt};
 pub use crate::role::{Meta, Role, RoleFrom, find_role};
 pub use crate::task::{Loop, LoopControl, Task, TaskKind, short_name};

@@ -31,6 +31,8 @@ pub struct Warning {
 pub type IsAction = dyn Fn(&str, &[String]) -> bool + Send + Sync;
 /// Asks whether there is a lookup of a name.
 pub type IsLookup = dyn Fn(&str) -> bool + Send + Sync;
+/// Asks whether a name of a variable is worth a warning.
+pub type IsReserved = dyn Fn(&str) -> bool + Send + Sync;
 /// Decrypts a whole file.
 pub type Decrypt = dyn Fn(&[u8]) -> Result<String, String> + Send + Sync;
 
@@ -41,6 +43,8 @@ pub struct Loader {
     pub is_action: Arc<IsAction>,
     /// True for every lookup that there is.
     pub is_lookup: Arc<IsLookup>,
+    /// True for a name that a variable may have, but that is better left to something else.
+    pub is_reserved: Arc<IsReserved>,
     /// Decrypts files that are encrypted as a whole.
     pub vault: Option<Arc<Decrypt>>,
     /// What to do with a mapping that has a key twice.
@@ -63,6 +67,7 @@ impl Default for Loader {
         Self {
             is_action: Arc::new(|_, _| true),
             is_lookup: Arc::new(|_| true),
+            is_reserved: Arc::new(|_| false),
             vault: None,
             duplicates: Duplicates::default(),
             groups: Arc::default(),
@@ -204,11 +209,17 @@ impl Loader {
         match at.value(node)? {
             Value::Null => {}
             Value::Str(text) if text.is_empty() => {}
-            Value::Map(map) => out.extend(&map),
+            Value::Map(map) => {
+                at.warn_of_names(node);
+                out.extend(&map);
+            }
             Value::List(items) => {
                 for (item, node) in items.iter().zip(node.as_sequence().unwrap_or_default()) {
                     match item {
-                        Value::Map(map) => out.extend(map),
+                        Value::Map(map) => {
+                            at.warn_of_names(node);
+                            out.extend(map);
+                        }
                         _ => return refuse(node),
                     }
                 }

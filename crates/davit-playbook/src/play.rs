@@ -450,6 +450,7 @@ pub(crate) fn role_use(at: &Context<'_>, node: &Node) -> Result<RoleUse, Error> 
                 at.take(&mut out.keywords, entry, Owner::Role, node)?;
             }
             name => {
+                at.warn_of_name(entry.key_node);
                 let value = at.value(entry.value)?;
                 out.params.insert(name, value);
             }

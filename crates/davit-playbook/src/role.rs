@@ -206,15 +206,19 @@ impl Loader {
         for path in files {
             let document = self.document(&path)?;
             let Some(node) = &document.node else { continue };
-            match document.context(self).value(node)? {
+            let at = document.context(self);
+            match at.value(node)? {
                 Value::Null => {}
-                Value::Map(map) => out.extend(&map),
+                Value::Map(map) => {
+                    at.warn_of_names(node);
+                    out.extend(&map);
+                }
                 _ => {
                     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                     let message = format!(
                         "The {what}/{file} file for role '{name}' must contain a dictionary of variables"
                     );
-                    return Err(document.context(self).invalid(node, message));
+                    return Err(at.invalid(node, message));
                 }
             }
         }

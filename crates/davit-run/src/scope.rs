@@ -7,6 +7,7 @@ use std::any::Any;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use davit_inventory::RUN_VARIABLES;
 use davit_template::{Env, Outside, Scope};
 use davit_value::{Args, Key, Map, Object, Value, ValueError};
 
@@ -316,14 +317,15 @@ impl TaskScope {
     /// what has no end.
     pub(crate) fn all(&self) -> Map {
         let mut all = Map::new();
-        for name in MAGIC {
+        let magic = magic_names();
+        for name in &magic {
             if let Some(value) = self.magic(name) {
                 all.insert(*name, value);
             }
         }
         for layer in self.layers.iter().rev() {
             for (key, value) in &**layer {
-                if !key.as_str().is_some_and(|name| MAGIC.contains(&name)) {
+                if !key.as_str().is_some_and(|name| magic.binary_search(&name).is_ok()) {
                     all.insert(key.clone(), value.clone());
                 }
             }
@@ -350,8 +352,8 @@ impl Scope for TaskScope {
     }
 
     fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> =
-            MAGIC.iter().filter(|it| self.magic(it).is_some()).map(ToString::to_string).collect();
+        let magic = magic_names().into_iter().filter(|it| self.magic(it).is_some());
+        let mut names: Vec<String> = magic.map(str::to_owned).collect();
         names.push("vars".into());
         names.push("omit".into());
         for layer in self.layers.iter().map(|it| &**it).chain([&self.locals]) {

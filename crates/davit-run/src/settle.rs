@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use davit_event::{Counts, End, Kind, Level, Show, Status};
-use davit_value::{Key, Map, Value};
+use davit_value::{Key, Map, Origin, Value};
 
 use crate::action::{Outcome, flag};
 use crate::cursor::Failed;
@@ -150,7 +150,8 @@ impl Batch {
     }
 
     fn register(&self, task: &Arc<Task>, hosts: &[Arc<str>], done: &Done) {
-        let Some((Value::Str(name), _)) = task.own("register") else { return };
+        let Some((Value::Str(name), place)) = task.own("register") else { return };
+        self.warn_of_name(name, place.unwrap_or(task.origin()));
         let mut result = done.outcome.result.clone();
         if !done.is_loop {
             // Rounds of a loop keep how the module was called; single results do not.
@@ -169,6 +170,14 @@ impl Batch {
         }
     }
 
+    /// Says it where the variable `name` has a name that means something else.
+    fn warn_of_name(&self, name: &str, place: &Origin) {
+        if (self.world.loader.is_reserved)(name) {
+            let text = format!("Found variable using reserved name '{name}'.");
+            self.world.message(Level::Warning, &text, Some(place.to_string()), None);
+        }
+    }
+
     fn take_facts(&self, task: &Arc<Task>, hosts: &[Arc<str>], done: &Done) -> Result<(), Error> {
         for part in &done.parts {
             let Some(Value::Map(facts)) = part.result.get("ansible_facts") else { continue };
@@ -177,6 +186,13 @@ impl Batch {
                 _ => None,
             };
             let targets = delegate.map_or_else(|| hosts.to_vec(), |target| vec![target]);
+            let are_variables =
+                matches!(&*task.full_name, "ansible.builtin.set_fact" | "ansible.builtin.include_vars");
+            for (name, value) in facts.iter().filter(|_| are_variables) {
+                // A name does not know where it is written; what it stands for may.
+                let place = value.origin().unwrap_or(&task.written.action_origin);
+                self.warn_of_name(name.as_str().unwrap_or_default(), place);
+            }
             for host in &targets {
                 let state = self.world.host(host);
                 match &*task.full_name {

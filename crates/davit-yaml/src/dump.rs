@@ -416,6 +416,8 @@ mod tests {
             &DumpOptions { explicit_start: true, explicit_end: true, ..nice() },
             "---\na: 3\nb: 2\n...\n",
         );
+        check("'\u{f8fe} \u{1f600} S\u{f8fe}S'", &plain, "\"\u{f8fe} \\U0001F600 S\u{f8fe}S\"\n");
+        check("'\u{f8fe}U'", &plain, "\u{f8fe}U\n");
         let long = "a".repeat(130);
         check(&format!("{{? {long} : 3}}"), &nice(), &format!("? {long}\n: 3\n"));
     }

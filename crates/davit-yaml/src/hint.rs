@@ -149,6 +149,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn tags_that_cannot_be_read_have_a_place() {
+        let file = Arc::from("f");
+        for (text, line, column) in
+            [("# !a,\na:\n- [!tag,x]\n", 3, 4), ("a: [b, !c%C3%A9,d]\n", 1, 8)]
+        {
+            let error = crate::parse(text, &file).expect_err("not read");
+            assert_eq!(error.place, Some(Place { line, column }), "{text}");
+        }
+    }
+
+    #[test]
     fn the_usual_mistakes_are_recognised() {
         for (line, expect) in [
             ("    a: foo: bar", Some((COLON, 11))),

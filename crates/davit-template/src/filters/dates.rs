@@ -13,9 +13,11 @@ use crate::Call;
 
 type Answer = Result<Value, ValueError>;
 
-const DAYS: [&str; 7] =
+/// From Sunday on.
+pub(crate) const DAYS: [&str; 7] =
     ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-const MONTHS: [&str; 12] = [
+/// From January on.
+pub(crate) const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",

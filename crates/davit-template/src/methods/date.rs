@@ -6,6 +6,7 @@ use davit_value::{Args, Value, ValueError};
 use jiff::civil::{Date, DateTime, Time};
 
 use super::{Outcome, Taken, no_such};
+use crate::filters::dates::{DAYS, MONTHS};
 
 pub(super) const DATE_METHODS: &[&str] = &[
     "ctime",
@@ -153,23 +154,6 @@ fn offset_text(offset: i32, separator: &str) -> String {
     format!("{sign}{:02}{separator}{:02}", minutes / 60, minutes % 60)
 }
 
-const DAYS: [&str; 7] =
-    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-
 /// `value.strftime(format)` in the C locale; what is not a date gives the format back.
 pub(crate) fn strftime(value: &Value, format: &str) -> String {
     let Some((date, time, offset)) = parts(value) else { return format.to_owned() };
@@ -201,7 +185,7 @@ fn write_directive(
     (date, time, offset): (Date, Time, Option<i32>),
 ) {
     let weekday = date.weekday();
-    let day = DAYS[usize::try_from(weekday.to_monday_zero_offset()).unwrap_or(0)];
+    let day = DAYS[usize::try_from(weekday.to_sunday_zero_offset()).unwrap_or(0)];
     let month = MONTHS[usize::try_from(date.month() - 1).unwrap_or(0)];
     let hour12 = (time.hour() + 11) % 12 + 1;
     let day_of_year = i32::from(date.day_of_year());
