@@ -4,6 +4,8 @@
 
 mod cli;
 mod config;
+mod connections;
+mod helper;
 mod launch;
 mod prompt;
 mod report;
@@ -17,6 +19,9 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    if let Some(code) = helper::called(&args) {
+        return code;
+    }
     // The panic itself has told what and where; only the exit code is left to say.
     std::panic::catch_unwind(|| cli::main(&args))
         .unwrap_or(ExitCode::from(report::exit::UNEXPECTED))

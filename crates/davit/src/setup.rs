@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use davit_event::Level;
 use davit_inventory::{GroupNames, HashBehaviour, Inventory, LoadOptions, PatternMismatch};
-use davit_playbook::Loader;
-use davit_run::{Connections, Gathering, Parts, Settings, World};
+use davit_playbook::{ActionGroups, Loader};
+use davit_run::{Gathering, Hidden, Parts, Settings, World};
 use davit_template::{Decrypt, Engine, Outside};
 use davit_value::{Map, Value};
 use davit_vault::Secrets;
-use davit_yaml::Convert;
+use davit_yaml::{Convert, Duplicates};
 
 use crate::config::Config;
+use crate::connections::{Login, Passwords, become_password, connections, privileges};
 use crate::report::{Report, exit, warn};
 
 /// What the command line means, in every command that reads playbooks or inventories.
@@ -41,6 +42,10 @@ pub(crate) struct Request {
     pub(crate) timeout: Option<u64>,
     pub(crate) task_timeout: Option<u64>,
     pub(crate) user: Option<String>,
+    /// What else the command line says of connections.
+    pub(crate) login: Login,
+    /// Nothing is run: nobody is asked for passwords.
+    pub(crate) only_lists: bool,
     /// `become`, `become_user`, `become_method` as the command line has them.
     pub(crate) privileges: BTreeMap<String, String>,
     pub(crate) strict: bool,
@@ -88,13 +93,19 @@ impl Ground {
         if cache.rsplit('.').next() != Some("memory") {
             warn(&format!("fact_caching = {cache} has no effect: facts are kept for one run"));
         }
-        if config.choice("DUPLICATE_YAML_DICT_KEY", &["error", "ignore", "warn"])? == "error" {
-            warn("duplicate_dict_key = error has no effect: what is there twice is a warning");
-        }
+        let duplicates = match config
+            .choice("DUPLICATE_YAML_DICT_KEY", &["error", "ignore", "warn"])?
+            .as_str()
+        {
+            "error" => Duplicates::Error,
+            "ignore" => Duplicates::Ignore,
+            _ => Duplicates::Warn,
+        };
         let broken = config.is("ALLOW_BROKEN_CONDITIONALS")?;
         let engine = Arc::new(Engine::new(davit_template::Settings {
             extensions: config.list_or_default("DEFAULT_JINJA2_EXTENSIONS"),
             allow_broken_conditionals: broken && !request.strict,
+            duplicates,
             ..davit_template::Settings::default()
         }));
         let vault = Arc::new(Vault(crate::secrets::of_run(request, &config)?));
@@ -103,6 +114,11 @@ impl Ground {
         let mut ground = Self { config, folder, engine, vault, tables, extra_vars: Arc::default() };
         ground.extra_vars = Arc::new(ground.extra_vars(&request.extra_vars)?);
         Ok(ground)
+    }
+
+    /// What to do with a mapping that has a key twice.
+    fn duplicates(&self) -> Duplicates {
+        self.engine.settings().duplicates
     }
 
     /// A reader of playbook files.
@@ -122,6 +138,9 @@ impl Ground {
             vault: Some(Arc::new(move |bytes: &[u8]| {
                 vault.decrypt(&String::from_utf8_lossy(bytes))
             })),
+            is_reserved: Arc::new(davit_inventory::is_reserved),
+            duplicates: self.duplicates(),
+            groups: Arc::new(ActionGroups::new(self.config.paths("COLLECTIONS_PATHS"))),
             warn,
         }
     }
@@ -146,7 +165,7 @@ impl Ground {
                 let path = self.folder.join(self.config.expand(path));
                 all.extend(&self.loader(Arc::new(|_| {})).vars_file(&path)?);
             } else if text.starts_with(['{', '[']) {
-                all.extend(&inline_vars(text)?);
+                all.extend(&inline_vars(text, self.duplicates())?);
             } else {
                 let text = davit_value::Str::trusted(text.as_str(), None);
                 let parts = davit_playbook::free_form("set_fact", &text).map_err(Report::new)?;
@@ -199,6 +218,7 @@ impl Ground {
                 "merge" => HashBehaviour::Merge,
                 _ => HashBehaviour::Replace,
             },
+            duplicates: self.duplicates(),
             precedence: config
                 .list_or_default("VARIABLE_PRECEDENCE")
                 .iter()
@@ -284,6 +304,10 @@ impl Ground {
             missing_handler_is_error: config.is("ERROR_ON_MISSING_HANDLER")?,
             any_errors_fatal: config.is("ANY_ERRORS_FATAL")?,
             become_defaults: privileges(request, config)?,
+            become_password: become_password(config).map(Hidden::new),
+            async_folder: config
+                .plugin(&["ANSIBLE_ASYNC_DIR"], &[("defaults", "async_dir")])
+                .map_or(defaults.async_folder, str::to_owned),
             connection: request
                 .connection
                 .clone()
@@ -328,7 +352,14 @@ impl Ground {
         let mut warnings = Vec::new();
         let inventory = self.inventory(request, &mut warnings)?;
         self.check_hosts(request, &inventory, &mut warnings)?;
-        let settings = self.settings(request)?;
+        let mut settings = self.settings(request)?;
+        let passwords = if request.only_lists {
+            Passwords::default()
+        } else {
+            Passwords::of(request, &self.config)?
+        };
+        passwords.all().for_each(|it| bus.mask().add(it));
+        settings.become_password = passwords.for_become().or(settings.become_password);
         let target: Arc<OnceLock<Weak<World>>> = Arc::default();
         let loader = self.loader(self.warner(&target));
         let mut environment = self.config.environment.clone();
@@ -346,7 +377,7 @@ impl Ground {
             loader,
             outside: self.outside(),
             inventory,
-            connections: Connections::new(options, None),
+            connections: connections(request, &self.config, &passwords, options)?,
             prompt: Arc::new(crate::prompt::Terminal),
             bus,
             resume,
@@ -365,12 +396,7 @@ impl Ground {
         target: &Arc<OnceLock<Weak<World>>>,
     ) -> Arc<dyn Fn(davit_playbook::Warning) + Send + Sync> {
         let target = Arc::clone(target);
-        let quiet = self.config.text("DUPLICATE_YAML_DICT_KEY") == "ignore";
         Arc::new(move |warning| {
-            let is_duplicate = warning.message.to_lowercase().contains("duplicate");
-            if quiet && is_duplicate {
-                return;
-            }
             if let Some(world) = target.get().and_then(Weak::upgrade) {
                 let level = if warning.deprecated { Level::Deprecated } else { Level::Warning };
                 let origin = warning.origin.map(|it| it.to_string());
@@ -444,38 +470,17 @@ fn current_user() -> String {
     }
 }
 
-/// `become` and what belongs to it, where the playbook does not say.
-fn privileges(request: &Request, config: &Config) -> Result<BTreeMap<String, String>, Report> {
-    let mut all = BTreeMap::new();
-    if config.is("DEFAULT_BECOME")? {
-        all.insert("become".to_owned(), "true".to_owned());
-    }
-    for (key, name) in [
-        ("become_user", "DEFAULT_BECOME_USER"),
-        ("become_method", "DEFAULT_BECOME_METHOD"),
-        ("become_exe", "DEFAULT_BECOME_EXE"),
-        ("become_flags", "DEFAULT_BECOME_FLAGS"),
-        ("remote_user", "DEFAULT_REMOTE_USER"),
-    ] {
-        if let Some(text) = config.get(name) {
-            all.insert(key.to_owned(), text.to_owned());
-        }
-    }
-    if let Some(user) = &request.user {
-        all.insert("remote_user".to_owned(), user.clone());
-    }
-    all.extend(request.privileges.clone());
-    Ok(all)
-}
-
 /// Variables written on the command line as JSON or YAML.
-fn inline_vars(text: &str) -> Result<Map, Report> {
+fn inline_vars(text: &str, duplicates: Duplicates) -> Result<Map, Report> {
     let file: Arc<str> = "<CLI option '-e'>".into();
     let wrong = |error: davit_yaml::Error| {
         Report::from(davit_playbook::Error::Yaml(error)).code(exit::PARSER)
     };
     let value = match davit_yaml::parse(text, &file).map_err(wrong)? {
-        Some(node) => Convert::trusted().value(&node, &file, text).map_err(wrong)?,
+        Some(node) => {
+            let convert = Convert { duplicates, ..Convert::trusted() };
+            convert.value(&node, &file, text).map_err(wrong)?
+        }
         None => Value::Null,
     };
     match value {

@@ -111,17 +111,18 @@ impl ConnectionOptions {
         request.connection.clone_from(&self.connection);
         request.timeout = self.timeout;
         request.user.clone_from(&self.user);
+        let login = &mut request.login;
+        login.private_key.clone_from(&self.private_key);
+        login.ssh_common_args.clone_from(&self.ssh_common_args);
+        login.ssh_extra_args.clone_from(&self.ssh_extra_args);
+        login.ask_password = self.ask_pass;
+        login.password_file.clone_from(&self.connection_password_file);
         for (given, name) in [
-            (self.private_key.is_some(), "--private-key"),
-            (self.ssh_common_args.is_some(), "--ssh-common-args"),
             (self.sftp_extra_args.is_some(), "--sftp-extra-args"),
             (self.scp_extra_args.is_some(), "--scp-extra-args"),
-            (self.ssh_extra_args.is_some(), "--ssh-extra-args"),
-            (self.ask_pass, "--ask-pass"),
-            (self.connection_password_file.is_some(), "--connection-password-file"),
         ] {
             if given {
-                warn(&format!("{name} has no effect: connections by ssh are not supported yet"));
+                warn(&format!("{name} has no effect: files travel over the connection itself"));
             }
         }
         if !self.module_path.is_empty() {
@@ -152,7 +153,6 @@ pub(crate) struct BecomeOptions {
 }
 
 impl BecomeOptions {
-    /// Puts in what is supported, and names what is not.
     pub(crate) fn apply(&self, request: &mut Request) {
         if self.enabled {
             request.privileges.insert("become".into(), "true".into());
@@ -163,14 +163,8 @@ impl BecomeOptions {
         if let Some(user) = &self.become_user {
             request.privileges.insert("become_user".into(), user.clone());
         }
-        if self.ask_become_pass {
-            warn("--ask-become-pass has no effect: becoming another user is not supported yet");
-        }
-        if self.become_password_file.is_some() {
-            warn(
-                "--become-password-file has no effect: becoming another user is not supported yet",
-            );
-        }
+        request.login.ask_become_password = self.ask_become_pass;
+        request.login.become_password_file.clone_from(&self.become_password_file);
     }
 }
 

@@ -94,6 +94,7 @@ impl Args {
             force_handlers: self.force_handlers,
             strict: self.strict,
             all_tags: self.list_tags,
+            only_lists: self.is_listing(),
             ..Request::default()
         };
         self.inventory.apply(&mut request);

@@ -92,6 +92,17 @@ impl Config {
         Some(self.found(find(name)?)?.0)
     }
 
+    /// A setting of a plugin, which the table does not list: of several variables or keys, the last
+    /// one that is set counts.
+    pub(crate) fn plugin(&self, variables: &[&str], keys: &[(&str, &str)]) -> Option<&str> {
+        let variable = variables.iter().rev().find_map(|it| self.environment.get(*it));
+        let key = || {
+            let mut keys = keys.iter().rev();
+            keys.find_map(|(section, key)| self.sections.get(*section)?.get(*key))
+        };
+        variable.or_else(key).map(String::as_str)
+    }
+
     /// A setting as it was written, or its default.
     pub(crate) fn text(&self, name: &str) -> String {
         let default = find(name).and_then(|it| it.default).unwrap_or_default();
