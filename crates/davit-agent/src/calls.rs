@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use davit_event::Stream;
-use davit_host::builtin::MODULES;
+use davit_host::{builtin, own};
 use davit_module::{Attachment, Call, Cancel, Entry, Listener, Sent, Session, Spec};
 use davit_wire::{Attached, Kind, Reply, Want};
 use sha1::{Digest, Sha1};
@@ -143,10 +143,12 @@ impl Calls {
             return known;
         }
         let key = if call.no_log { String::new() } else { call.key.clone() };
-        let run = catch_unwind(AssertUnwindSafe(|| self.run(number, call, cancel)));
+        // Calls run side by side: what each of them changes is its own.
+        let session = self.session.for_call();
+        let run = catch_unwind(AssertUnwindSafe(|| self.run(number, call, cancel, &session)));
         let reply =
             run.unwrap_or_else(|_| failure("the module broke off: this is a fault of davit"));
-        let reply = Reply { reply, changes: self.session.take_changes() };
+        let reply = Reply { reply, changes: session.take_changes() };
         self.memory.keep(&key, &reply);
         reply
     }
@@ -156,8 +158,10 @@ impl Calls {
         number: u32,
         call: davit_wire::Call,
         cancel: Cancel,
+        session: &Session,
     ) -> davit_module::Reply {
-        let Some(entry) = MODULES.iter().find(|it| it.name == call.module) else {
+        let mut modules = builtin::MODULES.iter().chain(own::MODULES);
+        let Some(entry) = modules.find(|it| it.name == call.module) else {
             return failure(&format!("the agent has no module {}", call.module));
         };
         let attachments = call
@@ -197,7 +201,7 @@ impl Calls {
         };
         match &local.job {
             Some(job) => self.start_job(entry, &local, job),
-            None => entry.call_with(&self.spec(entry), &self.session, &local),
+            None => entry.call_with(&self.spec(entry), session, &local),
         }
     }
 

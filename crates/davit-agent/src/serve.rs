@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use davit_module::{Options, Session};
+use davit_module::{Options, Session, keep_folder};
 use davit_wire::{
     Decoder, Error, Greeting, Json, Kind, Limits, Message, Open, Refusal, Start, VERSION, of_credit,
 };
@@ -167,8 +167,10 @@ impl Agent {
             )));
         }
         let folder = own_folder();
-        let keep =
-            folder.as_ref().filter(|_| start.keep).map(|it| it.join("kept").join(&start.run));
+        let keep = home_folder()
+            .or_else(|| folder.clone())
+            .filter(|_| start.keep)
+            .and_then(|it| keep_folder(&it, &start.run));
         let options = Options {
             dry_run: start.dry_run,
             keep,
@@ -195,6 +197,15 @@ impl Agent {
 /// The folder that the agent's program is in: nobody else can write there.
 fn own_folder() -> Option<PathBuf> {
     std::env::current_exe().ok()?.parent().map(PathBuf::from)
+}
+
+/// The folder for what davit keeps for the agent's own user, which is another one than the user
+/// who pushed it where a task became somebody.
+fn home_folder() -> Option<PathBuf> {
+    let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten()?;
+    let home = std::fs::metadata(&user.dir).ok().filter(|it| it.is_dir())?;
+    let is_own = std::os::unix::fs::MetadataExt::uid(&home) == user.uid.as_raw();
+    is_own.then(|| user.dir.join(".cache/davit"))
 }
 
 fn wrong(what: &str) -> Error {

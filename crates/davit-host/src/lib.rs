@@ -13,5 +13,6 @@ mod encoding;
 pub mod facts;
 pub mod job;
 mod moment;
+pub mod own;
 mod place;
 mod sys;

@@ -23,6 +23,7 @@ mod session;
 mod spec;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod undo;
 
 pub use schemars;
 
@@ -31,14 +32,15 @@ pub use crate::entry::{Entry, Module, Support};
 pub use crate::error::ModuleError;
 pub use crate::host::{
     Access, Body, Content, FileArgs, FileDiff, FileKind, Host, Installed, Meta, Mode, ModeError,
-    Program, Ran, Stamp, WriteOptions, errno_text, mode_text, split_words,
+    Program, Ran, Stamp, WriteOptions, errno_text, keep_folder, mode_text, split_words,
 };
 pub use crate::outcome::Outcome;
-pub use crate::session::{Before, Change, ChangeKind, Options, Session};
+pub use crate::session::{Change, ChangeKind, FileState, Options, Session};
 pub use crate::spec::{
     ArgError, ArgType, Checked, Deprecation, Environment, Opt, OwnedRequirement, OwnedRules,
     Requirement, Rules, Spec, expand_path,
 };
+pub use crate::undo::{Did, Undone, undo};
 
 /// The result of a module: see [`davit_event::Reply`].
 pub use davit_event::Reply;

@@ -333,7 +333,7 @@ impl Local {
 
 impl Connection for Local {
     fn call(&self, entry: &'static Entry, spec: Arc<Spec>, call: Call) -> Doing<'_, Called> {
-        let here = Self { session: self.session.clone(), jobs: self.jobs.clone() };
+        let here = Self { session: self.session.for_call(), jobs: self.jobs.clone() };
         Box::pin(async move {
             let run = move || {
                 if let Some(job) = &call.job {

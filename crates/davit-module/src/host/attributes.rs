@@ -150,8 +150,8 @@ impl Host<'_> {
         if self.overlay().is_some() {
             self.predicted_change(path, |node| node.meta.uid = uid)?;
         } else {
-            self.note(ChangeKind::Attributes, path);
-            lchown(self.at(path), Some(uid), None)
+            let place = self.at(path);
+            self.journalled(ChangeKind::Attributes, path, |_| lchown(place, Some(uid), None))
                 .map_err(|err| fail(format!("chown failed: {}", super::errno_text(&err))))?;
         }
         Ok(true)
@@ -179,8 +179,8 @@ impl Host<'_> {
         if self.overlay().is_some() {
             self.predicted_change(path, |node| node.meta.gid = gid)?;
         } else {
-            self.note(ChangeKind::Attributes, path);
-            lchown(self.at(path), None, Some(gid))
+            let place = self.at(path);
+            self.journalled(ChangeKind::Attributes, path, |_| lchown(place, None, Some(gid)))
                 .map_err(|err| fail(format!("chgrp failed: {}", super::errno_text(&err))))?;
         }
         Ok(true)
@@ -220,8 +220,11 @@ impl Host<'_> {
             self.predicted_change(path, |node| node.meta.mode = bits)?;
             return Ok(true);
         }
-        self.note(ChangeKind::Attributes, path);
-        fs::set_permissions(self.at(path), fs::Permissions::from_mode(bits)).map_err(|err| {
+        let place = self.at(path);
+        self.journalled(ChangeKind::Attributes, path, |_| {
+            fs::set_permissions(place, fs::Permissions::from_mode(bits))
+        })
+        .map_err(|err| {
             ModuleError::failed("chmod failed")
                 .with("path", path)
                 .with("details", super::errno_text(&err))
@@ -254,16 +257,22 @@ impl Host<'_> {
         if before == names && sign != '-' {
             return Ok(false);
         }
-        diff.set("attributes", before, format!("{sign}{names}"));
+        diff.set("attributes", before.clone(), format!("{sign}{names}"));
         if self.overlay().is_some() {
             return Ok(true);
         }
         let fail = |details: String| {
             ModuleError::failed("chattr failed").with("path", path).with("details", details)
         };
-        self.note(ChangeKind::Attributes, path);
         let program = Program::new("chattr").arg(format!("{sign}{names}")).arg(self.at(path));
-        let ran = self.query(&program).map_err(|err| fail(err.message()))?;
+        let ran = self
+            .journalled_with(
+                ChangeKind::Attributes,
+                path,
+                |state| state.flags = Some(before),
+                |host| host.query(&program),
+            )
+            .map_err(|err| fail(err.message()))?;
         if ran.rc != 0 || !ran.stderr.is_empty() {
             let said = String::from_utf8_lossy(&ran.stderr);
             return Err(fail(format!("Error while setting attributes: {said}")));
@@ -287,8 +296,7 @@ impl Host<'_> {
         if wanted.iter().all(|(_, it)| it.is_none()) || !has_contexts() {
             return Ok(false);
         }
-        let program = Program::new("stat").arg("-c").arg("%C").arg(self.at(path));
-        let before = text_of(&self.query(&program)?.stdout);
+        let before = self.context(path)?;
         let policy = Program::new("matchpathcon").arg("-n").arg(self.at(path));
         let policy = self.query(&policy).map(|it| text_of(&it.stdout)).unwrap_or_default();
         let mut after: Vec<String> = before.splitn(4, ':').map(str::to_owned).collect();
@@ -309,10 +317,15 @@ impl Host<'_> {
         if after == before {
             return Ok(false);
         }
-        diff.set("secontext", before, after.clone());
+        diff.set("secontext", before.clone(), after.clone());
         if self.overlay().is_none() {
-            self.note(ChangeKind::Attributes, path);
-            let ran = self.query(&chcon.arg(self.at(path)))?;
+            let program = chcon.arg(self.at(path));
+            let ran = self.journalled_with(
+                ChangeKind::Attributes,
+                path,
+                |state| state.context = Some(before),
+                |host| host.query(&program),
+            )?;
             if ran.rc != 0 {
                 return Err(ModuleError::failed("set selinux context failed")
                     .with("path", path)
@@ -320,6 +333,12 @@ impl Host<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// The security context of `path`.
+    pub(crate) fn context(&self, path: &Path) -> Result<String, ModuleError> {
+        let program = Program::new("stat").arg("-c").arg("%C").arg(self.at(path));
+        Ok(text_of(&self.query(&program)?.stdout))
     }
 
     /// What stands at `path`, which must be there.

@@ -15,9 +15,9 @@ use nix::sys::time::TimeSpec;
 use super::meta::{FileKind, Meta, Stamp};
 use super::overlay::{Body, Node};
 use super::program::{Program, Ran, split_words};
-use super::read::{errno_text, sha1_of, shared};
+use super::read::{errno_text, shared};
 use super::{Host, attributes};
-use crate::session::{Before, Change, ChangeKind};
+use crate::session::ChangeKind;
 use crate::{ModuleError, Sent};
 
 /// What a file is to hold.
@@ -97,9 +97,10 @@ impl Host<'_> {
         let content = self.validated(content, options)?;
         let backup_file =
             if options.backup && before.is_some() { Some(self.backup(path)?) } else { None };
-        self.note(ChangeKind::Write, path);
-        let write = || self.replace(&place, content, before.as_ref(), options.unsafe_writes);
-        write().map_err(|err| ModuleError::io("write", path, err))?;
+        self.journalled(ChangeKind::Write, path, |host| {
+            host.replace(&place, content, before.as_ref(), options.unsafe_writes)
+        })
+        .map_err(|err| ModuleError::io("write", path, err))?;
         self.changed = true;
         Ok(Installed { created, backup_file })
     }
@@ -302,8 +303,9 @@ impl Host<'_> {
                 overlay.remove(&place);
             }
         } else {
-            self.note(ChangeKind::Remove, path);
-            if meta.is_dir() { fs::remove_dir_all(&place)? } else { fs::remove_file(&place)? }
+            self.journalled(ChangeKind::Remove, path, |_| {
+                if meta.is_dir() { fs::remove_dir_all(&place) } else { fs::remove_file(&place) }
+            })?;
         }
         self.changed = true;
         Ok(())
@@ -320,8 +322,9 @@ impl Host<'_> {
             self.may_be_parent(&place)?;
             self.put_raw(&place, Node { meta, body: Body::Target(target.to_path_buf()) })?;
         } else if self.meta(path, false)?.is_some() {
-            self.note(ChangeKind::Link, path);
-            swap_in(&place, |beside| symlink(target, beside))?;
+            self.journalled(ChangeKind::Link, path, |_| {
+                swap_in(&place, |beside| symlink(target, beside))
+            })?;
         } else {
             symlink(target, &place)?;
             self.made(ChangeKind::Link, path);
@@ -345,11 +348,12 @@ impl Host<'_> {
             meta.nlink += 1;
             self.put_raw(&place, Node { meta, body })?;
         } else if self.meta(path, false)?.is_some() {
-            self.note(ChangeKind::HardLink, path);
-            swap_in(&place, |beside| fs::hard_link(&from, beside))?;
+            self.journalled(ChangeKind::HardLink, path, |_| {
+                swap_in(&place, |beside| fs::hard_link(&from, beside))
+            })?;
         } else {
             fs::hard_link(&from, &place)?;
-            self.made(ChangeKind::HardLink, path);
+            self.made_link(&from, path);
         }
         self.changed = true;
         Ok(())
@@ -362,8 +366,10 @@ impl Host<'_> {
     pub fn rename(&mut self, from: &Path, path: &Path) -> io::Result<()> {
         let (from, place) = (self.at(from), self.at(path));
         if self.overlay().is_none() {
-            self.note(ChangeKind::Write, path);
-            fs::rename(&from, &place)?;
+            let target = place.clone();
+            self.journalled(ChangeKind::Remove, &from.clone(), |host| {
+                host.journalled(ChangeKind::Write, path, |_| fs::rename(&from, &target))
+            })?;
         }
         self.changed = true;
         Ok(())
@@ -379,10 +385,18 @@ impl Host<'_> {
             let place = self.resolve(&place, true)?;
             self.predict(&place, |node| (node.meta.atime, node.meta.mtime) = (atime, mtime))?;
         } else {
-            self.note(ChangeKind::Attributes, path);
-            let spec = |stamp: Stamp| TimeSpec::new(stamp.secs, stamp.nanos);
-            let flag = UtimensatFlags::FollowSymlink;
-            utimensat(AT_FDCWD, &place, &spec(atime), &spec(mtime), flag)?;
+            let real = fs::canonicalize(&place)?;
+            let was = fs::metadata(&real).map(Meta::from)?.atime;
+            self.journalled_with(
+                ChangeKind::Attributes,
+                &real,
+                |before| before.atime = Some(was),
+                |_| {
+                    let flag = UtimensatFlags::FollowSymlink;
+                    utimensat(AT_FDCWD, &real, &time_spec(atime), &time_spec(mtime), flag)
+                },
+            )?;
+            self.forget_prediction(path);
         }
         self.changed = true;
         Ok(())
@@ -407,52 +421,7 @@ impl Host<'_> {
         self.put(&place, Node { meta, body: Body::Unknown })
     }
 
-    /// Journals what stands at `path` before a change to it.
-    pub(crate) fn note(&mut self, kind: ChangeKind, path: &Path) {
-        let place = self.at(path);
-        let before = fs::symlink_metadata(&place).ok().map(|meta| {
-            let meta = Meta::from(meta);
-            let keeps = matches!(kind, ChangeKind::Write | ChangeKind::Remove | ChangeKind::Link);
-            Before {
-                kind: meta.kind.word().to_owned(),
-                mode: meta.mode,
-                uid: meta.uid,
-                gid: meta.gid,
-                target: if meta.is_link() { fs::read_link(&place).ok() } else { None },
-                kept: if keeps { self.keep(&place, &meta) } else { None },
-            }
-        });
-        self.session().record(Change::new(kind, &place, before));
-        self.forget_prediction(path);
-    }
-
-    /// Journals something new at `path`.
-    fn made(&mut self, kind: ChangeKind, path: &Path) {
-        self.session().record(Change::new(kind, &self.at(path), None));
-        self.forget_prediction(path);
-    }
-
-    /// Keeps what stands at `place`, where the session keeps things.
-    fn keep(&self, place: &Path, meta: &Meta) -> Option<PathBuf> {
-        let keep = self.session().options().keep.as_ref()?;
-        if meta.is_file() {
-            let name = sha1_of(&mut File::open(place).ok()?).ok()?;
-            let kept = keep.join(name);
-            if !kept.exists() {
-                fs::create_dir_all(keep).ok()?;
-                swap_in(&kept, |beside| copy_whole(place, beside)).ok()?;
-            }
-            return Some(kept);
-        }
-        if meta.is_dir() {
-            let into = tempfile::Builder::new().prefix("tree-").tempdir_in(keep).ok()?;
-            copy_tree(place, &into.path().join("tree")).ok()?;
-            return Some(into.keep().join("tree"));
-        }
-        None
-    }
-
-    fn put(&mut self, place: &Path, node: Node) -> Result<(), ModuleError> {
+    pub(crate) fn put(&mut self, place: &Path, node: Node) -> Result<(), ModuleError> {
         self.put_raw(place, node).map_err(|err| ModuleError::io("write", place, err))
     }
 
@@ -527,27 +496,18 @@ fn copy_whole(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
-    let mut left = vec![(from.to_path_buf(), to.to_path_buf())];
-    while let Some((from, to)) = left.pop() {
-        let meta = fs::symlink_metadata(&from)?;
-        if meta.is_dir() {
-            fs::create_dir(&to)?;
-            for item in fs::read_dir(&from)? {
-                let item = item?;
-                left.push((item.path(), to.join(item.file_name())));
-            }
-        } else if meta.is_file() || meta.is_symlink() {
-            copy_whole(&from, &to)?;
-        }
-    }
-    Ok(())
+/// The moment as the standard library has it.
+pub(crate) fn system_time(stamp: Stamp) -> SystemTime {
+    let nanos = Duration::from_nanos(u64::try_from(stamp.nanos).unwrap_or(0));
+    let secs = Duration::from_secs(stamp.secs.unsigned_abs());
+    let epoch = SystemTime::UNIX_EPOCH;
+    let moment = if stamp.secs < 0 { epoch.checked_sub(secs) } else { epoch.checked_add(secs) };
+    moment.and_then(|it| it.checked_add(nanos)).unwrap_or(epoch)
 }
 
-fn system_time(stamp: Stamp) -> SystemTime {
-    let nanos = u32::try_from(stamp.nanos).unwrap_or(0);
-    let secs = u64::try_from(stamp.secs).unwrap_or(0);
-    SystemTime::UNIX_EPOCH + Duration::new(secs, nanos)
+/// The moment as the system's calls take it.
+pub(crate) fn time_spec(stamp: Stamp) -> TimeSpec {
+    TimeSpec::new(stamp.secs, stamp.nanos)
 }
 
 #[cfg(test)]
@@ -624,7 +584,7 @@ mod tests {
         write(&mut host, "b", "new");
         let changes = session.take_changes();
         let before = changes[0].before.as_ref().unwrap();
-        assert_eq!((before.kind.as_str(), before.mode), ("file", 0o640));
+        assert_eq!((before.kind, before.mode), (FileKind::File, 0o640));
         assert_eq!(fs::read(before.kept.as_ref().unwrap()).unwrap(), b"old");
         assert_eq!(changes[1].before, None);
         let mode = host.lstat(Path::new("a")).unwrap().unwrap().mode;

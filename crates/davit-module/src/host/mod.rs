@@ -4,6 +4,8 @@
 //! mod.rs         what a call knows, and reading   change.rs   files, folders, links
 //! attributes.rs  mode, owner, group, flags        program.rs  programs
 //! overlay.rs     what a dry run predicts          keys.rs     the keys of a path in a result
+//! journal.rs     what is written down of changes  keep.rs     the copies that are kept
+//! restore.rs     putting back
 //! ```
 //!
 //! **Invariant:** check mode, the journal and the predicted state are decided here. In check mode
@@ -12,12 +14,15 @@
 mod attributes;
 mod change;
 mod difference;
+mod journal;
+mod keep;
 mod keys;
 mod meta;
 mod mode;
 mod overlay;
 mod program;
 mod read;
+mod restore;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,13 +32,17 @@ use serde_json::Value;
 
 pub use self::attributes::{FileArgs, FileDiff};
 pub use self::change::{Content, Installed, WriteOptions};
+pub use self::keep::keep_folder;
+pub(crate) use self::keep::read_list;
 pub use self::keys::mode_text;
+pub(crate) use self::keys::{group_name, user_name};
 pub use self::meta::{FileKind, Meta, Stamp};
 pub use self::mode::{Mode, ModeError};
 pub use self::overlay::Body;
 pub(crate) use self::overlay::Overlay;
 pub use self::program::{Program, Ran, split_words};
 pub use self::read::{Access, errno_text};
+pub(crate) use self::restore::Twins;
 
 use crate::{Attachment, Call, Cancel, Session};
 

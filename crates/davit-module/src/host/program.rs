@@ -15,7 +15,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::Host;
-use crate::session::{Change, ChangeKind};
+use crate::session::Change;
 use crate::{Cancel, Listener, ModuleError};
 
 /// How often a program that says nothing is looked after, in milliseconds.
@@ -92,7 +92,7 @@ impl Host<'_> {
         if self.is_check() {
             return Ok(None);
         }
-        self.session().record(Change::new(ChangeKind::Program, Path::new(program.name()), None));
+        self.session().record(Change::program(Path::new(program.name())));
         self.query(program).map(Some)
     }
 
