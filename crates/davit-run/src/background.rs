@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use davit_event::{AsyncState, Kind};
 use davit_module::Job as Started;
-use davit_value::{Map, Value};
+use davit_value::Map;
 
 use crate::action::{Outcome, flag};
 use crate::context::{Asked, TaskContext};
 use crate::execute::Job;
-use crate::failure::{cause, task_failed};
+use crate::failure::cause;
 use crate::keyword::Keyword;
 use crate::tree::Work;
 
@@ -67,10 +67,8 @@ impl Job {
             Work::Action(action) if !SIMPLE_ACTIONS.contains(&action.name) => {
                 let name = &self.task.written.action;
                 let text = format!("This action ({name}) does not support async.");
-                let mut outcome = task_failed(self.task.origin(), vec![cause(text, None)]);
-                let msg = outcome.result.get("msg").map(Value::to_str).unwrap_or_default();
-                outcome.causes = vec![cause(msg, Some(self.task.origin()))];
-                Err(outcome)
+                let why = cause(format!("Task failed: {text}"), Some(self.task.origin()));
+                Err(Outcome { causes: vec![why], ..Outcome::failed(text) })
             }
             _ => Ok(()),
         }
@@ -96,6 +94,8 @@ impl Job {
                 return Outcome::failed("stopped before it was done");
             }
             last = self.status(context, job, "status").await;
+            // How it was asked is of no interest.
+            last.result.remove("invocation");
             if last.unreachable {
                 // The job goes on without us; the next look connects again.
                 continue;

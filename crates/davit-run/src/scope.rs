@@ -152,8 +152,16 @@ impl TaskScope {
             self.push(state.facts());
         }
         if let Some(host) = &self.host {
-            // Files that cannot be read have stopped the play before.
-            if let Ok(vars) = read(&world.inventory).host_vars(host, self.folder.as_deref()) {
+            let inventory = read(&world.inventory);
+            let folder = self.folder.as_deref();
+            // A host that nobody knows is still one of all. Files that cannot be read have stopped
+            // the play before.
+            let vars = match inventory.host(host) {
+                Some(_) => inventory.host_vars(host, folder),
+                None => inventory.group_vars("all", folder),
+            };
+            drop(inventory);
+            if let Ok(vars) = vars {
                 self.push(vars);
             }
         }
