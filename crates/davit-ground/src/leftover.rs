@@ -10,6 +10,7 @@ use std::{
 
 use crate::{
     PREFIX,
+    machine::give_back,
     process::{end_family, every_process, run},
 };
 
@@ -55,7 +56,10 @@ pub(crate) fn remove(folder: &Path) {
         end_family(shim.pid);
     }
     for file in files("netns") {
-        let _ = run("ip", &["netns", "delete", &text(&file)]);
+        if let Some((name, block)) = text(&file).split_once(' ') {
+            let _ = run("ip", &["netns", "delete", name]);
+            give_back(name, block);
+        }
     }
     // What is mounted here belongs to ended processes by now, or to a daemon that died.
     for line in fs::read_to_string("/proc/self/mounts").unwrap_or_default().lines().rev() {

@@ -23,6 +23,9 @@ use crate::{
 /// The port that its sshd listens on.
 const PORT: u16 = 22;
 
+/// What tells the routes that reserve addresses from those that lead to them.
+const RESERVED: &str = "4000";
+
 /// How a machine is made.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -50,6 +53,8 @@ pub struct Machine {
     first: i32,
     space: PathBuf,
     line: Option<(Line, Vec<Child>)>,
+    /// Where its addresses are from.
+    block: String,
     ground: PathBuf,
     /// The hosts that it plays.
     pub hosts: Hosts,
@@ -67,9 +72,9 @@ impl Machine {
         }
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("dg{}x{number}", std::process::id());
-        ground.write(&format!("{name}.netns"), &name)?;
-        run("ip", &["netns", "add", &name])?;
         let subnet = Subnet::reserve()?;
+        ground.write(&format!("{name}.netns"), &format!("{name} {}", subnet.block()))?;
+        run("ip", &["netns", "add", &name])?;
         let line = if options.delay.is_zero() {
             subnet.cable(&name)?;
             None
@@ -94,6 +99,7 @@ impl Machine {
             first: 0,
             space: PathBuf::new(),
             line,
+            block: subnet.block(),
             ground: ground.folder().to_owned(),
             hosts,
         };
@@ -232,7 +238,15 @@ impl Drop for Machine {
             let _ = child.wait();
         }
         let _ = run("ip", &["netns", "delete", &self.name]);
+        give_back(&self.name, &self.block);
     }
+}
+
+/// Takes away a machine's device and its routes, the one that reserves its addresses at last. The namespace alone would
+/// take its end of the cable along only some time later.
+pub(crate) fn give_back(name: &str, block: &str) {
+    let _ = run("ip", &["link", "delete", name]);
+    let _ = run("ip", &["route", "flush", "exact", block]);
 }
 
 /// Starts the first process of a machine, which starts its sshd and takes in orphans.
@@ -276,7 +290,9 @@ impl Subnet {
         let subnets = (0..1024).map(|more| Self::of(from.wrapping_add(more)));
         subnets
             .into_iter()
-            .find(|it| run("ip", &["route", "add", "unreachable", &it.block()]).is_ok())
+            .find(|it| {
+                run("ip", &["route", "add", "unreachable", &it.block(), "metric", RESERVED]).is_ok()
+            })
             .ok_or_else(|| "no subnet of 100.64.0.0/10 is free".to_owned())
     }
 
@@ -374,8 +390,6 @@ impl Subnet {
     fn routes(&self, name: &str) -> Outcome<()> {
         run("ip", &["-n", name, "link", "set", "lo", "up"])?;
         run("ip", &["-n", name, "route", "add", "local", &self.block(), "dev", "lo"])?;
-        // The route by the device goes with it; the one that reserved the addresses would stay.
-        run("ip", &["route", "add", &self.block(), "via", &self.far(), "metric", "1"])?;
-        run("ip", &["route", "delete", "unreachable", &self.block()]).map(drop)
+        run("ip", &["route", "add", &self.block(), "via", &self.far()]).map(drop)
     }
 }

@@ -58,6 +58,14 @@ fn a_machine_has_processes_of_its_own_and_a_cable() {
 }
 
 #[test]
+fn machines_do_not_share_addresses() {
+    let ground = Ground::new().unwrap();
+    let machines = [(); 3].map(|()| Machine::start(&ground, &Options::default()).unwrap());
+    let names = machines.each_ref().map(|it| ssh(&it.hosts, "root", 0, "hostname").unwrap());
+    assert!(names[0] != names[1] && names[1] != names[2] && names[0] != names[2], "{names:?}");
+}
+
+#[test]
 fn a_long_line_holds_every_packet_back() {
     let ground = Ground::new().unwrap();
     let options = Options { delay: Duration::from_millis(25), hosts: 300, ..Options::default() };

@@ -81,7 +81,7 @@ impl Scene {
     }
 
     fn resume(&self) -> Ran {
-        self.place.run("davit resume last --output default")
+        self.place.run("davit resume last")
     }
 
     fn log(&self, host: &str) -> String {

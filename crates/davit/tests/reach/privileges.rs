@@ -15,11 +15,12 @@ fn become_other(user: &User, method: &str, to: &str, password: Option<&str>) -> 
     let playbook = "- hosts: a\n  gather_facts: false\n  tasks:\n    \
                     - command: id -un\n      become: true\n      register: other\n    \
                     - command: id -un\n      register: own\n    \
-                    - copy: {content: \"{{ other.stdout }}\", dest: /tmp/davit-become-{{ other.stdout }}, mode: '0600'}\n      become: true\n    \
+                    - copy: {content: \"{{ other.stdout }}\", dest: \"/tmp/davit-become-{{ other.stdout }}\", mode: '0600'}\n      become: true\n    \
                     - command: stat -c %U /tmp/davit-become-{{ other.stdout }}\n      register: owner\n    \
                     - file: {path: \"/tmp/davit-become-{{ other.stdout }}\", state: absent}\n      become: true\n    \
                     - debug: {msg: \"{{ own.stdout }} became {{ other.stdout }}, whose file is {{ owner.stdout }}'s\"}\n";
-    scene.place.write("site.yml", playbook);
+    let file = format!("davit-become-{method}-{}-{}", user.name, std::process::id());
+    scene.place.write("site.yml", &playbook.replace("davit-become-{{ other.stdout }}", &file));
     let ran = scene.place.run("davit run -i hosts.yml site.yml --output default");
     let said = ran.out + &ran.err;
     if let Some(password) = password {
