@@ -1,5 +1,7 @@
 //! Starts a run and sees it through: journal, interruption, exit code.
 
+use std::panic;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +41,8 @@ pub(crate) struct Launch<'a> {
 pub(crate) struct Ended {
     pub(crate) code: u8,
     pub(crate) summary: Summary,
+    /// Its id in the history; empty where it is not in it.
+    pub(crate) run: String,
 }
 
 /// How long running tasks may take to end after the second Ctrl-C.
@@ -58,7 +62,8 @@ impl Launch<'_> {
         let mut bus = Bus::new(sinks);
         let journal = journal(config, &mut bus);
         let run = journal.unwrap_or_default();
-        let world = match self.ground.world(self.request, bus, self.resume) {
+        let request = Request { keep: kept(config, &run), ..self.request.clone() };
+        let world = match self.ground.world(&request, bus, self.resume) {
             Ok(world) => world,
             Err(report) => {
                 discard(config, &run);
@@ -71,32 +76,25 @@ impl Launch<'_> {
             .map_err(|error| Report::new(format!("cannot start: {error}")))?;
         let command = self.command;
         let work = self.work;
-        let run_of_error = run.clone();
+        let id = run.clone();
         let outcome = runtime.block_on(async {
             // Before anything runs: from here on Ctrl-C must not just kill.
             let signals = Signals::new();
             let interrupted = watch(Arc::clone(&world), signals, screen.is_own);
-            let run = async {
-                match work {
-                    Work::Files(playbooks) => {
-                        let start = Start { run, playbooks, command };
-                        davit_run::run(&world, start).await
-                    }
-                    Work::Made(playbook) => {
-                        let start = Start { run, playbooks: Vec::new(), command };
-                        davit_run::run_loaded(&world, start, vec![(String::new(), *playbook)]).await
-                    }
-                }
-            };
+            // A task of its own: what it starts runs on the same thread, and this one is free to
+            // hear of Ctrl-C.
+            let run = tokio::spawn(perform(Arc::clone(&world), work, run, command));
+            tokio::spawn(crate::screen::notice_resumption());
             tokio::select! {
-                summary = run => summary,
+                summary = run => summary.unwrap_or_else(|error| panic::resume_unwind(error.into_panic())),
                 () = interrupted => Ok(Summary { interrupted: true, ..Summary::default() }),
             }
         });
         // A program that does not end is not waited for.
         runtime.shutdown_background();
+        crate::screen::leave();
         let summary = outcome.map_err(|error| {
-            discard(config, &run_of_error);
+            discard(config, &id);
             Report::from(error)
         })?;
         if let (Some(name), true) =
@@ -106,7 +104,23 @@ impl Launch<'_> {
                 "[ERROR]: No matching task \"{name}\" found. Note: --start-at-task can only follow static includes."
             ));
         }
-        Ok(Ended { code: code(&summary), summary })
+        Ok(Ended { code: code(&summary), summary, run: id })
+    }
+}
+
+/// Runs the plays.
+async fn perform(
+    world: Arc<World>,
+    work: Work,
+    run: String,
+    command: Vec<String>,
+) -> Result<Summary, davit_run::Error> {
+    match work {
+        Work::Files(playbooks) => davit_run::run(&world, Start { run, playbooks, command }).await,
+        Work::Made(playbook) => {
+            let start = Start { run, playbooks: Vec::new(), command };
+            davit_run::run_loaded(&world, start, vec![(String::new(), *playbook)]).await
+        }
     }
 }
 
@@ -132,12 +146,20 @@ fn config_note(config: &Config) {
     let _ = crate::report::print(&text);
 }
 
+/// Where copies of what the run replaces or removes are kept; what is not in the history cannot be
+/// undone.
+fn kept(config: &Config, run: &str) -> Option<PathBuf> {
+    let wanted = config.plugin(&["DAVIT_UNDO_KEEP"], &[("davit", "undo_keep")]);
+    let is_off = |it: &str| matches!(it.to_lowercase().as_str(), "false" | "no" | "off" | "0");
+    if wanted.is_some_and(is_off) { None } else { davit_module::keep_folder(&config.state(), run) }
+}
+
 /// Opens the history and puts it on the bus; a run goes on without one.
 fn journal(config: &Config, bus: &mut Bus) -> Option<String> {
     let opened = || -> Result<(String, davit_store::RunSink), davit_store::Error> {
         let store = Store::open(&config.state().join("runs.db"))?;
         let run = store.begin()?;
-        let sink = store.sink(&run)?;
+        let sink = store.into_sink(&run)?;
         Ok((run, sink))
     };
     match opened() {
@@ -190,7 +212,7 @@ async fn watch(world: Arc<World>, signals: Option<Signals>, speaks: bool) {
     signals.next().await;
     world.stop();
     if speaks {
-        say("\nstopping once the running task is done; Ctrl-C again to stop it too");
+        say("stopping once the running task is done; Ctrl-C again to stop it too");
     }
     signals.next().await;
     world.stop();

@@ -53,6 +53,8 @@ pub(crate) struct Request {
     pub(crate) all_tags: bool,
     /// Stands for the playbook's folder where there is no playbook.
     pub(crate) playbook_dir: Option<PathBuf>,
+    /// Where this machine keeps what the run replaces or removes.
+    pub(crate) keep: Option<PathBuf>,
 }
 
 /// The vault secrets of a run.
@@ -73,6 +75,8 @@ pub(crate) struct Ground {
     pub(crate) vault: Arc<Vault>,
     pub(crate) tables: Arc<davit_run::Tables>,
     pub(crate) extra_vars: Arc<Map>,
+    /// Asked for once, also where one run follows on another.
+    passwords: OnceLock<Passwords>,
 }
 
 /// The working folder.
@@ -111,7 +115,15 @@ impl Ground {
         let vault = Arc::new(Vault(crate::secrets::of_run(request, &config)?));
         let tables = Arc::new(crate::tables::all());
         let config = Arc::new(config);
-        let mut ground = Self { config, folder, engine, vault, tables, extra_vars: Arc::default() };
+        let mut ground = Self {
+            config,
+            folder,
+            engine,
+            vault,
+            tables,
+            extra_vars: Arc::default(),
+            passwords: OnceLock::new(),
+        };
         ground.extra_vars = Arc::new(ground.extra_vars(&request.extra_vars)?);
         Ok(ground)
     }
@@ -342,6 +354,14 @@ impl Ground {
         })
     }
 
+    fn passwords(&self, request: &Request) -> Result<Passwords, Report> {
+        if let Some(known) = self.passwords.get() {
+            return Ok(known.clone());
+        }
+        let asked = Passwords::of(request, &self.config)?;
+        Ok(self.passwords.get_or_init(|| asked).clone())
+    }
+
     /// The run itself.
     pub(crate) fn world(
         &self,
@@ -356,7 +376,7 @@ impl Ground {
         let passwords = if request.only_lists {
             Passwords::default()
         } else {
-            Passwords::of(request, &self.config)?
+            self.passwords(request)?
         };
         passwords.all().for_each(|it| bus.mask().add(it));
         settings.become_password = passwords.for_become().or(settings.become_password);
@@ -367,12 +387,12 @@ impl Ground {
         environment.entry("PWD".to_owned()).or_insert_with(|| self.folder.display().to_string());
         let options = davit_module::Options {
             dry_run: settings.check,
-            keep: None,
+            keep: request.keep.clone(),
             environment: environment.into_iter().collect(),
         };
         let world = World::new(Parts {
             settings,
-            tables: crate::tables::all(),
+            tables: crate::tables::of_run(),
             engine: Arc::clone(&self.engine),
             loader,
             outside: self.outside(),

@@ -81,7 +81,8 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    fn request(&self) -> Request {
+    /// What it means.
+    pub(crate) fn request(&self) -> Request {
         let mut request = Request {
             task_timeout: self.task_timeout,
             playbook_dir: self.playbook_dir.clone(),

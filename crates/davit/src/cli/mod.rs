@@ -13,6 +13,7 @@ mod runs;
 mod schema;
 mod show;
 mod template;
+mod undo;
 mod vault;
 
 use std::ffi::OsString;
@@ -59,6 +60,7 @@ pub(crate) enum Command {
     Runs(runs::Args),
     Show(show::Args),
     Resume(resume::Args),
+    Undo(undo::Args),
     Inventory(Box<inventory::Args>),
     Vault(Box<vault::Args>),
     Doc(doc::Args),
@@ -199,6 +201,7 @@ pub(crate) fn main(args: &[OsString]) -> ExitCode {
         Command::Runs(args) => runs::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Resume(args) => resume::run(&args),
+        Command::Undo(args) => undo::run(&args),
         Command::Inventory(args) => inventory::run(&args),
         Command::Vault(args) => vault::run(&args),
         Command::Doc(args) => doc::run(&args),

@@ -11,7 +11,7 @@ use crate::cli::options::{
     BecomeOptions, ConnectionOptions, InventoryOptions, TaskOptions, VariableOptions, VaultOptions,
     Verbosity,
 };
-use crate::cli::{Caller, lint};
+use crate::cli::{Caller, lint, undo};
 use crate::launch::{Launch, Work};
 use crate::report::{Report, exit, print, say};
 use crate::screen::{Screen, Wanted};
@@ -53,6 +53,10 @@ pub(crate) struct Args {
     /// Run handlers even where a task failed.
     #[arg(long)]
     force_handlers: bool,
+    /// Where a host fails, undo what the run has changed on it; the exit code stays that of the
+    /// failure.
+    #[arg(long, value_name = "WHAT")]
+    on_failure: Option<OnFailure>,
     /// Only say which hosts it would run on.
     #[arg(long)]
     list_hosts: bool,
@@ -84,8 +88,16 @@ pub(crate) struct Args {
     privileges: BecomeOptions,
 }
 
+/// What is done on hosts that have failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum OnFailure {
+    /// Put back what the run has changed, as `davit undo` does.
+    Undo,
+}
+
 impl Args {
-    fn request(&self) -> Request {
+    /// What it means.
+    pub(crate) fn request(&self) -> Request {
         let mut request = Request {
             tags: split(&self.tags),
             skip_tags: split(&self.skip_tags),
@@ -154,6 +166,14 @@ pub(crate) fn run_again(args: &Args, caller: &Caller, resume: Vec<Event>) -> Res
         extra: Vec::new(),
     };
     let ended = launch.go()?;
+    let failed = &ended.summary.failed;
+    if args.on_failure == Some(OnFailure::Undo)
+        && !(failed.is_empty() || request.check || ended.summary.interrupted)
+        && let Err(report) = undo::after_failure(&ended.run, failed, &ground, &request)
+    {
+        // The failure is what counts.
+        say(report.text(crate::screen::colour_now()).trim_end());
+    }
     let saves = ground.config.is("RETRY_FILES_ENABLED")?;
     if saves && (!ended.summary.failed.is_empty() || !ended.summary.unreachable.is_empty()) {
         save_retry(args, caller, &ground, &ended.summary);

@@ -36,6 +36,11 @@ pub(crate) use crate::view::paint::{Palette, colour_code};
 pub(crate) use crate::view::problem::text as problem_text;
 pub(crate) use crate::view::terminal::{Size, Stage};
 
+/// A difference as text, without colours.
+pub(crate) fn diff_text(diff: &serde_json::Value) -> String {
+    diff::text(diff, Settings::default().diff_context, None)
+}
+
 /// A reader of source files, for the lines around a failure's place; nothing where it cannot.
 pub(crate) type ReadSource = fn(&str) -> Option<String>;
 

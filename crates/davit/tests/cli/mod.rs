@@ -5,6 +5,7 @@ mod listing;
 mod programs;
 mod settings;
 mod terminal;
+mod undo;
 mod vault;
 
 use std::fs;
