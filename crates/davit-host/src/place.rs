@@ -216,7 +216,7 @@ pub(crate) fn make_folders(
         if let Err(err) = host.make_dir(folder) {
             // Another call of the same task may have made it by now.
             if !host.is_dir(folder) {
-                return Err(err.into());
+                return Err(err);
             }
         }
         host.set_attributes(folder, &attributes, None)?;

@@ -185,7 +185,7 @@ impl Task<'_> {
             return self.predict(host, &answer, &dest);
         }
         let download = self.download(host, &mut answer, &dest)?;
-        self.place(host, &answer, download, &dest, wanted.as_ref())
+        self.place(host, (&answer, download), &dest, wanted.as_ref())
     }
 
     fn fail(&self, msg: impl Into<String>) -> ModuleError {
@@ -402,8 +402,7 @@ impl Task<'_> {
     fn place(
         &self,
         host: &mut Host<'_>,
-        answer: &Answer,
-        download: Download,
+        (answer, download): (&Answer, Download),
         dest: &Path,
         wanted: Option<&Wanted>,
     ) -> Result<Outcome, ModuleError> {

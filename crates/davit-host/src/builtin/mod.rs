@@ -9,6 +9,8 @@ mod fetch;
 mod file;
 mod find;
 mod get_url;
+mod getent;
+mod group;
 mod lineinfile;
 mod ping;
 mod raw;
@@ -37,6 +39,8 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<file::File>(),
     Entry::of::<find::Find>(),
     Entry::of::<get_url::GetUrl>(),
+    Entry::of::<getent::Getent>(),
+    Entry::of::<group::Group>(),
     Entry::of::<lineinfile::LineInFile>(),
     Entry::of::<ping::Ping>(),
     Entry::of::<raw::Raw>(),

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::get_url::http_date;
-use crate::encoding::Encoding;
+use crate::sys::http::content;
 use crate::sys::http::download::{Download, folder_of, name_of, not_placed, reason};
 use crate::sys::http::form::{self, kind};
 use crate::sys::http::{
@@ -377,7 +377,7 @@ impl Report<'_> {
             self.set("path", json!(dest));
         }
         let mut changed = false;
-        let is_json = is_json(&kind);
+        let is_json = content::is_json(&kind);
         let refused = !answer.is_success();
         let wants_content = self.args.return_content || is_json || (refused && well);
         let content = match &dest {
@@ -433,16 +433,8 @@ impl Report<'_> {
     }
 
     fn tell_content(&mut self, bytes: &[u8], kind: &str, refused: bool) {
-        let charset = kind.split(';').skip(1).find_map(|it| {
-            let (key, value) = it.split_once('=')?;
-            let is = key.trim().eq_ignore_ascii_case("charset");
-            is.then(|| value.trim().trim_matches('"').to_owned())
-        });
-        let text = match charset.as_deref().and_then(Encoding::named) {
-            None | Some(Encoding::Utf8) => String::from_utf8_lossy(bytes).into_owned(),
-            Some(other) => other.decode(bytes),
-        };
-        if is_json(kind)
+        let text = content::text(bytes, kind);
+        if content::is_json(kind)
             && let Ok(value) = serde_json::from_str::<Value>(&text)
         {
             self.set("json", value);
@@ -450,7 +442,7 @@ impl Report<'_> {
         if self.args.return_content {
             self.set("content", text.into());
         } else if refused
-            && !is_json(kind)
+            && !content::is_json(kind)
             && self
                 .keys
                 .get("status")
@@ -521,11 +513,4 @@ fn fits(size: u64) -> Result<(), ModuleError> {
 fn read_back(download: &Download) -> Result<Vec<u8>, ModuleError> {
     fits(download.size)?;
     std::fs::read(download.path()).map_err(|err| ModuleError::io("read", download.path(), err))
-}
-
-/// Whether a type is that of JSON.
-fn is_json(kind: &str) -> bool {
-    let plain = kind.split(';').next().unwrap_or_default().to_ascii_lowercase();
-    let sub = plain.split_once('/').map_or("", |it| it.1);
-    sub.contains("json") || sub.contains("javascript")
 }

@@ -47,8 +47,6 @@ mod tests {
     use davit_module::{Call, Content, Entry, Host, Options, Session, WriteOptions};
     use serde_json::json;
 
-    use super::*;
-
     #[test]
     fn a_change_goes_out_and_comes_back_through_the_table() {
         let folder = tempfile::tempdir().unwrap();

@@ -6,6 +6,7 @@ pub(crate) mod command;
 pub(crate) mod connections;
 pub(crate) mod glob;
 pub(crate) mod http;
+pub(crate) mod program;
 pub(crate) mod tar_options;
 pub(crate) mod text;
 pub(crate) mod unpack;

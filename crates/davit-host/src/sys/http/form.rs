@@ -43,6 +43,9 @@ const TYPES: &[(&str, &str)] = &[
     ("zip", "application/zip"),
 ];
 
+/// Gives what the file of a field holds, by the field's name and the file's path.
+pub(crate) type Reading<'a> = &'a dyn Fn(&str, &str) -> Result<Vec<u8>, String>;
+
 /// The type of a file of that name.
 fn type_of(name: &str) -> &'static str {
     let ending = name.rsplit_once('.').map_or("", |it| it.1).to_ascii_lowercase();
@@ -170,14 +173,9 @@ pub(crate) fn kind(value: &Value) -> &'static str {
 
 /// A body of several parts, and its type.
 ///
-/// `read` gives what a file holds: that of a field, or else that of a path.
-///
 /// # Errors
 /// Why the value is none.
-pub(crate) fn multipart(
-    value: &Value,
-    read: &dyn Fn(&str, &str) -> Result<Vec<u8>, String>,
-) -> Result<(String, Vec<u8>), String> {
+pub(crate) fn multipart(value: &Value, read: Reading<'_>) -> Result<(String, Vec<u8>), String> {
     let Value::Object(map) = value else {
         return Err(format!("body must be mapping, cannot be type {}", kind(value)));
     };
@@ -201,11 +199,7 @@ pub(crate) fn multipart(
 }
 
 /// One field with its headers.
-fn part(
-    name: &str,
-    value: &Value,
-    read: &dyn Fn(&str, &str) -> Result<Vec<u8>, String>,
-) -> Result<Vec<u8>, String> {
+fn part(name: &str, value: &Value, read: Reading<'_>) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
     let (content, mime, filename) = match value {
         Value::String(text) => (text.clone().into_bytes(), "text/plain".to_owned(), None),

@@ -4,7 +4,8 @@
 //! mod.rs    one exchange after another: logins, redirects    args.rs   what users say about it
 //! net.rs    sockets with limits                              tls.rs    encryption, ciphers.rs
 //! message.rs one request, one answer                         ftp.rs    the other protocol
-//! url.rs, proxy.rs, auth.rs, cookies.rs                      form.rs   bodies of forms
+//! url.rs, target.rs, proxy.rs, auth.rs, cookies.rs            local.rs  files of the host
+//! download.rs  answers that are to be files                   form.rs   bodies, gzip.rs
 //! ```
 //!
 //! It is a client of its own because results tell what the server itself said, such as the reason
@@ -17,13 +18,17 @@
 mod args;
 mod auth;
 mod ciphers;
+pub(crate) mod content;
 mod cookies;
 pub(crate) mod download;
 pub(crate) mod form;
 mod ftp;
+mod gzip;
+mod local;
 mod message;
 mod net;
 mod proxy;
+mod target;
 mod tls;
 pub(crate) mod url;
 
@@ -34,14 +39,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use davit_module::{Attachment, Cancel, errno_text};
-use flate2::read::MultiGzDecoder;
 
 pub(crate) use self::args::{Own, UrlArgs};
 pub(crate) use self::auth::Login;
 pub(crate) use self::cookies::Cookies;
+use self::gzip::Unpacked;
 use self::message::{Body, broken, read_head};
 pub(crate) use self::message::{Headers, Incomplete};
 use self::net::{Patience, Stream, Wire};
+use self::target::{check_target, printable};
 pub(crate) use self::tls::Trust;
 pub(crate) use self::url::Url;
 
@@ -250,7 +256,7 @@ impl<'a> Client<'a> {
         match url.scheme.as_str() {
             "http" | "https" => {}
             "ftp" => return ftp::fetch(url, self.login(url, first).as_ref(), &self.patience),
-            "file" => return file(url),
+            "file" => return local::fetch(url),
             other => return Err(Failure::Request(format!("unknown url type: {other}"))),
         }
         if url.host.is_empty() {
@@ -362,8 +368,7 @@ impl<'a> Client<'a> {
         })
     }
 
-    /// A connection to the server, what the request asks it for, and who we are to a proxy.
-    fn connect(&self, url: &Url) -> Result<(Box<dyn Wire>, String, Option<Login>), Failure> {
+    fn connect(&self, url: &Url) -> Result<Connected, Failure> {
         let secure = url.scheme == "https";
         let finish = |stream: Stream| -> Result<Box<dyn Wire>, Failure> {
             if secure {
@@ -395,40 +400,9 @@ impl<'a> Client<'a> {
     fn decompressed(&self, mut answer: Answer) -> Answer {
         let packed = answer.headers.get("Content-Encoding").is_some_and(|it| it == "gzip");
         if self.options.decompress && packed {
-            answer.body = Box::new(Unpacked::Unknown(Some(answer.body)));
+            answer.body = Box::new(Unpacked::of(answer.body));
         }
         answer
-    }
-}
-
-/// A body that a server says it packed with gzip.
-enum Unpacked {
-    /// Nobody has looked yet.
-    Unknown(Option<Box<dyn Read>>),
-    Known(Box<dyn Read>),
-}
-
-impl Read for Unpacked {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if let Self::Unknown(body) = self {
-            let Some(mut body) = body.take() else { return Ok(0) };
-            let mut start = Vec::new();
-            (&mut body).take(2).read_to_end(&mut start)?;
-            if !start.is_empty() && start != [0x1f, 0x8b] {
-                let shown = String::from_utf8_lossy(&start).escape_debug().to_string();
-                let why = format!("Not a gzipped file (b'{shown}')");
-                return Err(io::Error::new(io::ErrorKind::InvalidData, why));
-            }
-            *self = Self::Known(if start.is_empty() {
-                Box::new(io::empty())
-            } else {
-                Box::new(MultiGzDecoder::new(io::Cursor::new(start).chain(body)))
-            });
-        }
-        match self {
-            Self::Known(body) => body.read(buffer),
-            Self::Unknown(_) => Ok(0),
-        }
     }
 }
 
@@ -451,6 +425,9 @@ impl Follow {
         }
     }
 }
+
+/// A connection to the server, what the request asks it for, and who we are to a proxy.
+type Connected = (Box<dyn Wire>, String, Option<Login>);
 
 /// Asks a proxy for a way through to the server.
 fn tunnel(stream: &mut Stream, url: &Url, login: Option<&Login>) -> Result<(), Failure> {
@@ -483,60 +460,6 @@ fn tunnel(stream: &mut Stream, url: &Url, login: Option<&Login>) -> Result<(), F
     Err(Failure::Request(format!("Tunnel connection failed: {status} {reason}")))
 }
 
-/// Refuses what would end the line of the request or is no text of an address.
-fn check_target(method: &str, path: &str) -> Result<(), Failure> {
-    if let Some(wrong) = path.chars().find(|it| *it <= ' ' || *it == '\x7f') {
-        return Err(Failure::Unknown(format!(
-            "URL can't contain control characters. '{path}' (found at least '{}')",
-            wrong.escape_debug()
-        )));
-    }
-    if let Some(at) = path.chars().position(|it| !it.is_ascii()) {
-        let wrong = path.chars().nth(at).map_or(0, u32::from);
-        let shown = if wrong < 256 { format!("\\x{wrong:02x}") } else { format!("\\u{wrong:04x}") };
-        let place = at + method.len() + 1;
-        return Err(Failure::Value(format!(
-            "'ascii' codec can't encode character '{shown}' in position {place}: ordinal not in \
-             range(128)"
-        )));
-    }
-    Ok(())
-}
-
-/// A location with what may not stand in an address coded.
-fn printable(location: &str) -> String {
-    let mut out = String::with_capacity(location.len());
-    for char in location.trim().chars() {
-        // Each is one byte of the server's.
-        match u32::from(char) {
-            code @ (0..=0x20 | 0x7f..=0xff) => out.push_str(&format!("%{code:02X}")),
-            _ => out.push(char),
-        }
-    }
-    out
-}
-
-/// A file of the host itself.
-fn file(url: &Url) -> Result<Answer, Failure> {
-    let path = url::decode(url.path.split('?').next().unwrap_or_default());
-    let fail = |err: io::Error| Failure::Request(format!("{}: '{path}'", errno_text(&err)));
-    let file = File::open(&path).map_err(fail)?;
-    let meta = file.metadata().map_err(fail)?;
-    if meta.is_dir() {
-        return Err(fail(io::Error::from_raw_os_error(nix::libc::EISDIR)));
-    }
-    let mut headers = Headers::default();
-    headers.set("Content-Length", meta.len().to_string());
-    Ok(Answer {
-        status: None,
-        reason: String::new(),
-        headers,
-        url: url.clone(),
-        body: Box::new(file),
-        cookies: Cookies::default(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -557,14 +480,5 @@ mod tests {
         check(Follow::All, "PUT", 303, Some("GET"));
         check(Follow::All, "HEAD", 302, Some("HEAD"));
         check(Follow::All, "POST", 308, Some("POST"));
-    }
-
-    #[test]
-    fn targets_stay_on_their_line() {
-        assert!(check_target("GET", "/a?b").is_ok());
-        assert!(matches!(check_target("GET", "/a b"), Err(Failure::Unknown(_))));
-        let Err(Failure::Value(why)) = check_target("GET", "/é") else { panic!() };
-        assert!(why.contains("'\\xe9' in position 5"), "{why}");
-        assert_eq!(printable("/a b\u{e9}"), "/a%20b%E9");
     }
 }
