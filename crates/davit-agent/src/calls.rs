@@ -211,10 +211,7 @@ impl Calls {
         call: &Call,
         job: &davit_module::Job,
     ) -> davit_module::Reply {
-        let Ok(program) = std::env::current_exe() else {
-            return failure("the agent does not know its own path");
-        };
-        let program = [program.into_os_string(), OsString::from("--job")];
+        let program = [crate::guard::own_program().into_os_string(), OsString::from("--job")];
         davit_host::job::start(&program, entry.name, call, job, &self.session)
             .unwrap_or_else(davit_module::ModuleError::into_reply)
     }

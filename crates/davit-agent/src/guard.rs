@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -21,8 +22,7 @@ pub fn guard() -> i32 {
     // Whoever ends programs by the agent's name shall not end this one with it.
     let _ = nix::sys::prctl::set_name(c"davit-guard");
     let adopts = nix::sys::prctl::set_child_subreaper(true).is_ok();
-    let Ok(program) = std::env::current_exe() else { return 126 };
-    let Ok(mut child) = Command::new(program).arg("--worker").spawn() else { return 126 };
+    let Ok(mut child) = Command::new(own_program()).arg("--worker").spawn() else { return 126 };
     let status = child.wait();
     match status {
         Ok(status) if status.signal().is_none() => status.code().unwrap_or(1),
@@ -33,6 +33,15 @@ pub fn guard() -> i32 {
             137
         }
     }
+}
+
+/// The program that this is. Another controller may have put the same one in its place meanwhile,
+/// so that its path leads to no file that this process has.
+pub(crate) fn own_program() -> PathBuf {
+    std::env::current_exe()
+        .ok()
+        .filter(|path| path.exists())
+        .unwrap_or_else(|| PathBuf::from("/proc/self/exe"))
 }
 
 /// Ends all descendants in this session.

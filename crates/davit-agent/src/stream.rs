@@ -237,7 +237,7 @@ impl Relay {
         let (program, args) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let (mut command, pty) = if terminal {
             let pty = crate::terminal::open()?;
-            (crate::terminal::command(argv, &pty.path)?, Some(pty))
+            (crate::terminal::command(argv, &pty.path), Some(pty))
         } else {
             let mut command = Command::new(program);
             // The helper of a terminal becomes the leader of a session, which a leader of a group

@@ -41,10 +41,10 @@ pub(crate) fn open() -> io::Result<Terminal> {
 }
 
 /// The command that runs `argv` at the terminal of that path.
-pub(crate) fn command(argv: &[String], path: &std::path::Path) -> io::Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
+pub(crate) fn command(argv: &[String], path: &std::path::Path) -> Command {
+    let mut command = Command::new(crate::guard::own_program());
     command.arg("--terminal").arg(path).args(argv);
-    Ok(command)
+    command
 }
 
 /// The helper: turns into the program; the exit status where it cannot.

@@ -175,7 +175,10 @@ impl Plan {
     /// What to say where the program cannot be started.
     pub(crate) fn not_started(&self, error: &io::Error) -> Unreachable {
         let program = self.argv.first().map_or("", String::as_str);
-        let help = (error.kind() == io::ErrorKind::NotFound).then(|| self.absent());
+        // The kind does not travel with what the agent says.
+        let is_absent = error.kind() == io::ErrorKind::NotFound
+            || error.to_string().contains("No such file or directory");
+        let help = is_absent.then(|| self.absent());
         Unreachable { help, ..Unreachable::refused(format!("cannot run '{program}': {error}")) }
     }
 
@@ -304,7 +307,7 @@ pub(crate) async fn authenticate(plan: &Plan, mut pipes: Pipes) -> Result<Pipes,
                 return Err(plan.incorrect());
             }
             said.answered = Some((said.out.len(), said.err.len()));
-            give(&mut pipes, password).await;
+            give(plan, &mut pipes, password).await;
         }
     }
 }
@@ -322,14 +325,15 @@ fn after_word<'a>(text: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
     rest.strip_prefix(b"\n").or_else(|| rest.strip_prefix(b"\r\n"))
 }
 
-async fn give(pipes: &mut Pipes, password: &str) {
+async fn give(plan: &Plan, pipes: &mut Pipes, password: &str) {
     let line = format!("{password}\n").into_bytes();
     // Where it cannot be given, the program has ended, which is noticed next.
     match &pipes.terminal {
-        Some(terminal) => {
+        // sudo reads its input wherever it runs: it is told to.
+        Some(terminal) if plan.terminal && plan.method != "sudo" => {
             let _ = terminal.send(line).await;
         }
-        None => {
+        _ => {
             let _ = pipes.stdin.write_all(&line).await;
             let _ = pipes.stdin.flush().await;
         }
