@@ -57,13 +57,28 @@ pub(crate) fn rounds(
                 Value::List(list) | Value::Tuple(list) => list.to_vec(),
                 other => vec![other],
             };
-            let found = env.call_lookup(lookup, terms, Map::new()).map_err(|error| {
+            let options = lookup_options(job, lookup);
+            let found = env.call_lookup(lookup, terms, options).map_err(|error| {
                 plain_failure(template_cause("", &davit_template::Error::from(error), origin))
             })?;
             found.into_iter().map(listed).collect()
         }
     };
     Control::read(job, &env).map(|control| Some(control.into_loop(items)))
+}
+
+/// Where `with_first_found` searches depends on the task.
+fn lookup_options(job: &Job, lookup: &str) -> Map {
+    let mut options = Map::new();
+    if lookup.rsplit('.').next() == Some("first_found") {
+        let folder = match &*job.task.full_name {
+            "ansible.builtin.template" => "templates",
+            "ansible.builtin.include_vars" => "vars",
+            _ => "files",
+        };
+        options.insert(davit_template::lookups::TASK_FOLDER, folder.into());
+    }
+    options
 }
 
 fn list_of(value: Value, job: &Job, origin: Option<&Origin>) -> Result<Vec<Value>, Outcome> {

@@ -37,8 +37,8 @@ const MIGRATIONS: &[&str] = &["
     ) STRICT, WITHOUT ROWID;
 "];
 
-/// How long the log grows before its pages move to the file: a mebibyte, read in a millisecond.
-const LOG_PAGES: u32 = 256;
+/// How long the log may be before its pages are to move to the file: read in a millisecond.
+const LOG_BYTES: u64 = 1024 * 1024;
 /// How long one process waits for another's write.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -63,13 +63,30 @@ pub(crate) fn open(path: &Path) -> Result<Connection, Error> {
     Ok(db)
 }
 
-/// Leaves the write-ahead log where it is when this connection closes.
+/// Makes this connection leave the write-ahead log where it is.
 ///
-/// A run would end with two waits for the disk, and the next one begin with three, to move a few
-/// pages. The next connection reads them from the log; once it is [`LOG_PAGES`] long, they move.
+/// Else a run would now and then wait for the disk, end with two such waits, and the next one begin
+/// with three. The next connection reads the pages from the log; [`move_log`] keeps it short.
 pub(crate) fn keep_log(db: &Connection) -> rusqlite::Result<()> {
-    db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+    db.pragma_update(None, "wal_autocheckpoint", 0)?;
+    // Once its pages are moved, a long log is cut.
+    db.pragma_update(None, "journal_size_limit", i64::try_from(LOG_BYTES).unwrap_or(i64::MAX))?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map(drop)
+}
+
+/// True where the log of the file `path` is longer than `times` what it should be.
+pub(crate) fn is_log_long(path: &Path, times: u64) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    fs::metadata(log).is_ok_and(|it| it.len() > times * LOG_BYTES)
+}
+
+/// Moves the pages of the log to the file, as far as no reader needs the old ones; no writer waits.
+pub(crate) fn move_log(path: &Path) -> rusqlite::Result<()> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    keep_log(&db)?;
+    db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
 }
 
 /// Opens the file for reading only: it may lie where this user cannot write.

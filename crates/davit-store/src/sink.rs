@@ -1,33 +1,38 @@
 //! Writes the events of a run, as they happen.
 //!
 //! Events queue up and are committed in one transaction: by whoever starts a task, before it
-//! starts, and otherwise by a thread that looks a few milliseconds after something came in. So a
-//! busy run pays for one commit a task and for no change of threads. Before a task starts, the
+//! starts, and otherwise by a thread that looks a few milliseconds after something came in, and
+//! that also does what waits for the disk. So a busy run pays for one commit a task and for no
+//! change of threads. Before a task starts, the
 //! results that came before it are committed: of all hosts where a task starts, of that host where
 //! it starts on one. What a resumed run relies on is on record before anything is built on it, and
 //! rounds of a loop cost no commit. Events that only tell how far something is are not written.
 
 use std::collections::HashMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use davit_event::{Counts, Event, Kind, Sink};
 use rusqlite::{Connection, params};
 
 use crate::store::signed;
-use crate::{Error, process};
+use crate::{Error, process, schema};
 
 /// Events that may wait to be written: bounds what one commit holds in memory.
 const QUEUE: usize = 4096;
 /// How long an event waits to be written where nothing presses.
 const NAP: Duration = Duration::from_millis(5);
 
+/// How often the log is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// A sink that writes one run's events; dropped, it waits until all are written.
 pub struct RunSink {
     shared: Arc<Shared>,
+    path: PathBuf,
     late: Option<JoinHandle<()>>,
     /// Rows sent so far.
     sent: u64,
@@ -60,6 +65,8 @@ struct Writer {
 struct Queue {
     rows: Vec<Row>,
     closed: bool,
+    /// The late writer waits to be woken.
+    asleep: bool,
 }
 
 struct Row {
@@ -86,12 +93,13 @@ impl RunSink {
         let late = std::thread::Builder::new()
             .name("davit-store".to_owned())
             .spawn({
-                let shared = Arc::clone(&shared);
-                move || shared.write_late()
+                let (shared, path) = (Arc::clone(&shared), path.clone());
+                move || shared.write_late(&path)
             })
-            .map_err(|source| Error::Unwritable { path, source: Box::new(source) })?;
+            .map_err(|source| Error::Unwritable { path: path.clone(), source: Box::new(source) })?;
         Ok(Self {
             shared,
+            path,
             late: Some(late),
             sent: 0,
             committed: 0,
@@ -165,6 +173,10 @@ impl Drop for RunSink {
             // A thread that panicked has nothing left to say.
             let _ = late.join();
         }
+        if schema::is_log_long(&self.path, 8) {
+            // Many runs that were too short for their late writers. It may be moved another time.
+            let _ = schema::move_log(&self.path);
+        }
     }
 }
 
@@ -178,8 +190,9 @@ impl Shared {
         let mut queue = self.queue();
         queue.rows.push(row);
         let waiting = queue.rows.len();
+        let asleep = std::mem::take(&mut queue.asleep);
         drop(queue);
-        if waiting == 1 {
+        if asleep {
             self.filled.notify_one();
         }
         waiting
@@ -211,20 +224,40 @@ impl Shared {
     }
 
     /// Commits what nobody pressed for, until the queue is closed.
-    fn write_late(&self) {
+    fn write_late(&self, path: &Path) {
+        let mut written = 0;
+        let mut looked = Instant::now();
         loop {
-            let mut queue = self.queue();
-            while queue.rows.is_empty() && !queue.closed {
-                queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
-            }
-            let pressed = |queue: &mut Queue| !queue.closed;
-            let nap = self.filled.wait_timeout_while(queue, NAP, pressed);
-            let closed = nap.unwrap_or_else(PoisonError::into_inner).0.closed;
-            if closed || self.flush().is_err() {
-                // The sink writes the rest, and hears of the error at the next event that matters.
+            let nap = self.filled.wait_timeout_while(self.queue(), NAP, |queue| !queue.closed);
+            if nap.unwrap_or_else(PoisonError::into_inner).0.closed {
+                // The sink writes the rest.
                 return;
             }
+            let now = match self.flush() {
+                Ok(now) => now,
+                // The sink hears of it at the next event that matters.
+                Err(_) => return,
+            };
+            if looked.elapsed() >= LOOK && schema::is_log_long(path, 1) {
+                looked = Instant::now();
+                // A log that cannot be moved now is moved later, by this run or the next.
+                let _ = schema::move_log(path);
+            }
+            if now == written {
+                self.sleep();
+            }
+            written = now;
         }
+    }
+
+    /// Waits until something comes in.
+    fn sleep(&self) {
+        let mut queue = self.queue();
+        while queue.rows.is_empty() && !queue.closed {
+            queue.asleep = true;
+            queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        queue.asleep = false;
     }
 }
 

@@ -5,9 +5,13 @@
 use davit_value::{Value, ValueError};
 
 use super::files::find;
-use super::parameters::{as_bool, bool_option, option, terms};
+use super::parameters::{as_bool, bool_option, option, terms, text_option};
 use crate::Call;
 use crate::call::items_of;
+
+/// The option that says in which folder (`files`, `templates`, `vars`) the task searches what it
+/// is given: handed over for loops, whose items are the task's own.
+pub const TASK_FOLDER: &str = "_task_folder";
 
 /// Names in a list or a text with separators.
 fn names(call: &Call<'_>, value: Option<&Value>, option: &str) -> Result<Vec<String>, ValueError> {
@@ -95,14 +99,9 @@ pub(super) fn first_found(call: &Call<'_>) -> Result<Value, ValueError> {
     for term in &terms {
         candidates(call, term, &mut skip, &mut wanted)?;
     }
+    let folder = text_option(call, TASK_FOLDER, "")?;
     for name in &wanted {
-        // The folder depends on the task: what it would search comes after the name as it is.
-        let found = find(call, "", name).or_else(|| {
-            ["files", "templates", "vars", "tasks"]
-                .iter()
-                .find_map(|folder| find(call, folder, name))
-        });
-        if let Some(path) = found {
+        if let Some(path) = find(call, &folder, name) {
             let text = path.to_string_lossy().into_owned();
             return Ok(Value::list(vec![crate::filters::paths::normalize(&text).into()]));
         }

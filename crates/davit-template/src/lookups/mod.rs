@@ -14,6 +14,8 @@ mod sequence;
 mod tables;
 mod variables;
 
+pub use first_found::TASK_FOLDER;
+
 use crate::Function;
 
 /// Names and lookups, sorted by name.
