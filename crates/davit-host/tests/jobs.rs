@@ -85,6 +85,8 @@ fn a_job_goes_on_and_its_result_is_found() {
     assert_eq!(status.get("failed"), None);
     let spool = folder.path().join(format!(".davit-{}", job.id));
     assert!(spool.join("lock").exists() && !spool.join("call").exists(), "arguments stay nowhere");
+    let again = job::start(&[], "ping", &Call::default(), &job, &Session::default());
+    assert!(again.is_err() && spool.join("lock").exists(), "one that is at work is left alone");
     fs::write(gate, "").unwrap();
     let done = wait(&job);
     assert_eq!((&done["rc"], &done["stdout_lines"]), (&json!(0), &json!(["a", "b"])));

@@ -70,6 +70,11 @@ pub fn start(
             .with("exception", err.to_string())
     })?;
     let record = Record::of(&folder, &job.id);
+    // A folder that is there already is another job's, and is left alone.
+    DirBuilder::new()
+        .mode(0o700)
+        .create(record.spool())
+        .map_err(|err| ModuleError::io("create", record.spool(), err))?;
     let spool = Spool::new(module, call, job, session);
     let path = spool.write(record.spool()).map_err(|err| {
         // What was written may hold secrets, and nobody will read it.

@@ -3,9 +3,9 @@
 //! It does not know how the process is started.
 
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use davit_module::{Attachment, Call, Job, Options, Reply, Session};
@@ -64,12 +64,11 @@ impl Spool {
         }
     }
 
-    /// Writes it to a new folder and says which file is to be read.
+    /// Writes it to a folder that only its owner may use, and says which file is to be read.
     ///
     /// # Errors
     /// Where it cannot be written, or an attachment cannot be read.
     pub(super) fn write(mut self, folder: &Path) -> io::Result<PathBuf> {
-        DirBuilder::new().mode(0o700).create(folder)?;
         self.results = folder.parent().unwrap_or(Path::new("/")).to_path_buf();
         for (at, (name, attachment)) in std::mem::take(&mut self.open).into_iter().enumerate() {
             let path = folder.join(format!("attachment-{at}"));
@@ -142,6 +141,7 @@ mod tests {
         };
         call.attachments.insert("src".into(), Attachment::Bytes(b"text".to_vec().into()));
         let spool = Spool::new("ansible.builtin.copy", &call, &job, &Session::default());
+        std::fs::create_dir(folder.path().join("spool")).unwrap();
         let path = spool.write(&folder.path().join("spool")).unwrap();
         for file in [&path, &folder.path().join("spool/attachment-0")] {
             assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);

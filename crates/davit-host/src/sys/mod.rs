@@ -1,4 +1,4 @@
-//! Work that several modules share: shell patterns, clocks, how commands run, archives, walks.
+//! Work that several modules share: shell patterns, clocks, how commands run, archives, walks, HTTP.
 
 pub(crate) mod archive;
 pub(crate) mod clock;
