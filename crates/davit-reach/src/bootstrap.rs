@@ -34,7 +34,7 @@ pub(crate) fn command_line(nonce: &str, skip: &[usize]) -> String {
 
 /// The script alone, for who starts a shell without another shell.
 pub(crate) fn script(nonce: &str, skip: &[usize]) -> String {
-    let mut text = format!("umask 077; n=DAVIT-{nonce}; ");
+    let mut text = format!("m=$(umask); umask 077; n=DAVIT-{nonce}; ");
     if let [one] = AGENTS {
         let _ = write!(text, "h={}; z={}; r={}; ", one.sha256, one.packed.len(), one.size);
     } else {
@@ -50,7 +50,7 @@ pub(crate) fn script(nonce: &str, skip: &[usize]) -> String {
          [ \"${s%% *}\" = \"$h\" ]; }; \
          g() { [ -f \"$1/agent-$h\" ] || return 1; [ -L \"$1\" ] && return 1; \
          [ -O \"$1\" ] && [ -O \"$1/agent-$h\" ] && v \"$1/agent-$h\" || return 1; \
-         echo \"$n run\"; exec \"$1/agent-$h\"; }; \
+         echo \"$n run\"; umask $m; exec \"$1/agent-$h\"; }; \
          c=\"${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/davit\"; ",
     );
     let skips = |at: usize| skip.contains(&at);

@@ -72,11 +72,24 @@ impl CallPlace {
 
     /// The name of the next call. Calls that run side by side are told apart by what they say,
     /// whichever comes first.
-    fn key(&self, host: &str, attempt: u32, module: &str, args: &Reply) -> String {
+    fn key(&self, host: &str, attempt: u32, module: &str, asked: &Asked<'_>) -> String {
         let mut hasher = DefaultHasher::new();
         module.hash(&mut hasher);
         // Keys in the order in which they were written, which is the same every time.
-        serde_json::to_string(args).unwrap_or_default().hash(&mut hasher);
+        serde_json::to_string(&asked.args).unwrap_or_default().hash(&mut hasher);
+        for (name, content) in &asked.attachments {
+            name.hash(&mut hasher);
+            // A file that was edited since makes another call of it.
+            match content {
+                Attachment::Bytes(bytes) => bytes.hash(&mut hasher),
+                Attachment::Path(path) => {
+                    path.hash(&mut hasher);
+                    let about = path.metadata().ok();
+                    about.map(|it| (it.len(), it.modified().ok())).hash(&mut hasher);
+                }
+                Attachment::Sent(sent) => sent.sha1().hash(&mut hasher),
+            }
+        }
         let what = hasher.finish();
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         let count = calls.entry(what).or_default();
@@ -240,7 +253,7 @@ impl TaskContext {
         } else {
             let tmp = self.variable("ansible_remote_tmp")?.map(|it| PathBuf::from(it.to_str()));
             let tmp = tmp.filter(|it| it.is_absolute()).unwrap_or_default();
-            let key = self.place.key(&self.host, self.attempt, entry.name, &asked.args);
+            let key = self.place.key(&self.host, self.attempt, entry.name, &asked);
             (tmp, PathBuf::new(), key)
         };
         Ok(Call {

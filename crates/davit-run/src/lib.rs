@@ -53,6 +53,7 @@ pub use crate::connection::{
 pub use crate::context::TaskContext;
 pub use crate::error::Error;
 pub use crate::keyword::to_flag;
+pub use crate::resume::run_name;
 pub use crate::run::{PlayOutline, Start, Summary, TaskOutline, outline, run, run_loaded};
 pub use crate::settings::{Gathering, Hidden, Settings};
 pub use crate::world::{Parts, Prompt, World};

@@ -35,6 +35,20 @@ pub(crate) fn key(play: u32, flushes: u32, place: &Place) -> String {
     key
 }
 
+/// The journal's entry about the name by which hosts remember the run.
+pub(crate) fn name_entry(name: &str) -> serde_json::Value {
+    serde_json::json!({ "name": name })
+}
+
+/// The name by which hosts remember the run of these events.
+#[must_use]
+pub fn run_name(events: &[Event]) -> Option<String> {
+    events.iter().find_map(|event| match &event.kind {
+        Kind::Journal { entry } => Some(entry.get("name")?.as_str()?.to_owned()),
+        _ => None,
+    })
+}
+
 /// Results of an earlier run.
 #[derive(Debug, Default)]
 pub(crate) struct Replay {

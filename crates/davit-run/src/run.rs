@@ -5,6 +5,7 @@ mod listing;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use davit_event::{Counts, Kind};
 use davit_inventory::Order;
@@ -91,6 +92,10 @@ pub async fn run_loaded(
         command: start.command,
         folder: world.settings.folder.display().to_string(),
     });
+    if !world.settings.run_name.is_empty() {
+        let entry = crate::resume::name_entry(&world.settings.run_name);
+        world.emit(Kind::Journal { entry });
+    }
     let mut runner = Runner { world: Arc::clone(world), broken: false, interrupted: false };
     let mut problem = None;
     for (path, playbook) in loaded {
@@ -105,7 +110,7 @@ pub async fn run_loaded(
             break;
         }
     }
-    match problem {
+    let ended = match problem {
         // The stream breaks off: once the file is mended, the run can be taken up again.
         Some(error) => Err(error),
         None => {
@@ -113,8 +118,14 @@ pub async fn run_loaded(
             runner.finish();
             Ok(summary)
         }
-    }
+    };
+    // A host that cannot be told any more finds out by itself.
+    let _ = tokio::time::timeout(FAREWELL, world.connections.close()).await;
+    ended
 }
+
+/// How long hosts may take to hear that the run is over.
+const FAREWELL: Duration = Duration::from_secs(3);
 
 /// By host, in which order, and what `set_stats` collected.
 type Counted = (BTreeMap<String, Counts>, Vec<String>, BTreeMap<String, serde_json::Value>);

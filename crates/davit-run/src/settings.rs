@@ -126,6 +126,8 @@ pub struct Settings {
     pub python: String,
     /// What `ansible_version` says.
     pub version: [u32; 3],
+    /// What hosts remember the run by; the same where it is taken up again. Empty = they do not.
+    pub run_name: String,
     /// Ask before each task.
     pub step: bool,
     /// Forget cached facts first.
@@ -177,6 +179,7 @@ impl Default for Settings {
             inventory_sources: Vec::new(),
             python: "python3".into(),
             version: [2, 19, 14],
+            run_name: String::new(),
             step: false,
             flush_cache: false,
             connect_timeout: Duration::from_secs(10),

@@ -186,8 +186,10 @@ impl Batch {
                 _ => None,
             };
             let targets = delegate.map_or_else(|| hosts.to_vec(), |target| vec![target]);
-            let are_variables =
-                matches!(&*task.full_name, "ansible.builtin.set_fact" | "ansible.builtin.include_vars");
+            let are_variables = matches!(
+                &*task.full_name,
+                "ansible.builtin.set_fact" | "ansible.builtin.include_vars"
+            );
             for (name, value) in facts.iter().filter(|_| are_variables) {
                 // A name does not know where it is written; what it stands for may.
                 let place = value.origin().unwrap_or(&task.written.action_origin);

@@ -133,11 +133,11 @@ pub(crate) fn connections(
     request: &Request,
     config: &Config,
     passwords: &Passwords,
-    options: davit_module::Options,
+    (options, run): (davit_module::Options, String),
 ) -> Result<Connections, Report> {
     let reach = Reach::new(davit_reach::Options {
         settings: settings(request, config, passwords)?,
-        run: run_name(),
+        run,
         dry_run: options.dry_run,
         keep: options.keep.is_some(),
     });
@@ -150,7 +150,7 @@ pub(crate) fn connections(
 }
 
 /// What tells this run from any other, for hosts that remember what they have done in it.
-fn run_name() -> String {
+pub(crate) fn new_run_name() -> String {
     // Each `RandomState` has keys of its own, from the system's source of random numbers.
     let number = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", number(), number())

@@ -15,7 +15,9 @@ use davit_vault::Secrets;
 use davit_yaml::{Convert, Duplicates};
 
 use crate::config::Config;
-use crate::connections::{Login, Passwords, become_password, connections, privileges};
+use crate::connections::{
+    Login, Passwords, become_password, connections, new_run_name, privileges,
+};
 use crate::report::{Report, exit, warn};
 
 /// What the command line means, in every command that reads playbooks or inventories.
@@ -373,6 +375,7 @@ impl Ground {
         let inventory = self.inventory(request, &mut warnings)?;
         self.check_hosts(request, &inventory, &mut warnings)?;
         let mut settings = self.settings(request)?;
+        settings.run_name = davit_run::run_name(&resume).unwrap_or_else(new_run_name);
         let passwords = if request.only_lists {
             Passwords::default()
         } else {
@@ -390,6 +393,8 @@ impl Ground {
             keep: request.keep.clone(),
             environment: environment.into_iter().collect(),
         };
+        let name = settings.run_name.clone();
+        let connections = connections(request, &self.config, &passwords, (options, name))?;
         let world = World::new(Parts {
             settings,
             tables: crate::tables::of_run(),
@@ -397,7 +402,7 @@ impl Ground {
             loader,
             outside: self.outside(),
             inventory,
-            connections: connections(request, &self.config, &passwords, options)?,
+            connections,
             prompt: Arc::new(crate::prompt::Terminal),
             bus,
             resume,

@@ -117,9 +117,9 @@ fn mistakes_of_the_command_line_have_the_original_codes() {
 
 #[test]
 fn options_without_effect_are_named() {
-    let ran = place().run("davit run -i hosts site.yml --syntax-check --private-key k -M lib");
+    let ran = place().run("davit run -i hosts site.yml --syntax-check --sftp-extra-args k -M lib");
     assert_eq!(ran.code, 0);
-    assert!(ran.err.contains("--private-key has no effect"), "{}", ran.err);
+    assert!(ran.err.contains("--sftp-extra-args has no effect"), "{}", ran.err);
     assert!(ran.err.contains("--module-path has no effect"), "{}", ran.err);
 }
 
