@@ -219,6 +219,24 @@ proptest! {
     }
 
     #[test]
+    fn runs_are_undone_one_after_the_other(seed in any::<u16>(), one in steps(), two in steps()) {
+        let ground = Ground::new();
+        // A run does not know the other names of what another run has changed.
+        let is_link = |it: &Step| matches!(it, Step::HardLink(..));
+        prop_assume!(!one.iter().chain(&two).any(is_link));
+        plant(ground.root(), seed & !0b110_0000);
+        let before = snapshot(ground.root());
+        let mut host = Host::new(&ground.session, &ground.call);
+        one.iter().for_each(|it| act(&mut host, it));
+        let first = ground.changes();
+        two.iter().for_each(|it| act(&mut host, it));
+        let second = ground.changes();
+        ground.undo(&second, false);
+        let report = ground.undo(&first, false);
+        prop_assert_eq!(&snapshot(ground.root()), &before, "{:#?}\n{:#?}", first, report);
+    }
+
+    #[test]
     fn what_somebody_else_has_changed_is_left_alone(
         seed in any::<u16>(),
         steps in steps(),

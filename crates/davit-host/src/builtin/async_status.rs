@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::job::{Record, folder_of};
+use crate::job::{self, Record, folder_of};
 use crate::sys::text;
 
 /// Says how a job that was started with `async` is getting on, or removes its result.
@@ -87,7 +87,11 @@ impl Module for AsyncStatus {
             keys.insert("started".to_owned(), false.into());
             return Ok(outcome(keys, false));
         }
-        let found = look(host, &record)?;
+        let mut found = look(host, &record)?;
+        if let Some(changes) = found.remove(job::CHANGES) {
+            // What cannot be read was written by another version, and can only be left out.
+            host.adopt_changes(serde_json::from_value(changes).unwrap_or_default());
+        }
         let changed = found.get("changed").and_then(Value::as_bool).unwrap_or(false);
         for (key, value) in found {
             if let ("stdout" | "stderr", Some(text)) = (key.as_str(), value.as_str()) {
@@ -152,7 +156,7 @@ fn erase(host: &mut Host<'_>, record: &Record) -> Result<(), ModuleError> {
         paths.push(record.spool().to_path_buf());
     }
     for path in paths {
-        host.remove(&path).map_err(|err| ModuleError::io("remove", path, err))?;
+        host.discard(&path).map_err(|err| ModuleError::io("remove", path, err))?;
     }
     Ok(())
 }

@@ -35,6 +35,9 @@ use self::spool::Spool;
 /// Where results are kept, where nothing else is said.
 pub const FOLDER: &str = "~/.ansible_async";
 
+/// The key of a result under which it has what the job has changed, for the journal.
+pub(crate) const CHANGES: &str = "davit_changes";
+
 /// How long a started program may take until its job is on its own.
 const START: Duration = Duration::from_secs(60);
 

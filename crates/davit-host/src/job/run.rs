@@ -62,6 +62,7 @@ fn carry_out(work: Spool, tables: &[&'static [Entry]]) -> Value {
     let cancel = Cancel::default();
     call.cancel = cancel.clone();
     let (sender, receiver) = channel();
+    let journal = session.clone();
     let worker = thread::Builder::new().stack_size(STACK).spawn(move || {
         // Nobody listens any more once the time is up.
         let _ = sender.send(entry.call(&session, &call));
@@ -69,7 +70,7 @@ fn carry_out(work: Spool, tables: &[&'static [Entry]]) -> Value {
     if let Err(err) = worker {
         return json!({ "failed": true, "msg": format!("cannot start a thread: {err}") });
     }
-    match receiver.recv_timeout(limit) {
+    let mut result = match receiver.recv_timeout(limit) {
         Ok(reply) => Value::Object(reply),
         Err(RecvTimeoutError::Disconnected) => {
             json!({ "failed": true, "msg": "the module ended without a result" })
@@ -80,7 +81,12 @@ fn carry_out(work: Spool, tables: &[&'static [Entry]]) -> Value {
             let _ = receiver.recv_timeout(STOP);
             json!({ "failed": true, "msg": "Timeout exceeded", "child_pid": getpid().as_raw() })
         }
+    };
+    let changes = journal.take_changes();
+    if !changes.is_empty() {
+        result[super::CHANGES] = json!(changes);
     }
+    result
 }
 
 /// The module of that name, with or without its collection.

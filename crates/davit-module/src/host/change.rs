@@ -311,6 +311,25 @@ impl Host<'_> {
         Ok(())
     }
 
+    /// Removes a file of davit's own, which nobody wants back.
+    ///
+    /// # Errors
+    /// Where it cannot be removed.
+    pub fn discard(&mut self, path: &Path) -> io::Result<()> {
+        if self.overlay().is_some() {
+            return self.remove(path);
+        }
+        let place = self.at(path);
+        match fs::symlink_metadata(&place) {
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(err) => return Err(err),
+            Ok(meta) if meta.is_dir() => fs::remove_dir_all(&place)?,
+            Ok(_) => fs::remove_file(&place)?,
+        }
+        self.changed = true;
+        Ok(())
+    }
+
     /// Makes `path` a symbolic link to `target`; a file or link that is there is replaced.
     ///
     /// # Errors

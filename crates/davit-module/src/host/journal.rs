@@ -52,6 +52,12 @@ impl Host<'_> {
         done
     }
 
+    /// Journals what something else has changed for this call, such as a job that went on by
+    /// itself.
+    pub fn adopt_changes(&mut self, changes: Vec<Change>) {
+        changes.into_iter().for_each(|it| self.session().record(it));
+    }
+
     /// Journals something that was made where nothing stood.
     pub(crate) fn made(&mut self, kind: ChangeKind, path: &Path) {
         let place = plain_place(&self.at(path));

@@ -176,7 +176,9 @@ fn what_cannot_be_undone_is_said() {
     let undone = place.run("davit undo last");
     assert_eq!(undone.code, 2);
     assert!(
-        undone.out.contains("impossible  {here}/old: no copy was kept: the run kept no copies"),
+        undone.out.contains(
+            "impossible  {here}/old: no copy was kept: the run kept no copies (task 'nobody needs it')"
+        ),
         "{}",
         undone.out
     );
@@ -188,4 +190,36 @@ fn what_cannot_be_undone_is_said() {
     let gone = place.run("davit undo last");
     assert_eq!(gone.code, 4, "{}", gone.err);
     assert_eq!(gone.out, "a\n  unreachable: it is not in the inventory any more\n");
+}
+
+#[test]
+fn what_goes_on_by_itself_is_undone_and_what_was_stopped_is_named() {
+    let playbook = "\
+- hosts: a
+  gather_facts: false
+  tasks:
+    - file: path={{ playbook_dir }}/new state=touch mode=0644
+      async: 60
+      poll: 1
+    - name: too slow
+      command: sleep 60
+      timeout: 1
+      ignore_errors: true
+";
+    let place = Place::new(&[HOSTS, ("site.yml", playbook)]);
+    let ran = place.run("davit run -i hosts site.yml");
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(!ran.out.contains("davit_changes"), "{}", ran.out);
+    let undone = place.run("davit undo last");
+    undone.check(
+        2,
+        "\
+a
+  undone      {here}/new: removed
+  impossible  task 'too slow': what it did is not known
+  1 undone, 1 impossible
+",
+        &undone.err,
+    );
+    assert!(!place.path().join("new").exists());
 }

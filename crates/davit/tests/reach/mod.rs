@@ -3,6 +3,7 @@
 mod containers;
 mod login;
 mod privileges;
+mod undo;
 
 use std::fmt::Write;
 

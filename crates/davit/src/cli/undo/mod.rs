@@ -221,5 +221,5 @@ fn perform(
         };
         ended = Some(launch.go()?);
     }
-    Ok(Undoing::new(id, &plan, &answers, strangers, ended.as_ref(), request.check))
+    Ok(Undoing::new(id, (&plan, &strangers), &answers, ended.as_ref(), request.check))
 }

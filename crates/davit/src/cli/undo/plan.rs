@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use davit_event::{Event, Kind, Status, Way};
+use davit_event::{Event, Kind, Reply, Status, Way};
 use serde_json::Value;
 
 /// Actions that change nothing on a host, whatever their results say.
@@ -103,7 +103,7 @@ impl Plan {
                 Kind::HostDone { task, host, end, .. } => {
                     let (name, action) = tasks.get(task).copied().unwrap_or_default();
                     let short = action.rsplit('.').next().unwrap_or(action);
-                    let is_blind = end.status == Status::Changed
+                    let is_blind = (end.status == Status::Changed || was_stopped(&end.reply))
                         && !told.contains(&(*task, host.as_str()))
                         && !INERT.contains(&short);
                     if is_blind {
@@ -176,6 +176,11 @@ fn place(host: &str, delegated_to: Option<&str>) -> String {
 fn counts(change: &Value, end: Option<&Done>) -> bool {
     let is_program = change.get("kind").and_then(Value::as_str) == Some("program");
     !(is_program && end.is_some_and(|it| it.status == Status::Ok))
+}
+
+/// A task that was stopped in the middle has not told what it had done by then.
+fn was_stopped(reply: &Reply) -> bool {
+    reply.contains_key("timedout")
 }
 
 fn part(task: &str, change: &Value, hidden: bool) -> Part {

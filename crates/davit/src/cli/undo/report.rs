@@ -91,17 +91,17 @@ pub(super) struct Undoing {
 }
 
 impl Undoing {
+    /// Of run `id`; `strangers` are hosts that could not be asked.
     pub(super) fn new(
         id: &str,
-        plan: &Plan,
+        (plan, strangers): (&Plan, &Plan),
         answers: &Answers,
-        strangers: Plan,
         ended: Option<&Ended>,
         check: bool,
     ) -> Self {
         let mut hosts: BTreeMap<String, HostReport> =
             plan.hosts.iter().map(|(host, it)| (host.clone(), report(host, it, answers))).collect();
-        for host in strangers.hosts.into_keys() {
+        for host in strangers.hosts.keys().cloned() {
             let unreachable = Some("it is not in the inventory any more".to_owned());
             hosts.insert(host, HostReport { unreachable, changes: Vec::new() });
         }
@@ -121,7 +121,7 @@ impl Undoing {
             let _ = writeln!(out, "{host}");
             for line in report.changes.iter().filter(|it| it.did != Did::Already) {
                 let word = word(line.did, self.check);
-                let _ = writeln!(out, "  {word:12}{}: {}", line.path, line.how);
+                let _ = writeln!(out, "  {word:12}{}: {}{}", line.path, line.how, whose(line));
                 if !line.diff.is_null() {
                     out.push_str(&view::diff_text(&line.diff));
                 }
@@ -176,6 +176,16 @@ impl Undoing {
     }
 }
 
+/// The task behind what stays: there somebody has to look for themselves.
+fn whose(line: &Line) -> String {
+    match line.tasks.first() {
+        Some(task) if line.did != Did::Undone && !line.path.starts_with("task ") => {
+            format!(" (task '{task}')")
+        }
+        _ => String::new(),
+    }
+}
+
 fn word(did: Did, check: bool) -> &'static str {
     match (did, check) {
         (Did::Undone, false) => "undone",
@@ -222,7 +232,7 @@ fn report(host: &str, plan: &HostPlan, answers: &Answers) -> HostReport {
         }
     }
     for task in &plan.blind {
-        let how = "it changed something, and what is not known";
+        let how = "what it did is not known";
         let name = format!("task '{task}'");
         let tasks = vec![task.clone()];
         report.add(Line {
