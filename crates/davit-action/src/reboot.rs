@@ -26,31 +26,30 @@ use crate::wait_for_connection::stopped;
 struct Args {
     /// A command whose output differs after each start of the host.
     #[schemars(extend("default" = BOOT_ID))]
-    boot_time_command: String,
+    boot_time_command: Option<String>,
     /// How long one attempt to connect may take, in seconds.
-    #[schemars(extend("x-aliases" = ["connect_timeout_sec"]))]
     connect_timeout: Option<i64>,
     /// What users of the host are told.
     #[schemars(extend("default" = MSG))]
-    msg: String,
+    msg: Option<String>,
     /// How long to wait after the command before looking, in seconds.
-    #[schemars(extend("default" = 0, "x-aliases" = ["post_reboot_delay_sec"]))]
-    post_reboot_delay: i64,
+    #[schemars(extend("default" = 0))]
+    post_reboot_delay: Option<i64>,
     /// How long the host waits before it goes down, in seconds; on Linux whole minutes.
-    #[schemars(extend("default" = 0, "x-aliases" = ["pre_reboot_delay_sec"]))]
-    pre_reboot_delay: i64,
+    #[schemars(extend("default" = 0))]
+    pre_reboot_delay: Option<i64>,
     /// The command that restarts the host, with its arguments; `pre_reboot_delay`,
     /// `post_reboot_delay` and `msg` are then without effect.
     reboot_command: Option<String>,
     /// How long the host may take to come back, and then how long the test may take, in seconds.
-    #[schemars(extend("default" = 600, "x-aliases" = ["reboot_timeout_sec"]))]
-    reboot_timeout: i64,
+    #[schemars(extend("default" = 600))]
+    reboot_timeout: Option<i64>,
     /// Where on the host the command is searched.
     #[schemars(extend("default" = PATHS))]
-    search_paths: Vec<String>,
+    search_paths: Option<Vec<String>>,
     /// A command that works once the host is ready.
     #[schemars(extend("default" = TEST))]
-    test_command: String,
+    test_command: Option<String>,
 }
 
 const BOOT_ID: &str = "cat /proc/sys/kernel/random/boot_id";

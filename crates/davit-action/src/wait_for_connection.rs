@@ -25,16 +25,16 @@ use crate::options::seconds;
 struct Args {
     /// How long one attempt to connect may take, in seconds.
     #[schemars(extend("default" = 5))]
-    connect_timeout: i64,
+    connect_timeout: Option<i64>,
     /// How long to wait before the first attempt, in seconds.
     #[schemars(extend("default" = 0))]
-    delay: i64,
+    delay: Option<i64>,
     /// How long to wait between attempts, in seconds.
     #[schemars(extend("default" = 1))]
-    sleep: i64,
+    sleep: Option<i64>,
     /// How long to wait in all, in seconds.
     #[schemars(extend("default" = 600))]
-    timeout: i64,
+    timeout: Option<i64>,
 }
 
 pub(crate) const ACTION: Action = Action {
