@@ -287,7 +287,7 @@ impl TaskContext {
             self.world.emit(Kind::Changes {
                 task: self.number,
                 host: self.host.to_string(),
-                delegated_to: self.delegated.as_ref().map(ToString::to_string),
+                delegated_to: crate::settle::elsewhere(self.delegated.as_ref(), &self.host),
                 way: crate::route::way(self),
                 changes: changes.filter_map(|it| serde_json::to_value(it).ok()).collect(),
             });

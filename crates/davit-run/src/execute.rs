@@ -247,7 +247,7 @@ impl Job {
             reply: reply_to_show(&outcome.result, answer.no_log),
             ignored: outcome.is_failed() && answer.ignore_errors,
             rescued: false,
-            delegated_to: answer.delegated.as_ref().map(ToString::to_string),
+            delegated_to: crate::settle::elsewhere(answer.delegated.as_ref(), &self.host),
             item: if answer.no_log {
                 item.map(|_| "(censored due to no_log)".into())
             } else {

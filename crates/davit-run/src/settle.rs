@@ -33,14 +33,13 @@ impl Batch {
         &mut self,
         turn: &Turn<'_>,
         host: &Arc<str>,
-        mut done: Done,
+        done: Done,
         includes: &mut Vec<(Arc<str>, Done)>,
     ) -> Result<(), Error> {
         let Turn { task, number, once } = *turn;
         if let Some(role) = task.role() {
             role.progress.begin(host);
         }
-        self.tell_warnings(task, &mut done);
         let status = done.status();
         let everyone = if once { self.living() } else { vec![Arc::clone(host)] };
         self.register(task, &everyone, &done);
@@ -75,7 +74,7 @@ impl Batch {
             reply: reply_to_show(&done.outcome.result, done.no_log),
             ignored,
             rescued,
-            delegated_to: done.delegated.as_ref().map(ToString::to_string),
+            delegated_to: elsewhere(done.delegated.as_ref(), host),
             item: None,
             no_log: done.no_log,
             show: show(task, &done.outcome.result, done.no_log),
@@ -280,34 +279,11 @@ impl Batch {
         }
         Ok(())
     }
+}
 
-    /// `warnings` and `deprecations` of a result are told once and not kept.
-    fn tell_warnings(&self, task: &Arc<Task>, done: &mut Done) {
-        fn tell(batch: &Batch, task: &Arc<Task>, result: &mut Map) {
-            if let Some(Value::List(list)) = result.get("warnings").cloned() {
-                for text in list.iter() {
-                    let at = Some(task.origin().to_string());
-                    batch.world.message(Level::Warning, &text.to_str(), at, None);
-                }
-            }
-            if let Some(Value::List(list)) = result.get("deprecations").cloned() {
-                for item in list.iter() {
-                    let text = item.get("msg").map_or_else(|| item.to_str(), Value::to_str);
-                    let at = Some(task.origin().to_string());
-                    batch.world.message(Level::Deprecated, &text, at, None);
-                }
-            }
-        }
-        if done.no_log {
-            return;
-        }
-        let mut outcome = std::mem::take(&mut done.outcome);
-        tell(self, task, &mut outcome.result);
-        for part in done.is_loop.then_some(&mut done.parts).into_iter().flatten() {
-            tell(self, task, &mut part.result);
-        }
-        done.outcome = outcome;
-    }
+/// The host that did a task for `host`, as events name it: not where that is the host itself.
+pub(crate) fn elsewhere(delegated: Option<&Arc<str>>, host: &Arc<str>) -> Option<String> {
+    delegated.filter(|it| *it != host).map(ToString::to_string)
 }
 
 fn strings(value: Option<&Value>) -> Vec<String> {

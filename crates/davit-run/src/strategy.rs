@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use davit_event::Kind;
-use davit_template::Env;
+use davit_event::{Kind, Level};
+use davit_template::{Env, ErrorKind};
 use davit_value::Value;
 use tokio::task::JoinSet;
 
@@ -342,7 +342,7 @@ impl Batch {
         let name = match task.name() {
             Some(name) => match env.resolve(name) {
                 Ok(value) => value.to_str(),
-                Err(_) => partly_rendered(env, name),
+                Err(error) => self.partly_rendered(env, name, &error),
             },
             None => String::new(),
         };
@@ -379,6 +379,19 @@ impl Batch {
             entry: crate::resume::entry(number, self.play.index, self.flushes, place),
         });
         number
+    }
+
+    /// The name of a task as far as it can be told, and why there is no more of it.
+    fn partly_rendered(&self, env: Env<'_>, name: &Value, error: &davit_template::Error) -> String {
+        let (text, errors) = partly_rendered(env, name, error);
+        let noun = if errors.len() == 1 { "error" } else { "errors" };
+        let mut warning = format!("Encountered {} template {noun}.", errors.len());
+        for (number, error) in (1..).zip(&errors) {
+            warning.push_str(&format!("\nerror {number} - {error}"));
+        }
+        let place = name.origin().map(ToString::to_string);
+        self.world.message(Level::Warning, &warning, place, None);
+        text
     }
 
     /// What a task that broke off left in the journal.
@@ -551,35 +564,55 @@ fn is_inline(task: &Task) -> bool {
     }
 }
 
-/// A name of which not all can be rendered: what cannot be is said in its place.
-fn partly_rendered(env: Env<'_>, name: &Value) -> String {
+/// A template of which not all can be rendered: what cannot be is said in its place.
+///
+/// What is undefined leaves a gap; what cannot be worked out at all ends the text.
+fn partly_rendered(
+    env: Env<'_>,
+    name: &Value,
+    whole: &davit_template::Error,
+) -> (String, Vec<String>) {
+    let mut errors: Vec<String> = Vec::new();
+    let mut note = |message: String| {
+        errors.push(message);
+        let number = errors.len();
+        format!("<< error {number} - {} >>", errors[number - 1])
+    };
+    if whole.kind() == ErrorKind::Syntax {
+        return (note(whole.to_string()), errors);
+    }
     let text = name.to_str();
     let mut out = String::new();
     let mut rest = text.as_str();
-    let mut errors = 0;
-    while let Some((before, after)) = rest.split_once("{{") {
-        out.push_str(before);
-        let Some((inside, later)) = after.split_once("}}") else {
-            out.push_str("{{");
-            rest = after;
-            continue;
-        };
-        match env.expression(inside.trim(), name.origin()) {
-            Ok(value) if !value.is_undefined() => out.push_str(&value.to_str()),
-            Ok(Value::Undefined(what)) => {
-                errors += 1;
-                out.push_str(&format!("<< error {errors} - {} >>", what.message));
-            }
-            Ok(_) => {}
+    while !rest.is_empty() {
+        let (piece, later) = first_piece(rest);
+        rest = later;
+        match env.render_text(piece, name.origin()) {
+            Ok(value) => out.push_str(&value.to_str()),
             Err(error) => {
-                errors += 1;
-                out.push_str(&format!("<< error {errors} - {error} >>"));
+                out.push_str(&note(error.to_string()));
+                if error.kind() != ErrorKind::Undefined || !piece.starts_with("{{") {
+                    out.push_str(&note("template potentially truncated".to_owned()));
+                    break;
+                }
             }
         }
-        rest = later;
     }
-    out.push_str(rest);
-    out
+    (out, errors)
+}
+
+/// Plain text or an expression at the beginning, and what comes after it. Statements belong
+/// together and are not cut.
+fn first_piece(text: &str) -> (&str, &str) {
+    let end = if text.starts_with("{%") {
+        text.len()
+    } else if text.starts_with("{{") {
+        text.find("}}").map_or(text.len(), |at| at + 2)
+    } else {
+        let marks = ["{{", "{%"].iter().filter_map(|mark| text.find(mark));
+        marks.min().unwrap_or(text.len())
+    };
+    text.split_at(end)
 }
 
 /// The arguments of a task in one line, as written.
