@@ -37,6 +37,8 @@ pub struct Options {
     pub passwords: bool,
     /// Each host has a home of its own, as [`Serve::homes`].
     pub homes: bool,
+    /// Folders below the one for temporary files that it sees besides the ground's; of the others it has its own.
+    pub shared: Vec<PathBuf>,
     /// Shell commands before its sshd starts: what they mount is seen on this machine only. `$ground` is the ground's
     /// folder.
     pub before: String,
@@ -87,12 +89,13 @@ impl Machine {
         let hosts = Hosts::new(ground, addresses, PORT)?;
         let mut more = options.more.clone();
         if options.homes {
+            more.push('\n');
             more.push_str(&hosts.homes(&hosts.addresses)?);
         }
         let serve = Serve { passwords: options.passwords, more, ..Serve::hosts(0) };
         let any = [Ipv4Addr::UNSPECIFIED];
         ground.write(&name, &configuration(ground, &name, PORT, &any, &serve))?;
-        let init = init(ground, &name, &options.before)?;
+        let init = init(ground, &name, options)?;
         let mut machine = Self {
             name,
             init,
@@ -239,7 +242,26 @@ impl Drop for Machine {
         }
         let _ = run("ip", &["netns", "delete", &self.name]);
         give_back(&self.name, &self.block);
+        // What has been given back may be somebody else's when the ground goes.
+        let _ = fs::remove_file(self.ground.join(format!("{}.netns", self.name)));
     }
+}
+
+/// Commands that give a machine folders for temporary files of its own: what is left in them goes with it.
+fn own_folders(ground: &Ground, options: &Options) -> String {
+    let shared: Vec<String> = options.shared.iter().map(|it| it.display().to_string()).collect();
+    let here = ground.folder().display().to_string();
+    let mut text = "mount -t tmpfs none /mnt\n".to_owned();
+    for (number, folder) in shared.iter().chain([&here]).enumerate() {
+        text.push_str(&format!("mkdir /mnt/{number}\nmount --bind {folder} /mnt/{number}\n"));
+    }
+    for folder in ["/tmp", "/var/tmp", "/dev/shm", "/run/user"] {
+        text.push_str(&format!("mkdir -p {folder}\nmount -t tmpfs -o mode=1777 none {folder}\n"));
+    }
+    for (number, folder) in shared.iter().chain([&here]).enumerate() {
+        text.push_str(&format!("mkdir -p {folder}\nmount --bind /mnt/{number} {folder}\n"));
+    }
+    text + "umount -l /mnt\n"
 }
 
 /// Takes away a machine's device and its routes, the one that reserves its addresses at last. The namespace alone would
@@ -250,10 +272,11 @@ pub(crate) fn give_back(name: &str, block: &str) {
 }
 
 /// Starts the first process of a machine, which starts its sshd and takes in orphans.
-fn init(ground: &Ground, name: &str, before: &str) -> Outcome<Child> {
+fn init(ground: &Ground, name: &str, options: &Options) -> Outcome<Child> {
     let folder = ground.folder().display();
+    let (own, before) = (own_folders(ground, options), &options.before);
     let script = format!(
-        "set -e\nground={folder}\nhostname {name}\nmkdir -p /run/sshd\n{before}\n\
+        "set -e\nground={folder}\nhostname {name}\nmkdir -p /run/sshd\n{own}{before}\n\
          /usr/sbin/sshd -D -f {folder}/{name} -E {folder}/{name}.log &\nset +e\n\
          while :; do wait; sleep 1; done\n"
     );

@@ -181,6 +181,7 @@ impl Sshd {
             let name = format!("sshd-{port}-{number}");
             let mut serve = serve.clone();
             if serve.homes {
+                serve.more.push('\n');
                 serve.more.push_str(&sshd.hosts.homes(part)?);
             }
             let text = configuration(ground, &name, port, part, &serve);

@@ -21,10 +21,11 @@ fn is_agent(process: &Process) -> bool {
     program.contains("/davit/agent-") || program.contains("/agent-")
 }
 
-fn killed(which: impl Fn(&Process) -> bool) {
+#[test]
+fn the_worker_killed_in_a_task() {
     let scene = Scene::new(&three_tasks());
     let running = scene.start(begun);
-    let count = scene.a.signal(Signal::SIGKILL, which);
+    let count = scene.a.signal(Signal::SIGKILL, |it| is_agent(it) && it.line.ends_with("--worker"));
     assert!(count > 0, "no agent: {:?}", scene.a.processes());
     running.loses_a("first\nsecond\nthird\n");
     scene.nothing_runs();
@@ -33,13 +34,27 @@ fn killed(which: impl Fn(&Process) -> bool) {
 }
 
 #[test]
-fn the_worker_killed_in_a_task() {
-    killed(|it| is_agent(it) && it.line.ends_with("--worker"));
+fn the_agent_killed_by_its_name_in_a_task() {
+    let scene = Scene::new(&three_tasks());
+    let running = scene.start(begun);
+    scene.a.run(&["pkill", "-9", "davit-agent"]).expect("there is an agent of that name");
+    running.loses_a("first\nsecond\nthird\n");
+    scene.nothing_runs();
+    scene.place.write("log-a.ready", "");
+    scene.finishes_with("first\nsecond\nthird\n");
 }
 
 #[test]
-fn everything_of_the_agent_killed_in_a_task() {
-    killed(is_agent);
+fn the_agent_and_its_guard_killed_in_a_task() {
+    let scene = Scene::new(&three_tasks());
+    let running = scene.start(begun);
+    assert_eq!(scene.a.signal(Signal::SIGKILL, is_agent), 2, "a worker and its guard");
+    running.loses_a("first\nsecond\nthird\n");
+    // Nobody is left who could end the task; whoever kills both has to do it.
+    scene.a.signal(Signal::SIGKILL, |_| true);
+    scene.nothing_runs();
+    scene.place.write("log-a.ready", "");
+    scene.finishes_with("first\nsecond\nthird\n");
 }
 
 #[test]

@@ -41,10 +41,13 @@ impl Scene {
     /// The options are those of `a`. A host is root there and has a home of its own.
     fn with(tasks: &str, options: Options) -> Self {
         let ground = Ground::new().expect("a ground");
-        let a = Machine::start(&ground, &Options { homes: true, ..options }).expect("a machine");
-        let b = Machine::start(&ground, &Options { homes: true, ..Options::default() });
-        let b = b.expect("a machine");
         let place = Place::new(&[]);
+        let shared = vec![place.path().to_owned()];
+        let start = |options: Options| {
+            let options = Options { homes: true, shared: shared.clone(), ..options };
+            Machine::start(&ground, &options).expect("a machine")
+        };
+        let (a, b) = (start(options), start(Options::default()));
         let mut inventory = String::new();
         for (name, machine) in [("a", &a), ("b", &b)] {
             let _ = writeln!(inventory, "{name} ansible_host={}", machine.hosts.addresses[0]);

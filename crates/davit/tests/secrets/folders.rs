@@ -69,8 +69,10 @@ fn an_agent_that_somebody_has_changed() {
     );
     let run = || scene.place.run("davit run -i hosts site.yml --output default");
     assert_eq!(run().code, 0);
+    // It may be running still, so it is replaced rather than written to.
     let change = "f=$(find /home/davit-t3 /var/tmp /dev/shm -name 'agent-*' -type f -size +100k); test -n \"$f\"; \
-                  printf '#!/bin/sh\\ntouch /var/tmp/trapped\\n' > $f; echo $f";
+                  printf '#!/bin/sh\\ntouch /var/tmp/trapped\\n' > $f.new; chmod 755 $f.new; \
+                  chown davit-t3 $f.new; mv $f.new $f; echo $f";
     let changed = scene.machine.run(&["sh", "-ec", change]).expect("there is an agent");
     let ran = run();
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
