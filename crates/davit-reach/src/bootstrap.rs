@@ -146,7 +146,6 @@ pub(crate) async fn attend(
                             words.next().unwrap_or_default()
                         ),
                         help: Some("build davit with DAVIT_AGENT_TARGETS set to that architecture's target".into()),
-                        refused: false,
                         ..Unreachable::default()
                     }));
                 }
@@ -157,7 +156,6 @@ pub(crate) async fn attend(
                             notes.join("; ")
                         ),
                         help: Some("make ~/.cache writable, or set XDG_CACHE_HOME for the user to a folder on a disk that has room and lets programs run".into()),
-                        refused: false,
                         ..Unreachable::default()
                     }));
                 }

@@ -134,8 +134,7 @@ impl Dial for Reach {
         };
         // On this machine there is no agent of one's own user that it could go through, and none
         // is started but for what only an agent has: terminals.
-        let goes_through =
-            wanted.connection != "local" || privilege::asks_at_terminal(&privileges);
+        let goes_through = wanted.connection != "local" || privilege::asks_at_terminal(&privileges);
         let login = goes_through.then(|| self.host(wish(None), || make(None, None)));
         let as_other = Some(privileges);
         Ok(self.host(wish(as_other.clone()), || make(as_other, login)))

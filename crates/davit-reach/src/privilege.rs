@@ -79,7 +79,11 @@ pub(crate) fn plan(privileges: &Become, line: &str) -> Result<Plan, String> {
     let has_password = password.is_some();
     let terminal = asks_at_terminal(privileges);
     match method {
-        "sudo" => sudo(&mut argv, flags, has_password, user, &number, shell),
+        "sudo" => {
+            argv.extend(sudo(flags, has_password, &number));
+            argv.extend(["-u".to_owned(), user.to_owned()]);
+            argv.extend(shell);
+        }
         "su" | "runuser" => {
             argv.extend(flags);
             argv.extend([user.to_owned(), "-c".to_owned(), words::join(&shell)]);
@@ -121,26 +125,21 @@ fn unreadable(name: &str, text: &str, what: &str) -> String {
     format!("the {name} '{text}' cannot be read: {what}")
 }
 
-fn sudo(
-    argv: &mut Vec<String>,
-    flags: Vec<String>,
-    has_password: bool,
-    user: &str,
-    number: &str,
-    shell: Vec<String>,
-) {
+/// The options of sudo, for whether there is a password or not.
+fn sudo(flags: Vec<String>, has_password: bool, number: &str) -> Vec<String> {
+    let mut options = Vec::new();
     let mut reads_input = false;
     for flag in flags {
         let flag = if has_password { without_n(flag) } else { Some(flag) };
         let Some(flag) = flag else { continue };
         reads_input |= flag == "--stdin" || (is_cluster(&flag) && flag.contains('S'));
-        argv.push(flag);
+        options.push(flag);
     }
     if has_password && !reads_input {
-        argv.push("-S".into());
+        options.push("-S".into());
     }
-    argv.extend(["-p".into(), prompt_of(number), "-u".into(), user.to_owned()]);
-    argv.extend(shell);
+    options.extend(["-p".into(), prompt_of(number)]);
+    options
 }
 
 /// The words in which sudo asks.

@@ -196,16 +196,18 @@ fn unknown_key(attempt: &Attempt<'_>) -> String {
     };
     // The question names the host, which may be one that is jumped through.
     let whose = between(&question, "authenticity of host '", "'").unwrap_or(&name);
+    // Its address stands behind its name.
+    let whose = whose.split(' ').next().unwrap_or(whose);
     let fingerprint = between(&question, "fingerprint is ", "\n")
         .map(|it| it.trim_end_matches('.'))
         .unwrap_or("not told");
-    let nobody =
-        if attempt.memory.declined.load(Ordering::Relaxed) { "it was not accepted" } else { "nobody is there to be asked" };
-    let (address, port) = whose
-        .split(' ')
-        .next()
-        .and_then(|it| it.strip_prefix('[')?.split_once("]:"))
-        .unwrap_or((whose.split(' ').next().unwrap_or(whose), "22"));
+    let nobody = if attempt.memory.declined.load(Ordering::Relaxed) {
+        "it was not accepted"
+    } else {
+        "nobody is there to be asked"
+    };
+    let with_port = whose.strip_prefix('[').and_then(|it| it.split_once("]:"));
+    let (address, port) = with_port.unwrap_or((whose, "22"));
     let port = if port == "22" { String::new() } else { format!(" -p {port}") };
     format!(
         "the key of {whose} is not known here, and {nobody}. Its fingerprint is {fingerprint}. If that is the host's, add the key with `ssh-keyscan{port} {address} >> ~/.ssh/known_hosts`, or log in once by hand with `{}`; host_key_checking = False lets every key pass",

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use davit_ground::{
-    Container, Engine, Ground, Rights, Serve, Sshd, User, every_process, wait_until,
+    Container, Dockerd, Engine, Ground, Rights, Serve, Sshd, User, every_process, wait_until,
 };
 use davit_run::{Unreachable, Wanted};
 use davit_value::Value;
@@ -132,7 +132,7 @@ async fn talk(pipes: Pipes, input: &str) -> (String, String, Option<i32>) {
 /// What comes of a log-in.
 async fn log_in(transport: &dyn Transport) -> Result<String, Unreachable> {
     let (out, err, code) = talk(transport.start("echo hello; cat").await?, "and more").await;
-    if code == Some(0) { Ok(out) } else { Err(transport.explain(code, &err)) }
+    if code == Some(0) { Ok(out) } else { Err(transport.explain(code, &(err + &out))) }
 }
 
 #[tokio::test]
@@ -328,25 +328,53 @@ async fn what_is_dropped_ends() {
     assert!(gone.unwrap());
 }
 
+/// A container's shell, and what is said where there is no such container.
+async fn enter(engine: &'static str, name: &str, more: &[(&'static str, String)]) {
+    let settings = Settings::default();
+    let mut variables: HashMap<_, _> = more.iter().cloned().collect();
+    variables.insert("ansible_host", name.to_owned());
+    variables.insert("ansible_docker_working_dir", "/usr".into());
+    variables.insert("ansible_podman_working_dir", "/usr".into());
+    // By number: docker looks for names in the image, which has none.
+    variables.insert("ansible_user", "65534".into());
+    let (_, transport) = wish(engine, &variables, &settings).unwrap();
+    assert_eq!(log_in(&*transport).await, Ok("hello\nand more".into()));
+    let (out, _, code) = talk(transport.start("pwd; id -u; exit 3").await.unwrap(), "").await;
+    assert_eq!((out.as_str(), code), ("/usr\n65534\n", Some(3)));
+
+    for (name, value, part) in [
+        ("ansible_host", "no-such-container", "ps -a"),
+        ("ansible_user", "no-such-user", "'no-such-user' is not in"),
+    ] {
+        let mut variables = variables.clone();
+        variables.insert(name, value.into());
+        let (_, transport) = wish(engine, &variables, &settings).unwrap();
+        let error = log_in(&*transport).await.unwrap_err();
+        assert!(error.why.starts_with(&format!("{engine} exec: ")), "{}", error.why);
+        assert!(error.help.is_some_and(|it| it.contains(part)), "{}", error.why);
+    }
+}
+
 #[tokio::test]
-async fn a_container_opens_a_shell() {
+async fn a_container_of_podman_opens_a_shell() {
     let ground = Ground::new().unwrap();
     let container = Container::start(&ground, Engine::Podman, None, &[]).unwrap();
-    let variables = HashMap::from([
-        ("ansible_host", container.name.clone()),
-        ("ansible_podman_working_dir", "/usr".to_owned()),
-    ]);
-    let settings = Settings::default();
-    let (_, transport) = wish("podman", &variables, &settings).unwrap();
-    assert_eq!(log_in(&*transport).await, Ok("hello\nand more".into()));
-    let (out, _, code) = talk(transport.start("pwd; exit 3").await.unwrap(), "").await;
-    assert_eq!((out.as_str(), code), ("/usr\n", Some(3)));
+    enter("podman", &container.name, &[]).await;
+}
 
-    let variables = HashMap::from([("ansible_host", "no-such-container".to_owned())]);
-    let (_, transport) = wish("podman", &variables, &settings).unwrap();
+#[tokio::test]
+async fn a_container_of_docker_opens_a_shell() {
+    let ground = Ground::new().unwrap();
+    let daemon = Dockerd::start(&ground).unwrap();
+    let container = Container::start(&ground, Engine::Docker, Some(&daemon), &[]).unwrap();
+    let at = format!("-H {}", container.daemon().unwrap());
+    enter("docker", &container.name, &[("ansible_docker_extra_args", at)]).await;
+
+    let nobody = format!("-H unix://{}/no.sock", ground.folder().display());
+    let variables = HashMap::from([("ansible_docker_extra_args", nobody)]);
+    let (_, transport) = wish("docker", &variables, &Settings::default()).unwrap();
     let error = log_in(&*transport).await.unwrap_err();
-    assert!(error.why.starts_with("podman exec: "), "{}", error.why);
-    assert!(error.help.is_some_and(|it| it.contains("podman ps -a")), "{}", error.why);
+    assert!(error.help.is_some_and(|it| it.contains("no docker answers")), "{}", error.why);
 }
 
 #[tokio::test]
