@@ -34,7 +34,7 @@ async fn run(context: &TaskContext, args: Map) -> Attempt<Outcome> {
     no_raw_params(context, &args, "uri")?;
     let mut attachments = BTreeMap::new();
     if !flag(&args, "remote_src", false) {
-        if let Some(src) = filled(&args, "src").filter(|_| !args.contains("body")) {
+        if let Some(src) = filled(&args, "src") {
             attachments.insert("src".to_owned(), find(context, &src)?);
         }
         if text(&args, "body_format").as_deref() == Some("form-multipart") {

@@ -7,7 +7,6 @@ use std::path::Path;
 use davit_module::{
     Content, Host, Module, ModuleError, Outcome, Program, Ran, Requirement, Rules, WriteOptions,
 };
-use nix::unistd::Group as SystemGroup;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -131,15 +130,23 @@ fn predicted(host: &mut Host<'_>) -> Outcome {
 
 /// The number of the group; `None` = it is not there.
 fn look(host: &Host<'_>, args: &Args) -> Result<Option<u32>, ModuleError> {
-    if args.local {
+    let asked = if args.local { None } else { program::find(host, "getent") };
+    let Some(getent) = asked else {
         let lines = read(host)?;
         let found = lines.iter().map(|it| fields(it)).find(|it| it.0 == args.name);
         return Ok(found.and_then(|it| it.1));
+    };
+    // Groups may come from services that only a program can ask that is not linked statically.
+    let ran = host.query(&Program::new(&getent).arg("group"))?;
+    let all = String::from_utf8_lossy(&ran.stdout);
+    let listed = all.lines().map(fields).find(|it| it.0 == args.name).and_then(|it| it.1);
+    if listed.is_some() || args.name.is_empty() || args.name.starts_with('-') {
+        return Ok(listed);
     }
-    let found = SystemGroup::from_name(&args.name).map_err(|errno| {
-        ModuleError::failed(format!("cannot look up the group {}: {}", args.name, errno.desc()))
-    })?;
-    Ok(found.map(|it| it.gid.as_raw()))
+    // Not each service lists its groups. A name that is a number would be taken for one.
+    let ran = host.query(&Program::new(&getent).arg("group").arg(&args.name))?;
+    let said = String::from_utf8_lossy(&ran.stdout);
+    Ok(said.lines().map(fields).find(|it| it.0 == args.name).and_then(|it| it.1))
 }
 
 /// The lines of the host's own file.

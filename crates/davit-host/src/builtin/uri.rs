@@ -179,7 +179,7 @@ impl Module for Uri {
             ));
         }
         let start = Instant::now();
-        let (payload, content_type) = payload(host, &args).map_err(|err| err.with("elapsed", 0))?;
+        let (payload, content_type) = payload(host, &args)?;
         if let Some(skipped) = guarded(host, &args) {
             return Ok(skipped);
         }
@@ -287,7 +287,8 @@ fn payload(host: &Host<'_>, args: &Args) -> Result<(Option<Payload>, Option<Stri
         (BodyFormat::FormUrlencoded, Value::Null) => Ok((None, plain)),
         (BodyFormat::FormUrlencoded, body) => {
             let body = form::urlencoded(body).map_err(|why| {
-                ModuleError::failed(format!("failed to parse body as form_urlencoded: {why}"))
+                let msg = format!("failed to parse body as form_urlencoded: {why}");
+                ModuleError::failed(msg).with("elapsed", 0)
             })?;
             Ok((text(body), plain))
         }

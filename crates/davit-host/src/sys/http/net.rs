@@ -3,10 +3,11 @@
 //! It does not know what is said over them.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -147,11 +148,33 @@ fn timed_out() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "timed out")
 }
 
+/// The addresses of a name, as the host's own program tells them.
+///
+/// Names may come from services that only a program can ask that is not linked statically.
+fn addresses(host: &str, port: u16) -> Vec<SocketAddr> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return vec![SocketAddr::new(address, port)];
+    }
+    if host.starts_with('-') {
+        return Vec::new();
+    }
+    let told = Command::new("getent").args(["ahosts", host]).stdin(Stdio::null()).output();
+    let Ok(told) = told else {
+        return (host, port).to_socket_addrs().map(Iterator::collect).unwrap_or_default();
+    };
+    let mut found: Vec<SocketAddr> = Vec::new();
+    for line in String::from_utf8_lossy(&told.stdout).lines() {
+        let address = line.split_whitespace().next().and_then(|it| it.parse::<IpAddr>().ok());
+        let address = address.map(|it| SocketAddr::new(it, port));
+        found.extend(address.filter(|it| !found.contains(it)));
+    }
+    found
+}
+
 /// Tries each address of a name in turn.
 fn connect(host: &str, port: u16, timeout: Duration) -> Result<TcpStream, Failure> {
-    let unknown = |_| Failure::Request("[Errno -2] Name or service not known".to_owned());
     let mut last = None;
-    for address in (host, port).to_socket_addrs().map_err(unknown)? {
+    for address in addresses(host, port) {
         match TcpStream::connect_timeout(&address, timeout) {
             Ok(stream) => {
                 // It only makes small messages slower where it fails.
