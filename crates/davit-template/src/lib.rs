@@ -61,5 +61,5 @@ pub use crate::env::Env;
 pub use crate::error::{Error, ErrorKind};
 pub use crate::file::FileOptions;
 pub use crate::inspect::{NameUse, Template};
-pub use crate::outside::{Decrypt, Outside, ReadSetting, SelectHosts, Tell};
+pub use crate::outside::{Decrypt, Fetch, Outside, ReadSetting, SelectHosts, Tell};
 pub use crate::scope::{Layers, Overlay, Scope};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use davit_value::Value;
+use davit_value::{Map, Value};
 
 /// Decrypts vault ciphertexts.
 pub trait Decrypt: Send + Sync {
@@ -31,6 +31,9 @@ pub type Tell = dyn Fn(&str) + Send + Sync;
 /// The value of a setting.
 pub type ReadSetting = dyn Fn(&str) -> Option<Value> + Send + Sync;
 
+/// The text at an address, given the options of the `url` lookup, or why there is none.
+pub type Fetch = dyn Fn(&str, &Map) -> Result<String, String> + Send + Sync;
+
 /// What templates may reach outside themselves.
 #[derive(Clone, Default)]
 pub struct Outside {
@@ -50,6 +53,8 @@ pub struct Outside {
     pub secret: Option<Arc<Tell>>,
     /// Answers the `config` lookup.
     pub config: Option<Arc<ReadSetting>>,
+    /// Answers the `url` lookup.
+    pub fetch: Option<Arc<Fetch>>,
 }
 
 impl Outside {

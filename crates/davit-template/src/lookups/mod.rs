@@ -1,7 +1,6 @@
 //! Every lookup, by name. Each gives a list.
 //!
-//! The terms are the positional arguments, the options the named ones. `url` is not here: this
-//! crate has no HTTP.
+//! The terms are the positional arguments, the options the named ones.
 
 mod files;
 mod first_found;
@@ -12,6 +11,7 @@ mod password;
 mod programs;
 mod sequence;
 mod tables;
+mod url;
 mod variables;
 
 pub use first_found::TASK_FOLDER;
@@ -46,6 +46,7 @@ pub const LOOKUPS: &[(&str, Function)] = &[
     ("template", files::template),
     ("together", lists::together),
     ("unvault", files::unvault),
+    ("url", url::url),
     ("varnames", variables::varnames),
     ("vars", variables::vars),
 ];
