@@ -13,6 +13,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use blake2::Blake2b512;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
@@ -40,20 +41,25 @@ fn main() -> Result<(), Box<dyn Error>> {
         encoder.write_all(&bytes)?;
         encoder.finish()?;
         let arch = target.split('-').next().unwrap_or(&target);
-        let hash: String = Sha256::digest(&bytes).iter().fold(String::new(), |mut text, byte| {
-            // Writing to a text does not fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
+        let sha256 = hex(&Sha256::digest(&bytes));
+        let blake2b = hex(&Blake2b512::digest(&bytes));
         writeln!(
             table,
-            "Agent {{ arch: {arch:?}, sha256: {hash:?}, size: {}, packed: include_bytes!({packed:?}) }},",
+            "Agent {{ arch: {arch:?}, sha256: {sha256:?}, blake2b: {blake2b:?}, size: {}, packed: include_bytes!({packed:?}) }},",
             bytes.len()
         )?;
     }
     table.push(']');
     fs::write(out.join("agents.rs"), table)?;
     Ok(())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a text does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Builds the agent for a target; where its program is.

@@ -127,9 +127,9 @@ fn builtin(name: &str) -> Result<Arc<ActionGroup>, String> {
 }
 
 /// Adds the actions of a group, and of those that it extends, to `names`.
-fn gather<'w>(
+fn gather(
     collection: &str,
-    written: &'w Map,
+    written: &Map,
     group: &str,
     seen: &mut BTreeSet<String>,
     names: &mut BTreeSet<String>,

@@ -36,16 +36,25 @@ pub(crate) fn command_line(nonce: &str, skip: &[usize]) -> String {
 pub(crate) fn script(nonce: &str, skip: &[usize]) -> String {
     let mut text = format!("m=$(umask); umask 077; n=DAVIT-{nonce}; ");
     if let [one] = AGENTS {
-        let _ = write!(text, "h={}; z={}; r={}; ", one.sha256, one.packed.len(), one.size);
+        let _ = write!(
+            text,
+            "h={}; b={}; z={}; r={}; ",
+            one.sha256,
+            one.blake2b,
+            one.packed.len(),
+            one.size
+        );
     } else {
         text.push_str("case $(uname -m) in ");
-        for Agent { arch, sha256, size, packed } in AGENTS {
-            let _ = write!(text, "{arch}) h={sha256}; z={}; r={size};; ", packed.len());
+        for Agent { arch, sha256, blake2b, size, packed } in AGENTS {
+            let _ =
+                write!(text, "{arch}) h={sha256}; b={blake2b}; z={}; r={size};; ", packed.len());
         }
         text.push_str("*) echo \"$n arch $(uname -m)\"; exit 9;; esac; ");
     }
     text.push_str(
-        "v() { s=$(sha256sum <\"$1\" 2>/dev/null) || s=$(shasum -a 256 <\"$1\" 2>/dev/null) \
+        "v() { if s=$(b2sum <\"$1\" 2>/dev/null); then [ \"${s%% *}\" = \"$b\" ]; return; fi; \
+         s=$(sha256sum <\"$1\" 2>/dev/null) || s=$(shasum -a 256 <\"$1\" 2>/dev/null) \
          || s=$(openssl dgst -sha256 -r <\"$1\" 2>/dev/null) || return 1; \
          [ \"${s%% *}\" = \"$h\" ]; }; \
          g() { [ -f \"$1/agent-$h\" ] || return 1; [ -L \"$1\" ] && return 1; \
@@ -146,7 +155,7 @@ pub(crate) async fn attend(
                             words.next().unwrap_or_default()
                         ),
                         help: Some("build davit with DAVIT_AGENT_TARGETS set to that architecture's target".into()),
-                        ..Unreachable::default()
+                        refused: false,
                     }));
                 }
                 Some("none") => {
@@ -156,7 +165,7 @@ pub(crate) async fn attend(
                             notes.join("; ")
                         ),
                         help: Some("make ~/.cache writable, or set XDG_CACHE_HOME for the user to a folder on a disk that has room and lets programs run".into()),
-                        ..Unreachable::default()
+                        refused: false,
                     }));
                 }
                 _ => return Ok(Ended::Failed(odd(&line))),

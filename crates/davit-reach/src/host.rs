@@ -331,14 +331,37 @@ impl Host {
         }
     }
 
+    /// A command line through the agent, where one happens to be there: it costs no log-in.
+    async fn start_raw(&self, line: &str) -> Result<Option<Pipes>, Unreachable> {
+        let link = self.link.lock().await.clone().filter(|it| it.closed().is_none());
+        let Some(link) = link else { return Ok(None) };
+        let target = davit_wire::Target::Program {
+            // The shell that a log-in gives.
+            argv: ["/bin/sh", "-c", "exec \"${SHELL:-/bin/sh}\" -c \"$0\"", line]
+                .map(str::to_owned)
+                .to_vec(),
+            environment: Vec::new(),
+            terminal: false,
+        };
+        match link.open(target).await {
+            Ok(Ok(stream)) => Ok(Some(stream.into_pipes())),
+            Ok(Err(error)) => Err(Unreachable::refused(format!("cannot run a shell: {error}"))),
+            Err(why) => Err(self.lost(why)),
+        }
+    }
+
     async fn run_raw(&self, command: RawCommand) -> Result<RawResult, Unreachable> {
-        let mut pipes = match &self.privileges {
-            None => self.transport.start(&command.line).await?,
-            Some(privileges) => {
-                let plan = privilege::plan(privileges, &command.line).map_err(Unreachable::new)?;
-                let pipes = self.transport.start(&plan.command_line()).await?;
-                privilege::authenticate(&plan, pipes).await?
-            }
+        let mut pipes = match self.start_raw(&command.line).await? {
+            Some(pipes) => pipes,
+            None => match &self.privileges {
+                None => self.transport.start(&command.line).await?,
+                Some(privileges) => {
+                    let plan =
+                        privilege::plan(privileges, &command.line).map_err(Unreachable::new)?;
+                    let pipes = self.transport.start(&plan.command_line()).await?;
+                    privilege::authenticate(&plan, pipes).await?
+                }
+            },
         };
         // It has no input.
         let _ = pipes.stdin.shutdown().await;

@@ -183,6 +183,9 @@ pub trait Dial: Send + Sync {
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
+/// The ways to one host that are in use.
+type Dialled = Vec<Weak<dyn Connection>>;
+
 /// The ways to all hosts of a run, each made once.
 pub struct Connections {
     options: Options,
@@ -192,7 +195,7 @@ pub struct Connections {
     running: Mutex<Vec<Cancel>>,
     local: Mutex<HashMap<Arc<str>, Arc<Local>>>,
     /// The ways to each host other than this process: what `meta: reset_connection` is about.
-    dialled: Mutex<HashMap<Arc<str>, Vec<Weak<dyn Connection>>>>,
+    dialled: Mutex<HashMap<Arc<str>, Dialled>>,
 }
 
 /// Starts a call on this machine that goes on by itself, and says how it began.

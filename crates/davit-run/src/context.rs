@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use davit_event::{Kind, Reply};
-use davit_module::{Attachment, Call, Cancel, Entry, Job};
+use davit_module::{Attachment, Call, Cancel, Entry, Job, Listener};
 use davit_template::{Env, Outside};
 use davit_value::{Map, Origin, Value};
 
@@ -274,10 +274,27 @@ impl TaskContext {
             tmp,
             folder,
             umask: None,
-            listener: davit_module::Listener::default(),
+            listener: self.listener(here),
             job: asked.job,
             key,
         })
+    }
+
+    /// Tells whoever watches what the call's programs write.
+    fn listener(&self, here: bool) -> Listener {
+        if self.no_log {
+            return Listener::default();
+        }
+        let (world, task) = (Arc::downgrade(&self.world), self.number);
+        let host = Arc::clone(&self.host);
+        let tell = move |stream, lines: &[u8]| {
+            if let Some(world) = world.upgrade() {
+                let text = String::from_utf8_lossy(lines).into_owned();
+                world.emit(Kind::Output { task, host: host.to_string(), stream, text });
+            }
+        };
+        // From elsewhere it comes calmly as it is.
+        if here { Listener::calm(tell) } else { Listener::new(tell) }
     }
 
     /// What a module said, and to the journal what it changed.

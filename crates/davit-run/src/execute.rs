@@ -148,7 +148,9 @@ impl Job {
             }
             let mut rounds = Vec::with_capacity(width);
             for index in at..at + width {
-                rounds.push(looped.round(index, scope, &carried, self));
+                let round = looped.round(index, scope, &carried, self);
+                self.announce_round(&round, index, looped.items.len());
+                rounds.push(round);
             }
             at += width;
             let answers = self.side_by_side(rounds, outside).await;
@@ -183,6 +185,20 @@ impl Job {
         done.outcome = sum_up(results, changed, skipped, failed.as_ref());
         done.outcome.unreachable = unreachable;
         done
+    }
+
+    /// Tells whoever watches that a round begins.
+    fn announce_round(&self, round: &Round, index: usize, of: usize) {
+        // Whether the item is hidden is only known when the round runs.
+        let hides = self.world.settings.no_log || self.task.keyword("no_log").is_some();
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        self.world.emit(Kind::ItemStarted {
+            task: self.number,
+            host: self.host.to_string(),
+            item: round.label.clone().filter(|_| !hides),
+            number: count(index + 1),
+            of: count(of),
+        });
     }
 
     /// Runs rounds at the same time; their answers in order.

@@ -333,7 +333,7 @@ impl TaskScope {
         }
         for layer in self.layers.iter().rev() {
             for (key, value) in &**layer {
-                if !key.as_str().is_some_and(|name| magic.binary_search(&name).is_ok()) {
+                if key.as_str().is_none_or(|name| magic.binary_search(&name).is_err()) {
                     all.insert(key.clone(), value.clone());
                 }
             }
