@@ -124,6 +124,7 @@ pub(crate) fn run(folder: &Path, path: &Path) -> Vec<End> {
             },
             None,
         ),
+        facts: None,
         prompt: Arc::new(Nobody),
         bus: Bus::new(vec![Box::new(ends.clone())]),
         resume: Vec::new(),

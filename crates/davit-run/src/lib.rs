@@ -22,6 +22,7 @@ mod context;
 mod cursor;
 mod error;
 mod execute;
+mod facts;
 mod failure;
 mod files;
 mod handlers;
@@ -52,6 +53,7 @@ pub use crate::connection::{
 };
 pub use crate::context::TaskContext;
 pub use crate::error::Error;
+pub use crate::facts::FactCache;
 pub use crate::keyword::to_flag;
 pub use crate::resume::run_name;
 pub use crate::run::{PlayOutline, Start, Summary, TaskOutline, outline, run, run_loaded};

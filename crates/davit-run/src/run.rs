@@ -1,6 +1,7 @@
 //! A run: its playbooks, their plays, the batches of each play.
 
 mod listing;
+mod setup;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,6 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use davit_event::{Counts, Kind};
-use davit_inventory::Order;
 use davit_playbook as written;
 use davit_template::Env;
 use davit_value::{Map, Value};
@@ -19,8 +19,10 @@ use crate::scope::TaskScope;
 use crate::settings::Gathering;
 use crate::state::{Hosts, read, write};
 use crate::strategy::{Batch, Ending};
-use crate::tree::{Block, Node, Parent, Task, implicit, set_keyword};
+use crate::tree::{Block, Node, Parent};
 use crate::world::{Play, World};
+
+use self::setup::Setup;
 
 pub use self::listing::{PlayOutline, TaskOutline, outline};
 
@@ -83,6 +85,9 @@ pub async fn run_loaded(
                 "Specified inventory, host pattern and/or --limit leaves us with no hosts to target.",
             ));
         }
+    }
+    if world.settings.flush_cache {
+        world.forget_facts();
     }
     world.emit(Kind::RunStarted {
         run: start.run,
@@ -295,6 +300,9 @@ impl Runner {
             None => Arc::clone(root),
         };
         let mut batch = Batch::new(&world, play, &root, hosts.clone());
+        if gathers && world.settings.gathering == Gathering::Smart {
+            batch.pass_gathering();
+        }
         if world.is_before_start() {
             let gather = usize::from(gathers);
             batch.skip_to_start(gather);
@@ -406,179 +414,13 @@ pub(crate) fn absolute(base: &Path, folder: &Path) -> PathBuf {
     clean
 }
 
-/// What has to be known of a play before it starts.
-struct Setup<'a> {
-    world: &'a Arc<World>,
-    written: &'a Arc<written::Play>,
-    folder: &'a Path,
-    vars: &'a Map,
-}
-
-impl Setup<'_> {
-    fn render(&self, value: &Value) -> Result<Value, Error> {
-        if !value.is_live() {
-            return Ok(value.clone());
-        }
-        let play = Arc::new(Play::new(
-            Arc::clone(self.written),
-            0,
-            String::new(),
-            self.folder.to_path_buf(),
-            Arc::new(self.vars.clone()),
-            None,
-        ));
-        let scope = TaskScope::new(self.world, Some(&play), None, None);
-        let outside = scope.outside();
-        Env::new(&self.world.engine, &scope, &outside)
-            .resolve(value)
-            .map_err(|error| Error::template(&error, value.origin().or(Some(&self.written.origin))))
-    }
-
-    fn text(&self, value: Option<&Value>) -> Result<Option<String>, Error> {
-        value.map(|it| self.render(it).map(|it| it.to_str())).transpose()
-    }
-
-    fn keyword(&self, name: &str) -> Result<Option<Value>, Error> {
-        match self.written.keywords.get(name) {
-            Some(value) if !value.is_null() => self.render(value).map(Some),
-            _ => Ok(None),
-        }
-    }
-
-    fn number(&self, name: &str) -> Result<Option<f64>, Error> {
-        Ok(self.keyword(name)?.and_then(|value| {
-            value.as_number().or_else(|| value.as_str()?.trim().trim_end_matches('%').parse().ok())
-        }))
-    }
-
-    /// `hosts:` as one pattern.
-    fn pattern(&self) -> Result<String, Error> {
-        Ok(self.patterns()?.join(","))
-    }
-
-    /// `hosts:` as patterns, each of which may hold several.
-    fn patterns(&self) -> Result<Vec<String>, Error> {
-        Ok(match self.render(&self.written.hosts)? {
-            Value::List(list) => list.iter().map(Value::to_str).collect(),
-            other => vec![other.to_str()],
-        })
-    }
-
-    fn hosts(&self) -> Result<Vec<Arc<str>>, Error> {
-        let order = match self.keyword("order")? {
-            Some(name) => Order::from_name(&name.to_str(), self.world.seed()).ok_or_else(|| {
-                let text = format!("Invalid order specified: {}", name.to_str());
-                Error::at(text, &self.written.origin)
-            })?,
-            None => Order::default(),
-        };
-        let limit = self.world.settings.limit.as_deref();
-        let mut warnings = Vec::new();
-        let patterns = self.patterns()?;
-        let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
-        let mut hosts =
-            read(&self.world.inventory).match_patterns(&patterns, limit, &mut warnings)?;
-        order.apply(&mut hosts);
-        self.world.settle_local_names(&mut hosts);
-        for warning in warnings {
-            self.world.warn(&warning.text());
-        }
-        Ok(hosts)
-    }
-
-    /// `vars_prompt`: asked once a play, and not for what `-e` has.
-    fn prompts(&self) -> Result<Map, Error> {
-        let mut answers = Map::new();
-        for prompt in &self.written.vars_prompt {
-            if self.world.settings.extra_vars.contains(&prompt.name) {
-                continue;
-            }
-            let value = crate::prompts::ask(self.world, prompt, &|value| self.render(value))?;
-            answers.insert(prompt.name.as_str(), value);
-        }
-        Ok(answers)
-    }
-
-    /// `serial`: the hosts in batches.
-    fn batches(&self, hosts: &[Arc<str>]) -> Result<Vec<Vec<Arc<str>>>, Error> {
-        let sizes = match self.keyword("serial")? {
-            None => return Ok(vec![hosts.to_vec()]),
-            Some(Value::List(list)) => list.to_vec(),
-            Some(other) => vec![other],
-        };
-        let mut rest = hosts;
-        let mut batches = Vec::new();
-        let mut at = 0;
-        while !rest.is_empty() {
-            let size = match sizes.get(at.min(sizes.len().saturating_sub(1))) {
-                Some(size) => batch_size(size, hosts.len()).ok_or_else(|| {
-                    Error::at(
-                        format!("Invalid value for 'serial': {}", size.to_str()),
-                        &self.written.origin,
-                    )
-                })?,
-                None => 0,
-            };
-            let size = if size == 0 { rest.len() } else { size.min(rest.len()) };
-            let (batch, later) = rest.split_at(size);
-            batches.push(batch.to_vec());
-            rest = later;
-            at += 1;
-        }
-        Ok(batches)
-    }
-
-    /// The task that gathers facts, where the play has one.
-    fn gather(&self, play: &Arc<Play>, hosts: &[Arc<str>]) -> Result<Option<Arc<Task>>, Error> {
-        let settings = &self.world.settings;
-        let asked = self.keyword("gather_facts")?.and_then(|it| crate::keyword::to_flag(&it));
-        let wanted = match (asked, settings.gathering) {
-            (Some(asked), _) => asked,
-            (None, Gathering::Explicit) => false,
-            (None, Gathering::Implicit) => true,
-            (None, Gathering::Smart) => {
-                hosts.iter().any(|host| self.world.host(host).facts().is_empty())
-            }
-        };
-        if !wanted {
-            return Ok(None);
-        }
-        let Some(line) = self.world.tables.find("ansible.builtin.gather_facts") else {
-            return Ok(None);
-        };
-        let mut args = Map::new();
-        for name in ["gather_subset", "gather_timeout", "fact_path"] {
-            if let Some(value) = self.keyword(name)? {
-                args.insert(name, value);
+impl Batch {
+    /// Hosts whose facts are known pass over the first task of the play, which gathers them.
+    fn pass_gathering(&mut self) {
+        for (host, cursor) in &mut self.cursors {
+            if self.world.host(host).was_asked() && cursor.next().is_some() {
+                cursor.advance();
             }
         }
-        let origin = &self.written.origin;
-        let mut task = implicit("ansible.builtin.gather_facts", origin.clone());
-        task.name = "Gathering Facts".into();
-        task.args = args;
-        set_keyword(&mut task.keywords, "tags", Value::list(vec!["always".into()]), origin);
-        let top = Arc::new(Parent { keywords: self.written.keywords.clone(), ..Parent::default() });
-        let work = crate::execute::line_to_work(line);
-        let task = Arc::new(Task::new(Arc::new(task), work, line.name(), &top));
-        let compiler = Compiler::new(self.world, play, None);
-        Ok(compiler.is_tagged(&task)?.then_some(task))
     }
-}
-
-/// A number of hosts, or a share of them; 0 for all.
-fn batch_size(size: &Value, hosts: usize) -> Option<usize> {
-    let text = size.to_str();
-    let text = text.trim();
-    if let Some(share) = text.strip_suffix('%') {
-        let share: f64 = share.trim().parse().ok()?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "counts of hosts"
-        )]
-        return Some(((share / 100.0 * hosts as f64) as usize).max(1));
-    }
-    let number: i64 = text.parse().ok()?;
-    Some(usize::try_from(number).unwrap_or(0))
 }

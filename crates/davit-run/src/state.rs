@@ -5,6 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use davit_value::{Key, Map, Value};
 
+use crate::facts::{ASKED, Keeper};
+
 /// Locks for reading. A thread that panicked has been reported already; its state is still true.
 pub(crate) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     lock.read().unwrap_or_else(PoisonError::into_inner)
@@ -24,6 +26,8 @@ pub(crate) struct HostState {
     included: RwLock<Arc<Map>>,
     /// From `set_fact` and `register`.
     set: RwLock<Arc<Map>>,
+    /// Where facts are kept for other runs.
+    keeper: Option<Keeper>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -34,6 +38,19 @@ struct Facts {
 }
 
 impl HostState {
+    /// A host with what an earlier run has kept of it.
+    pub(crate) fn kept_by(keeper: Keeper) -> Self {
+        let known = keeper.load();
+        let state = Self::default();
+        state.take_facts(&known);
+        Self { keeper: Some(keeper), ..state }
+    }
+
+    /// True where the host was asked for its facts, in this run or an earlier one.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.facts().contains(ASKED)
+    }
+
     pub(crate) fn facts(&self) -> Arc<Map> {
         Arc::clone(&read(&self.facts).full)
     }
@@ -44,6 +61,13 @@ impl HostState {
     }
 
     pub(crate) fn add_facts(&self, new: &Map) {
+        self.take_facts(new);
+        if let Some(keeper) = &self.keeper {
+            keeper.save(&self.facts());
+        }
+    }
+
+    fn take_facts(&self, new: &Map) {
         let mut facts = write(&self.facts);
         let Facts { full, short } = &mut *facts;
         let (full, short) = (Arc::make_mut(full), Arc::make_mut(short));
@@ -55,6 +79,9 @@ impl HostState {
 
     pub(crate) fn clear_facts(&self) {
         *write(&self.facts) = Facts::default();
+        if let Some(keeper) = &self.keeper {
+            keeper.forget();
+        }
     }
 
     pub(crate) fn included(&self) -> Arc<Map> {

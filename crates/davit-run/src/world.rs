@@ -13,6 +13,7 @@ use davit_value::{Map, Value};
 
 use crate::action::Tables;
 use crate::connection::Connections;
+use crate::facts::{FactCache, Keeper};
 use crate::settings::Settings;
 use crate::state::{HostState, Hosts, read, write};
 use crate::tree::{Parent, Progress, Role};
@@ -38,6 +39,8 @@ pub struct World {
     pub inventory: RwLock<Inventory>,
     /// How hosts are reached.
     pub connections: Connections,
+    /// Keeps facts between runs; without it they are forgotten.
+    pub facts: Option<Arc<dyn FactCache>>,
     /// Answers prompts: `vars_prompt` and `pause`.
     pub prompt: Arc<dyn Prompt>,
     /// Secrets that events must not show.
@@ -101,6 +104,8 @@ pub struct Parts {
     pub inventory: Inventory,
     /// See [`World::connections`].
     pub connections: Connections,
+    /// See [`World::facts`].
+    pub facts: Option<Arc<dyn FactCache>>,
     /// See [`World::prompt`].
     pub prompt: Arc<dyn Prompt>,
     /// Where events go.
@@ -142,6 +147,7 @@ impl World {
                 outside,
                 inventory: RwLock::new(parts.inventory),
                 connections: parts.connections,
+                facts: parts.facts,
                 prompt: parts.prompt,
                 mask,
                 bus: Mutex::new(parts.bus),
@@ -253,7 +259,28 @@ impl World {
         if let Some(state) = read(&self.hosts).get(name) {
             return Arc::clone(state);
         }
-        Arc::clone(write(&self.hosts).entry(name.into()).or_default())
+        let host: Arc<str> = name.into();
+        let state = match &self.facts {
+            Some(cache) => HostState::kept_by(Keeper {
+                cache: Arc::clone(cache),
+                host: Arc::clone(&host),
+                warn: self.outside.warn.clone(),
+            }),
+            None => HostState::default(),
+        };
+        Arc::clone(write(&self.hosts).entry(host).or_insert_with(|| Arc::new(state)))
+    }
+
+    /// `--flush-cache`: what was kept of the hosts is forgotten.
+    pub(crate) fn forget_facts(&self) {
+        if self.facts.is_none() {
+            return;
+        }
+        let names: Vec<Arc<str>> =
+            read(&self.inventory).hosts().map(|it| Arc::clone(it.name())).collect();
+        for name in names.iter().map(|it| &**it).chain(["localhost"]) {
+            self.host(name).clear_facts();
+        }
     }
 
     pub(crate) fn next_task(&self) -> u32 {

@@ -10,7 +10,8 @@ use davit_playbook as written;
 use davit_template::Env;
 use davit_value::Value;
 
-use super::{DEEPEST, Runner, Setup, absolute, imported_vars};
+use super::setup::Setup;
+use super::{DEEPEST, Runner, absolute, imported_vars};
 use crate::compile::Compiler;
 use crate::error::Error;
 use crate::scope::TaskScope;
