@@ -119,8 +119,8 @@ pub(crate) struct Secrets {
 pub(crate) struct Memory {
     /// The password was given to the host in this or an earlier session.
     pub(crate) gave_password: AtomicBool,
-    /// The password was refused: it is not tried again, as accounts get locked.
-    pub(crate) wrong_password: AtomicBool,
+    /// What ssh said when the password was refused: it is not tried again, as accounts get locked.
+    refusal: Mutex<Option<String>>,
     /// The person has said that the host's key is not the right one.
     pub(crate) declined: AtomicBool,
     /// How many questions are before the person.
@@ -139,6 +139,16 @@ impl Memory {
     pub(crate) fn unanswered(&self, kind: Asked) -> Option<String> {
         let all = lock(&self.unanswered);
         all.iter().rev().find(|(it, _)| *it == kind).map(|(_, text)| text.clone())
+    }
+
+    /// Keeps what ssh said when the password was refused.
+    pub(crate) fn refuse(&self, said: &str) {
+        *lock(&self.refusal) = Some(said.to_owned());
+    }
+
+    /// What ssh said when the password was refused.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        lock(&self.refusal).clone()
     }
 
     fn note(&self, kind: Asked, text: &str) {

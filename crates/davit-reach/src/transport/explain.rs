@@ -75,8 +75,8 @@ pub(crate) fn explain(attempt: &Attempt<'_>, code: Option<i32>, said: &str) -> U
     let gave_password =
         attempt.has_password && attempt.memory.gave_password.load(Ordering::Relaxed);
     if gave_password && said.contains("Permission denied (") {
-        attempt.memory.wrong_password.store(true, Ordering::Relaxed);
-        return wrong_password(attempt.host, Some(said));
+        attempt.memory.refuse(said);
+        return wrong_password(said);
     }
     if code.is_some_and(|code| code != 255) && !is_of_ssh(said) {
         return no_shell(attempt, code, said);
@@ -91,11 +91,8 @@ pub(crate) fn explain(attempt: &Attempt<'_>, code: Option<i32>, said: &str) -> U
 }
 
 /// The password is wrong.
-pub(crate) fn wrong_password(host: &str, said: Option<&str>) -> Unreachable {
-    let why = match said {
-        Some(said) => format!("Failed to connect to the host via ssh: {said}"),
-        None => format!("Failed to connect to the host via ssh: {host} has refused the password"),
-    };
+pub(crate) fn wrong_password(said: &str) -> Unreachable {
+    let why = format!("Failed to connect to the host via ssh: {said}");
     let help = "the host refused the password (or the user may not log in with one); it is not tried again in this run, as that could lock the account";
     Unreachable { help: Some(help.into()), ..Unreachable::new(why) }
 }
@@ -398,6 +395,6 @@ mod tests {
         let said = "deploy@10.0.0.7: Permission denied (publickey,password).";
         let error = explain(&attempt, Some(255), said);
         assert!(error.help.is_some_and(|help| help.contains("refused the password")));
-        assert!(memory.wrong_password.load(Ordering::Relaxed));
+        assert_eq!(memory.refusal().as_deref(), Some(said));
     }
 }

@@ -3,7 +3,6 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -184,8 +183,8 @@ impl Ssh {
 
     fn launch(&self, line: &str) -> Result<Pipes, Unreachable> {
         let login = &self.login;
-        if self.memory.wrong_password.load(Ordering::Relaxed) {
-            return Err(explain::wrong_password(&login.host, None));
+        if let Some(said) = self.memory.refusal() {
+            return Err(explain::wrong_password(&said));
         }
         if login.host.is_empty() || login.host.starts_with('-') {
             let why = format!("'{}' is no name or address of a host", login.host);
