@@ -1,7 +1,9 @@
 //! `davit undo`, and what a run does where it fails and is to be undone.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::process::Stdio;
 
 use super::{HOSTS, Place};
 
@@ -222,4 +224,22 @@ a
         &undone.err,
     );
     assert!(!place.path().join("new").exists());
+}
+
+#[test]
+fn a_run_that_goes_on_is_not_undone() {
+    let playbook = "- hosts: a\n  gather_facts: false\n  tasks:\n    - command: sleep 60\n";
+    let place = Place::new(&[HOSTS, ("site.yml", playbook)]);
+    let mut child = place
+        .command("davit run -i hosts site.yml --output default")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("davit starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("it has one")).lines();
+    assert!(lines.any(|line| line.is_ok_and(|line| line.contains("TASK [command]"))));
+    let undone = place.run("davit undo last");
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    assert_eq!(undone.code, 1);
+    assert!(undone.err.contains("is still going on"), "{}", undone.err);
 }

@@ -20,6 +20,8 @@ pub(super) struct Case {
     pub(super) tree: PathBuf,
     /// What its `case.yml` says.
     pub(super) settings: Settings,
+    /// Its hosts are reached over ssh or in a container.
+    pub(super) away: bool,
 }
 
 /// A `case.yml`. `{base}` in arguments and the environment is the working folder.
@@ -66,6 +68,9 @@ pub(super) struct Accepted {
     /// Key of the result, or `status`, `exit`, `stats`, `starts`, `files`, `notified`; all unless said.
     #[serde(default)]
     pub(super) key: Option<String>,
+    /// It is there over ssh and in containers only.
+    #[serde(default)]
+    pub(super) away: bool,
     /// Why it is right that davit does otherwise.
     pub(super) reason: String,
 }
@@ -97,13 +102,14 @@ impl Case {
             Ok(text) => Settings::parse(&name, &text),
             Err(_) => Settings::default(),
         };
-        Self { name, tree, settings }
+        Self { name, tree, settings, away: false }
     }
 
     /// Whether a difference of this task and key is meant.
     pub(super) fn accepts(&self, task: Option<&str>, key: &str) -> bool {
         self.settings.differences.iter().any(|accepted| {
-            accepted.task.as_deref().is_none_or(|name| Some(name) == task)
+            (self.away || !accepted.away)
+                && accepted.task.as_deref().is_none_or(|name| Some(name) == task)
                 && accepted.key.as_deref().is_none_or(|name| name == key)
         })
     }

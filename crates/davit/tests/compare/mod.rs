@@ -31,7 +31,8 @@ pub(crate) fn topic(topic: &str, kind: Kind) {
     let mut agree = 0;
     let mut failed = BTreeMap::new();
     let mut way = None;
-    for case in Case::of_topic(topic) {
+    for mut case in Case::of_topic(topic) {
+        case.away = kind != Kind::Here;
         if !only.is_empty() && case.name != only && topic != only {
             continue;
         }

@@ -40,10 +40,12 @@ pub(super) fn reply(mut reply: Map<String, Value>, volatile: &[String]) -> Map<S
     }
     let facts = reply.get_mut("ansible_facts").and_then(Value::as_object_mut);
     if let Some(facts) = facts.filter(|facts| is_setup(facts)) {
-        facts.retain(|key, _| !key.contains("python"));
+        facts.retain(|key, _| !key.contains("python") && !is_device(key));
         if let Some(env) = facts.get_mut("ansible_env").and_then(Value::as_object_mut) {
             // What the comparison itself sets, for one side only.
             env.retain(|name, _| !name.starts_with("ANSIBLE_") && !name.starts_with("ORACLE_"));
+            // What shells and Python leave there of themselves.
+            ["_", "SHLVL", "LC_CTYPE"].iter().for_each(|name| drop(env.shift_remove(*name)));
         }
         for value in facts.values_mut() {
             *value = shape(value);
@@ -57,6 +59,18 @@ pub(super) fn reply(mut reply: Map<String, Value>, volatile: &[String]) -> Map<S
 fn is_setup(facts: &Map<String, Value>) -> bool {
     let own = ["discovered_interpreter_python", "gather_subset", "module_setup"];
     facts.keys().all(|key| key.starts_with("ansible_") || own.contains(&key.as_str()))
+}
+
+/// Whether it is the name or address of a device of other tests that run at the same time, or a fact about one.
+fn is_device(name: &str) -> bool {
+    if let Ok(address) = name.parse::<std::net::Ipv4Addr>() {
+        let [first, second, ..] = address.octets();
+        return first == 100 && (64..128).contains(&second);
+    }
+    let name = name.strip_prefix("ansible_").unwrap_or(name);
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    let numbers = name.strip_prefix("dg").and_then(|rest| rest.split_once('x'));
+    numbers.is_some_and(|(process, number)| digits(process) && digits(number))
 }
 
 fn shape(value: &Value) -> Value {
@@ -105,7 +119,10 @@ fn tidy(map: &mut Map<String, Value>, volatile: &[String]) {
 fn tidy_value(value: &mut Value, volatile: &[String]) {
     match value {
         Value::Object(map) => tidy(map, volatile),
-        Value::Array(items) => items.iter_mut().for_each(|item| tidy_value(item, volatile)),
+        Value::Array(items) => {
+            items.retain(|item| !item.as_str().is_some_and(is_device));
+            items.iter_mut().for_each(|item| tidy_value(item, volatile));
+        }
         Value::String(text) => *text = self::text(text),
         _ => {}
     }
@@ -135,6 +152,17 @@ fn backup(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn devices_of_other_tests_are_told_apart() {
+        assert!(is_device("dg123x4") && is_device("ansible_dg123x4") && is_device("100.64.8.1"));
+        assert!(
+            !is_device("dgx")
+                && !is_device("eth0")
+                && !is_device("100.1.1.1")
+                && !is_device("ansible_lo")
+        );
+    }
 
     #[test]
     fn names_of_backups_lose_their_times() {
