@@ -95,14 +95,6 @@ impl Reach {
         Arc::new(Self { shared: Arc::new(shared), hosts: Mutex::default() })
     }
 
-    /// Tells all agents that this process is about to be stopped for a while, and will say
-    /// nothing.
-    pub fn hold(&self) {
-        for host in self.all() {
-            host.hold();
-        }
-    }
-
     fn all(&self) -> Vec<Arc<Host>> {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
@@ -142,6 +134,12 @@ impl Dial for Reach {
 
     fn on_event(&self, emit: Emit) {
         *self.shared.emit.write().unwrap_or_else(PoisonError::into_inner) = Some(emit);
+    }
+
+    fn hold(&self) {
+        for host in self.all() {
+            host.hold();
+        }
     }
 
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

@@ -179,6 +179,9 @@ pub trait Dial: Send + Sync {
     /// Tells what happens to connections: [`Kind::Connecting`] and its like.
     fn on_event(&self, emit: Arc<dyn Fn(Kind) + Send + Sync>);
 
+    /// Tells the hosts that this process is about to be stopped for a while, and will say nothing.
+    fn hold(&self) {}
+
     /// Ends all connections, and all that runs at their ends.
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
@@ -266,6 +269,13 @@ impl Connections {
         running.retain(Cancel::is_shared);
         running.push(cancel.clone());
         cancel
+    }
+
+    /// Tells the hosts that this process is about to be stopped for a while.
+    pub fn hold(&self) {
+        if let Some(dial) = &self.dial {
+            dial.hold();
+        }
     }
 
     /// Ends all connections.

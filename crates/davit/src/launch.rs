@@ -85,6 +85,7 @@ impl Launch<'_> {
             // hear of Ctrl-C.
             let run = tokio::spawn(perform(Arc::clone(&world), work, run, command));
             tokio::spawn(crate::screen::notice_resumption());
+            tokio::spawn(notice_stop(Arc::clone(&world)));
             tokio::select! {
                 summary = run => summary.unwrap_or_else(|error| panic::resume_unwind(error.into_panic())),
                 () = interrupted => Ok(Summary { interrupted: true, ..Summary::default() }),
@@ -105,6 +106,20 @@ impl Launch<'_> {
             ));
         }
         Ok(Ended { code: code(&summary), summary, run: id })
+    }
+}
+
+/// Ctrl-Z: hosts are told that they will hear nothing for a while, so that they wait.
+async fn notice_stop(world: Arc<World>) {
+    let Ok(mut stops) = signal(SignalKind::from_raw(nix::sys::signal::Signal::SIGTSTP as i32))
+    else {
+        return;
+    };
+    while stops.recv().await.is_some() {
+        world.connections.hold();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        // Where it cannot be stopped it goes on, which hosts notice as well.
+        let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGSTOP);
     }
 }
 

@@ -376,11 +376,8 @@ impl Ground {
         self.check_hosts(request, &inventory, &mut warnings)?;
         let mut settings = self.settings(request)?;
         settings.run_name = davit_run::run_name(&resume).unwrap_or_else(new_run_name);
-        let passwords = if request.only_lists {
-            Passwords::default()
-        } else {
-            self.passwords(request)?
-        };
+        let passwords =
+            if request.only_lists { Passwords::default() } else { self.passwords(request)? };
         passwords.all().for_each(|it| bus.mask().add(it));
         settings.become_password = passwords.for_become().or(settings.become_password);
         let target: Arc<OnceLock<Weak<World>>> = Arc::default();

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use davit_event::{Bus, Cause, End, Event, Kind, Reply, Sink, Status};
 use davit_playbook::{Entry, Item, Keyword, Keywords, Play, Playbook, Task, TaskKind};
@@ -26,10 +27,11 @@ use crate::view;
 Examples:
   davit exec all -m ping
   davit exec web -- uptime
+  davit exec deploy@web1.example.com --ask-pass -- uptime
   davit exec web -m copy -a 'src=motd dest=/etc/motd' --check --diff
   davit exec db -m shell -a 'df -h | tail -1' --output oneline")]
 pub(crate) struct Args {
-    /// The hosts: a pattern.
+    /// The hosts: a pattern; without an inventory a host itself, such as `deploy@web1`.
     pattern: String,
     /// The module.
     #[arg(short, long, value_name = "NAME")]
@@ -108,10 +110,21 @@ struct Call {
 
 /// Runs it.
 pub(crate) fn run(args: &Args, caller: &Caller) -> Result<u8, Report> {
-    let request = args.request();
+    let mut request = args.request();
     let ground = Ground::new(&request)?;
     let mut warnings = Vec::new();
-    let inventory = ground.inventory(&request, &mut warnings)?;
+    let mut inventory = ground.inventory(&request, &mut warnings)?;
+    let mut args = args.clone();
+    if inventory.hosts().next().is_none()
+        && !caller.is_link
+        && let Some((user, host)) = lone_host(&args.pattern)
+    {
+        request.inventory = vec![format!("{host},")];
+        request.user = user.map(str::to_owned).or(request.user);
+        args.pattern = host.to_owned();
+        inventory = ground.inventory(&request, &mut warnings)?;
+    }
+    let args = &args;
     let hosts = inventory.list_hosts(&args.pattern, request.limit.as_deref(), &mut warnings)?;
     if args.list_hosts {
         let mut out = format!("  hosts ({}):\n", hosts.len());
@@ -146,7 +159,8 @@ pub(crate) fn run(args: &Args, caller: &Caller) -> Result<u8, Report> {
     };
     let default = view_name(args);
     let configured = ground.config.is("DEFAULT_LOAD_CALLBACK_PLUGINS")? && !args.one_line;
-    let mut extra: Vec<Box<dyn Sink>> = Vec::new();
+    let status = Arc::new(AtomicI64::new(0));
+    let mut extra: Vec<Box<dyn Sink>> = vec![Box::new(ExitStatus(Arc::clone(&status)))];
     if let Some(folder) = &args.tree {
         extra.push(Box::new(Tree { folder: ground.folder.join(folder) }));
     }
@@ -164,7 +178,39 @@ pub(crate) fn run(args: &Args, caller: &Caller) -> Result<u8, Report> {
         resume: Vec::new(),
         extra,
     };
-    Ok(launch.go()?.code)
+    let code = launch.go()?.code;
+    // One command on one host: its exit status is what whoever calls wants to know.
+    let status = u8::try_from(status.load(Ordering::Relaxed)).ok().filter(|it| *it > 0);
+    let is_one = hosts.len() == 1 && !args.command.is_empty() && !caller.is_link;
+    Ok(status.filter(|_| is_one && code == exit::FAILED_HOSTS).unwrap_or(code))
+}
+
+/// User and name of a host that is no pattern: `web1`, `deploy@10.0.0.7`.
+fn lone_host(pattern: &str) -> Option<(Option<&str>, &str)> {
+    let (user, host) = match pattern.split_once('@') {
+        Some((user, host)) => (Some(user), host),
+        None => (None, pattern),
+    };
+    let is_plain = |text: &str| {
+        text.starts_with(|it: char| it.is_ascii_alphanumeric())
+            && text.chars().all(|it| it.is_ascii_alphanumeric() || "._-".contains(it))
+    };
+    let reserved = ["all", "ungrouped", "localhost"].contains(&host);
+    (!reserved && is_plain(host) && user.is_none_or(is_plain)).then_some((user, host))
+}
+
+/// Keeps the exit status of a command.
+struct ExitStatus(Arc<AtomicI64>);
+
+impl Sink for ExitStatus {
+    fn accept(&mut self, event: &Event) -> io::Result<()> {
+        if let Kind::HostDone { end, .. } = &event.kind
+            && let Some(code) = end.reply.get("rc").and_then(serde_json::Value::as_i64)
+        {
+            self.0.store(code, Ordering::Relaxed);
+        }
+        Ok(())
+    }
 }
 
 /// Modules that run a text, which has to be there.
