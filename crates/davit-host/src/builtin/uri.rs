@@ -294,7 +294,8 @@ fn payload(host: &Host<'_>, args: &Args) -> Result<(Option<Payload>, Option<Stri
         }
         (BodyFormat::FormMultipart, body) => {
             let read = |field: &str, path: &str| field_file(host, args, field, path);
-            let (kind, bytes) = form::multipart(body, &read).map_err(ModuleError::failed)?;
+            let (kind, bytes) = form::multipart(body, &read)
+                .map_err(|why| ModuleError::failed(why).with("elapsed", 0))?;
             Ok((Some(Payload::Bytes(bytes.into())), Some(kind)))
         }
         (BodyFormat::Raw, Value::Null) => Ok((None, None)),
