@@ -41,13 +41,14 @@ impl Way {
             variable: &variable,
             keywords: &[],
         };
-        let connection = self.reach.dial(&wanted).unwrap();
+        let connection = self.reach.dial(&wanted).expect("a kind of connection that there is");
         let name = "ansible.builtin.command";
-        let entry = davit_host::builtin::MODULES.iter().find(|it| it.name == name).unwrap();
-        let args = serde_json::from_str(r#"{"cmd": "id -un"}"#).unwrap();
+        let entry =
+            davit_host::builtin::MODULES.iter().find(|it| it.name == name).expect("a module");
+        let args = serde_json::from_str(r#"{"cmd": "id -un"}"#).expect("JSON");
         let call = Call { args, ..Call::default() };
         let call = connection.call(entry, Arc::new(entry.spec()), call);
-        let called = timeout(LIMIT, call).await.unwrap()?;
+        let called = timeout(LIMIT, call).await.expect("an answer in time")?;
         Ok(called.reply["stdout"].as_str().unwrap_or_default().to_owned())
     }
 }
