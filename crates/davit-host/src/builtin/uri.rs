@@ -294,8 +294,7 @@ fn payload(host: &Host<'_>, args: &Args) -> Result<(Option<Payload>, Option<Stri
         }
         (BodyFormat::FormMultipart, body) => {
             let read = |field: &str, path: &str| field_file(host, args, field, path);
-            let (kind, bytes) = form::multipart(body, &read)
-                .map_err(|why| ModuleError::failed(why).with("elapsed", 0))?;
+            let (kind, bytes) = form::multipart(body, &read).map_err(ModuleError::failed)?;
             Ok((Some(Payload::Bytes(bytes.into())), Some(kind)))
         }
         (BodyFormat::Raw, Value::Null) => Ok((None, None)),
@@ -312,7 +311,8 @@ fn source(host: &Host<'_>, path: &Path) -> Result<PathBuf, ModuleError> {
     let place = host.at(path);
     if !host.is_file(path) || std::fs::File::open(&place).is_err() {
         let shown = path.display();
-        return Err(ModuleError::failed(format!("Unable to open source file {shown}")));
+        let msg = format!("Unable to open source file {shown}");
+        return Err(ModuleError::failed(msg).with("elapsed", 0));
     }
     Ok(place)
 }
