@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use davit_event::{Bus, End, Event, Kind, Sink};
 use davit_inventory::{Inventory, LoadOptions};
 use davit_playbook::Loader;
-use davit_run::{Connections, Parts, Prompt, Settings, Start, Tables, World};
+use davit_run::{Connections, Dial, Parts, Prompt, Settings, Start, Tables, World};
 use davit_template::{Decrypt, Engine, Outside};
 use davit_vault::{Secret, Secrets};
 
@@ -24,12 +24,12 @@ impl Prompt for Nobody {
 
 /// Keeps what tasks came to.
 #[derive(Clone, Default)]
-struct Ends(Arc<Mutex<Vec<End>>>);
+struct Ends(Arc<Mutex<Vec<(String, End)>>>);
 
 impl Sink for Ends {
     fn accept(&mut self, event: &Event) -> io::Result<()> {
-        if let Kind::HostDone { end, .. } = &event.kind {
-            self.0.lock().unwrap().push(end.clone());
+        if let Kind::HostDone { host, end, .. } = &event.kind {
+            self.0.lock().unwrap().push((host.clone(), end.clone()));
         }
         Ok(())
     }
@@ -80,6 +80,18 @@ pub(crate) fn tasks(folder: &Path, tasks: &str) -> Vec<End> {
 
 /// Runs a playbook on this machine; what each task came to.
 pub(crate) fn run(folder: &Path, path: &Path) -> Vec<End> {
+    let ended = run_on(folder, path, "localhost,", "local", None);
+    ended.into_iter().map(|(_, end)| end).collect()
+}
+
+/// Runs a playbook on the hosts of an inventory; what each task came to on which host.
+pub(crate) fn run_on(
+    folder: &Path,
+    path: &Path,
+    hosts: &str,
+    connection: &str,
+    dial: Option<Arc<dyn Dial>>,
+) -> Vec<(String, End)> {
     let ends = Ends::default();
     let engine = Arc::new(Engine::new(davit_template::Settings::default()));
     let environment: Arc<BTreeMap<String, String>> = Arc::new(
@@ -100,10 +112,10 @@ pub(crate) fn run(folder: &Path, path: &Path) -> Vec<End> {
         outside: Arc::new(outside.clone()),
         ..LoadOptions::default()
     };
-    let inventory = Inventory::load(&["localhost,".to_owned()], &options, &mut Vec::new()).unwrap();
+    let inventory = Inventory::load(&[hosts.to_owned()], &options, &mut Vec::new()).unwrap();
     let world = World::new(Parts {
         settings: Settings {
-            connection: "local".into(),
+            connection: connection.into(),
             folder: folder.to_path_buf(),
             tmp: std::env::temp_dir(),
             environment: Arc::clone(&environment),
@@ -122,7 +134,7 @@ pub(crate) fn run(folder: &Path, path: &Path) -> Vec<End> {
                     .collect(),
                 ..davit_module::Options::default()
             },
-            None,
+            dial,
         ),
         facts: None,
         prompt: Arc::new(Nobody),

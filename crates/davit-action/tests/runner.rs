@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod play;
+mod ways;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

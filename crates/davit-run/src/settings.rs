@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use davit_value::Map;
 
@@ -132,14 +131,12 @@ pub struct Settings {
     pub step: bool,
     /// Forget cached facts first.
     pub flush_cache: bool,
-    /// How long a host may take to answer.
-    pub connect_timeout: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            forks: 50,
+            forks: 100,
             check: false,
             diff: false,
             tags: vec!["all".into()],
@@ -182,7 +179,6 @@ impl Default for Settings {
             run_name: String::new(),
             step: false,
             flush_cache: false,
-            connect_timeout: Duration::from_secs(10),
         }
     }
 }
