@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -83,7 +84,10 @@ impl Overlay {
 
     /// Lets the disk speak for `path` and what is beneath it again.
     pub(crate) fn forget(&mut self, path: &Path) {
-        self.nodes.retain(|it, _| !it.starts_with(path));
+        let gone: Vec<PathBuf> = self.beneath(path).map(|(it, _)| it.clone()).collect();
+        for it in gone {
+            self.nodes.remove(&it);
+        }
     }
 
     /// The names directly beneath `path` that the prediction knows of, and whether they are there.
@@ -91,9 +95,19 @@ impl Overlay {
         &'a self,
         path: &'a Path,
     ) -> impl Iterator<Item = (OsString, bool)> + 'a {
-        self.nodes.iter().filter(move |(it, _)| it.parent() == Some(path)).filter_map(
+        self.beneath(path).filter(move |(it, _)| it.parent() == Some(path)).filter_map(
             |(it, node)| it.file_name().map(|name| (name.to_os_string(), node.is_some())),
         )
+    }
+
+    /// What is predicted for `path` and all that is beneath it: paths sort by their parts.
+    fn beneath<'a>(
+        &'a self,
+        path: &'a Path,
+    ) -> impl Iterator<Item = (&'a PathBuf, &'a Option<Node>)> + 'a {
+        self.nodes
+            .range::<Path, _>((Bound::Included(path), Bound::Unbounded))
+            .take_while(move |(it, _)| it.starts_with(path))
     }
 
     /// Whether nothing is predicted.

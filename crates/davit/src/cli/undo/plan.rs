@@ -164,7 +164,8 @@ impl Part {
 
     /// Why the host need not be asked.
     pub(super) fn refusal(&self) -> Option<&'static str> {
-        self.path().contains(COVER).then_some("its path holds a secret and was not written down")
+        let is_masked = self.change.to_string().contains(COVER);
+        is_masked.then_some("what was written down of it is masked, as it holds a secret")
     }
 }
 
