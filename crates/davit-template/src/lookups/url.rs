@@ -5,9 +5,10 @@
 
 use davit_value::{Map, Value, ValueError};
 
-use super::parameters::{as_bool, option, terms};
+use super::parameters::{option, terms};
 use crate::Call;
 use crate::filters::text::split_lines;
+use crate::filters::types::as_boolean;
 
 /// Options that are passed on, and what kind of value each is.
 const OPTIONS: &[(&str, Kind)] = &[
@@ -77,7 +78,8 @@ fn checked(name: &str, kind: Kind, value: Value, from: &str) -> Result<Value, Va
     };
     match kind {
         Kind::Text => Ok(value.to_str().into()),
-        Kind::Flag => as_bool("url", name, &value).map(Value::from).map_err(|_| wrong("boolean")),
+        // As in the original, what is neither is no.
+        Kind::Flag => Ok(as_boolean(&value).unwrap_or(false).into()),
         Kind::Number => {
             let number = match &value {
                 Value::Str(text) => text.trim().parse().ok(),
@@ -116,7 +118,7 @@ pub(super) fn url(call: &Call<'_>) -> Result<Value, ValueError> {
         }
     }
     let lines = option(call, "split_lines")?;
-    let lines = lines.map_or(Ok(true), |value| as_bool("url", "split_lines", &value))?;
+    let lines = lines.is_none_or(|value| as_boolean(&value).unwrap_or(false));
     let terms = terms(call)?;
     let Some(fetch) = &call.env.outside.fetch else {
         return Err(ValueError::Value("there is no way to fetch addresses here".into()));
