@@ -5,6 +5,8 @@
 mod cli;
 mod config;
 mod connections;
+mod facts;
+mod fetch;
 mod helper;
 mod launch;
 mod prompt;
@@ -13,6 +15,7 @@ mod screen;
 mod secrets;
 mod setup;
 mod tables;
+mod variables;
 mod view;
 
 use std::process::ExitCode;

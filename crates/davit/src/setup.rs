@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
 
 use davit_event::Level;
 use davit_inventory::{GroupNames, HashBehaviour, Inventory, LoadOptions, PatternMismatch};
@@ -95,10 +94,6 @@ impl Ground {
         for text in &config.warnings {
             warn(text);
         }
-        let cache = config.text("CACHE_PLUGIN");
-        if cache.rsplit('.').next() != Some("memory") {
-            warn(&format!("fact_caching = {cache} has no effect: facts are kept for one run"));
-        }
         let duplicates = match config
             .choice("DUPLICATE_YAML_DICT_KEY", &["error", "ignore", "warn"])?
             .as_str()
@@ -167,27 +162,12 @@ impl Ground {
             folder: self.folder.clone(),
             vault: Some(Arc::<Vault>::clone(&self.vault)),
             config: Some(Arc::new(move |name: &str| config.value(name))),
+            fetch: self
+                .tables
+                .module("ansible.builtin.uri")
+                .map(|uri| crate::fetch::by(uri, &self.config.environment)),
             ..Outside::none()
         }
-    }
-
-    /// `-e`: `k=v k=v`, JSON, YAML, or `@file`.
-    fn extra_vars(&self, given: &[String]) -> Result<Map, Report> {
-        let mut all = Map::new();
-        for text in given.iter().filter(|it| !it.is_empty()) {
-            if let Some(path) = text.strip_prefix('@') {
-                let path = self.folder.join(self.config.expand(path));
-                all.extend(&self.loader(Arc::new(|_| {})).vars_file(&path)?);
-            } else if text.starts_with(['{', '[']) {
-                all.extend(&inline_vars(text, self.duplicates())?);
-            } else {
-                let text = davit_value::Str::trusted(text.as_str(), None);
-                let parts = davit_playbook::free_form("set_fact", &text).map_err(Report::new)?;
-                // Words without `=` are nobody's variable; the original takes no notice either.
-                all.extend(&parts.args);
-            }
-        }
-        Ok(all)
     }
 
     /// The sources of the inventory: the command line's, else the configuration's.
@@ -289,7 +269,6 @@ impl Ground {
         let config = &self.config;
         let defaults = Settings::default();
         let forks = config.number("DEFAULT_FORKS")?.and_then(|it| usize::try_from(it).ok());
-        let seconds = request.timeout.or(config.number("DEFAULT_TIMEOUT")?);
         Ok(Settings {
             forks: request.forks.or(forks).unwrap_or(defaults.forks).max(1),
             check: request.check || config.is("CHECK_MODE_DEFAULT")?,
@@ -351,7 +330,6 @@ impl Ground {
             user: current_user(),
             step: request.step,
             flush_cache: request.flush_cache,
-            connect_timeout: seconds.map_or(defaults.connect_timeout, Duration::from_secs),
             ..defaults
         })
     }
@@ -400,6 +378,7 @@ impl Ground {
             outside: self.outside(),
             inventory,
             connections,
+            facts: crate::facts::cache(&self.config)?,
             prompt: Arc::new(crate::prompt::Terminal),
             bus,
             resume,
@@ -489,26 +468,5 @@ fn current_user() -> String {
     match nix::unistd::User::from_uid(id) {
         Ok(Some(user)) => user.name,
         _ => id.to_string(),
-    }
-}
-
-/// Variables written on the command line as JSON or YAML.
-fn inline_vars(text: &str, duplicates: Duplicates) -> Result<Map, Report> {
-    let file: Arc<str> = "<CLI option '-e'>".into();
-    let wrong = |error: davit_yaml::Error| {
-        Report::from(davit_playbook::Error::Yaml(error)).code(exit::PARSER)
-    };
-    let value = match davit_yaml::parse(text, &file).map_err(wrong)? {
-        Some(node) => {
-            let convert = Convert { duplicates, ..Convert::trusted() };
-            convert.value(&node, &file, text).map_err(wrong)?
-        }
-        None => Value::Null,
-    };
-    match value {
-        Value::Map(map) => Ok(Map::clone(&map)),
-        _ => Err(Report::usage(format!(
-            "Invalid extra vars data supplied. '{text}' could not be made into a dictionary"
-        ))),
     }
 }
