@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use davit_module::names::User;
 use davit_module::{Options, Session, keep_folder};
 use davit_wire::{
     Decoder, Error, Greeting, Json, Kind, Limits, Message, Open, Refusal, Start, VERSION, of_credit,
@@ -148,7 +149,7 @@ impl Agent {
 
     fn start(&mut self, start: Start) -> Result<(), Error> {
         let user = nix::unistd::geteuid();
-        let name = nix::unistd::User::from_uid(user).ok().flatten().map(|it| it.name);
+        let name = User::numbered(user.as_raw()).map(|it| it.name);
         let greeting = Greeting {
             wire: VERSION,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -202,9 +203,9 @@ fn own_folder() -> Option<PathBuf> {
 /// The folder for what davit keeps for the agent's own user, which is another one than the user
 /// who pushed it where a task became somebody.
 fn home_folder() -> Option<PathBuf> {
-    let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten()?;
+    let user = User::numbered(nix::unistd::geteuid().as_raw())?;
     let home = std::fs::metadata(&user.dir).ok().filter(|it| it.is_dir())?;
-    let is_own = std::os::unix::fs::MetadataExt::uid(&home) == user.uid.as_raw();
+    let is_own = std::os::unix::fs::MetadataExt::uid(&home) == user.uid;
     is_own.then(|| user.dir.join(".cache/davit"))
 }
 

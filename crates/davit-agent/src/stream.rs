@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
@@ -361,8 +361,8 @@ fn wait(child: &mut Child) -> i32 {
 }
 
 fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in (host, port).to_socket_addrs()? {
+    let mut last = io::Error::other(format!("the name {host} has no address"));
+    for address in davit_module::names::addresses(host, port) {
         match TcpStream::connect_timeout(&address, PATIENCE) {
             Ok(socket) => {
                 // Small answers must not wait for more to send.

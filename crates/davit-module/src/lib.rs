@@ -18,6 +18,7 @@ mod entry;
 mod error;
 mod hearing;
 mod host;
+pub mod names;
 mod outcome;
 mod session;
 mod spec;

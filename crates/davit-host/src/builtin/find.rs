@@ -6,9 +6,9 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use davit_module::names::{User, group_name};
 use davit_module::{FileKind, Host, Meta, Mode, Module, ModuleError, Outcome};
 use davit_pattern::{Flags, Pattern};
-use nix::unistd::{Gid, Group, Uid, User};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -440,8 +440,8 @@ fn search_lines(file: impl Read, pattern: &Pattern, encoding: Encoding) -> io::R
 /// What a find tells of itself.
 fn facts(path: &str, meta: &Meta) -> Map<String, Value> {
     let bit = |bit: u32| meta.mode & bit != 0;
-    let user = User::from_uid(Uid::from_raw(meta.uid)).ok().flatten().map(|it| it.name);
-    let group = Group::from_gid(Gid::from_raw(meta.gid)).ok().flatten().map(|it| it.name);
+    let user = User::numbered(meta.uid).map(|it| it.name);
+    let group = group_name(meta.gid);
     let facts = json!({
         "path": path,
         "mode": format!("{:04o}", meta.mode),

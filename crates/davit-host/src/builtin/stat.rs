@@ -5,10 +5,10 @@
 use std::io;
 use std::path::PathBuf;
 
+use davit_module::names::{User, group_name};
 use davit_module::{
     Access, FileKind, Host, Meta, Module, ModuleError, Outcome, Program, errno_text,
 };
-use nix::unistd::{Gid, Group, Uid, User};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -171,11 +171,11 @@ fn facts(meta: &Meta) -> Map<String, Value> {
 
 /// The names of owner and group, where they have one.
 fn names(stat: &mut Map<String, Value>, meta: &Meta) {
-    if let Ok(Some(user)) = User::from_uid(Uid::from_raw(meta.uid)) {
+    if let Some(user) = User::numbered(meta.uid) {
         stat.insert("pw_name".to_owned(), user.name.into());
     }
-    if let Ok(Some(group)) = Group::from_gid(Gid::from_raw(meta.gid)) {
-        stat.insert("gr_name".to_owned(), group.name.into());
+    if let Some(group) = group_name(meta.gid) {
+        stat.insert("gr_name".to_owned(), group.into());
     }
 }
 

@@ -3,10 +3,11 @@
 //! Source: <https://docs.ansible.com/ansible/latest/collections/ansible/builtin/wait_for_module.html>
 
 use std::io::Read;
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use davit_module::names::addresses;
 use davit_module::{Host, Module, ModuleError, Outcome, Support};
 use davit_pattern::{Flags, Pattern};
 use schemars::JsonSchema;
@@ -237,8 +238,7 @@ impl Wait<'_, '_, '_> {
         let port = u16::try_from(self.args.port?).ok()?;
         let left = end.saturating_duration_since(Instant::now());
         let timeout = seconds(self.args.connect_timeout).min(left).max(Duration::from_millis(1));
-        let addresses = (self.args.host.as_str(), port).to_socket_addrs().ok()?;
-        addresses
+        addresses(&self.args.host, port)
             .into_iter()
             .find_map(|it: SocketAddr| TcpStream::connect_timeout(&it, timeout).ok())
     }
@@ -293,9 +293,11 @@ impl Wait<'_, '_, '_> {
 
     fn active_connections(&self) -> Result<usize, ModuleError> {
         let resolve = |name: &str| -> Result<Vec<IpAddr>, ModuleError> {
-            let found = (name, 0u16).to_socket_addrs();
-            let found = found.map_err(|err| ModuleError::failed(err.to_string()))?;
-            Ok(found.map(|it| it.ip()).collect())
+            let found = addresses(name, 0);
+            if found.is_empty() {
+                return Err(ModuleError::failed(format!("the name {name} has no address")));
+            }
+            Ok(found.iter().map(SocketAddr::ip).collect())
         };
         let own = resolve(&self.args.host)?;
         let mut excluded = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use nix::sys::utsname::uname;
@@ -59,7 +59,7 @@ fn full_name(to: &Gathering<'_>, node: &str) -> String {
     let addresses = hosts.addresses(node);
     let known = addresses.first().copied().or_else(|| {
         // What the resolver knows of a name that the file does not have.
-        (node, 0u16).to_socket_addrs().ok()?.next().map(|it| it.ip())
+        davit_module::names::addresses(node, 0).first().map(SocketAddr::ip)
     });
     let Some(address) = known else { return node.to_owned() };
     let names = hosts.names(address);

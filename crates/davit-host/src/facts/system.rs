@@ -2,10 +2,11 @@
 
 use std::time::UNIX_EPOCH;
 
+use davit_module::names::User;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use nix::sys::sysinfo::sysinfo;
-use nix::unistd::{User, getegid, geteuid, getgid, getuid};
+use nix::unistd::{getegid, geteuid, getgid, getuid};
 use serde_json::{Map, Value, json};
 
 use super::{Facts, Gathering, release};
@@ -241,15 +242,15 @@ pub(crate) fn user(to: &mut Gathering<'_>) {
         .iter()
         .filter_map(|it| to.place.variable(it))
         .find(|it| !it.is_empty())
-        .and_then(|it| User::from_name(it).ok().flatten());
-    let user = named.or_else(|| User::from_uid(getuid()).ok().flatten());
+        .and_then(User::named);
+    let user = named.or_else(|| User::numbered(getuid().as_raw()));
     if let Some(user) = user {
         to.set("user_id", user.name.as_str());
-        to.set("user_uid", user.uid.as_raw());
-        to.set("user_gid", user.gid.as_raw());
-        to.set("user_gecos", user.gecos.to_string_lossy());
+        to.set("user_uid", user.uid);
+        to.set("user_gid", user.gid);
+        to.set("user_gecos", user.gecos.as_str());
         to.set("user_dir", user.dir.to_string_lossy());
-        to.set("user_shell", user.shell.to_string_lossy());
+        to.set("user_shell", user.shell.as_str());
     }
     to.set("real_user_id", getuid().as_raw());
     to.set("effective_user_id", geteuid().as_raw());

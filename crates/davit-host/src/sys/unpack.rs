@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use davit_module::names::{User, group_number};
 use davit_module::{Content, FileArgs, Host, Meta, ModuleError, Stamp, WriteOptions, mode_text};
-use nix::unistd::{Group, User};
 
 use super::archive::{Format, Kind, Member};
 use super::tar_options::{Options, excludes, includes};
@@ -185,16 +185,12 @@ impl Plan<'_> {
         let Some(owner) = member.owner.as_ref().filter(|_| same) else { return (None, None) };
         let by_name = !self.options.numeric_owner;
         let user = || {
-            let named = User::from_name(&owner.user).ok().flatten();
-            named
-                .filter(|_| by_name && !owner.user.is_empty())
-                .map_or(owner.uid, |it| it.uid.as_raw())
+            let named = User::named(&owner.user);
+            named.filter(|_| by_name && !owner.user.is_empty()).map_or(owner.uid, |it| it.uid)
         };
         let group = || {
-            let named = Group::from_name(&owner.group).ok().flatten();
-            named
-                .filter(|_| by_name && !owner.group.is_empty())
-                .map_or(owner.gid, |it| it.gid.as_raw())
+            let named = group_number(&owner.group);
+            named.filter(|_| by_name && !owner.group.is_empty()).unwrap_or(owner.gid)
         };
         (self.file.owner.is_none().then(user), self.file.group.is_none().then(group))
     }

@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, lchown};
 use std::path::Path;
 
 use davit_event::Reply;
-use nix::unistd::{Gid, Group, Uid, User};
+use nix::unistd::{Gid, Uid};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,6 +16,7 @@ use super::keys::mode_text;
 use super::mode::Mode;
 use super::program::Program;
 use crate::ModuleError;
+use crate::names::{User, group_number};
 use crate::session::ChangeKind;
 
 /// What may be set on any file: flatten it into a module's arguments.
@@ -137,9 +138,9 @@ impl Host<'_> {
         let fail = |msg: String| ModuleError::failed(msg).with("path", path);
         let uid = match owner.parse::<u32>() {
             Ok(uid) => uid,
-            Err(_) => match User::from_name(owner) {
-                Ok(Some(user)) => user.uid.as_raw(),
-                _ => return Err(fail(format!("chown failed: failed to look up user {owner}"))),
+            Err(_) => match User::named(owner) {
+                Some(user) => user.uid,
+                None => return Err(fail(format!("chown failed: failed to look up user {owner}"))),
             },
         };
         let before = self.must_lstat(path)?;
@@ -166,9 +167,9 @@ impl Host<'_> {
         let fail = |msg: String| ModuleError::failed(msg).with("path", path);
         let gid = match group.parse::<u32>() {
             Ok(gid) => gid,
-            Err(_) => match Group::from_name(group) {
-                Ok(Some(group)) => group.gid.as_raw(),
-                _ => return Err(fail(format!("chgrp failed: failed to look up group {group}"))),
+            Err(_) => match group_number(group) {
+                Some(gid) => gid,
+                None => return Err(fail(format!("chgrp failed: failed to look up group {group}"))),
             },
         };
         let before = self.must_lstat(path)?;

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use davit_event::Reply;
-use nix::unistd::{Gid, Group, Uid, User};
 
 use super::Host;
 use super::meta::{FileKind, Meta};
+use crate::names;
 
 impl Host<'_> {
     /// Adds what is known of the path that a result names in `path`, or else in `dest`.
@@ -46,16 +46,10 @@ pub fn mode_text(mode: i64) -> String {
 
 /// The name of a user, or the number where nobody has it.
 pub(crate) fn user_name(uid: u32) -> String {
-    match User::from_uid(Uid::from_raw(uid)) {
-        Ok(Some(user)) => user.name,
-        _ => uid.to_string(),
-    }
+    names::User::numbered(uid).map_or_else(|| uid.to_string(), |it| it.name)
 }
 
 /// The name of a group, or the number where none has it.
 pub(crate) fn group_name(gid: u32) -> String {
-    match Group::from_gid(Gid::from_raw(gid)) {
-        Ok(Some(group)) => group.name,
-        _ => gid.to_string(),
-    }
+    names::group_name(gid).unwrap_or_else(|| gid.to_string())
 }

@@ -4,6 +4,7 @@ use serde_json::{Map, Number, Value};
 
 use super::ArgType;
 use super::python;
+use crate::names::User;
 
 /// Looks up a variable of the environment: for `$NAME` and `~` in paths.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -264,11 +265,11 @@ fn expand_home(text: &str, env: Environment<'_>) -> String {
     let (user, rest) = tail.split_at(end);
     let home = if user.is_empty() {
         env("HOME").or_else(|| {
-            let user = nix::unistd::User::from_uid(nix::unistd::getuid()).ok()??;
+            let user = User::numbered(nix::unistd::getuid().as_raw())?;
             Some(user.dir.to_string_lossy().into_owned())
         })
     } else {
-        let user = nix::unistd::User::from_name(user).ok().flatten();
+        let user = User::named(user);
         user.map(|it| it.dir.to_string_lossy().into_owned())
     };
     let Some(home) = home else { return text.to_owned() };

@@ -3,15 +3,15 @@
 //! It does not know what is said over them.
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use davit_module::names::addresses;
 use davit_module::{Cancel, errno_text};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -146,29 +146,6 @@ pub(super) const STOPPED: &str = "the call was stopped";
 
 fn timed_out() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "timed out")
-}
-
-/// The addresses of a name, as the host's own program tells them.
-///
-/// Names may come from services that only a program can ask that is not linked statically.
-fn addresses(host: &str, port: u16) -> Vec<SocketAddr> {
-    if let Ok(address) = host.parse::<IpAddr>() {
-        return vec![SocketAddr::new(address, port)];
-    }
-    if host.starts_with('-') {
-        return Vec::new();
-    }
-    let told = Command::new("getent").args(["ahosts", host]).stdin(Stdio::null()).output();
-    let Ok(told) = told else {
-        return (host, port).to_socket_addrs().map(Iterator::collect).unwrap_or_default();
-    };
-    let mut found: Vec<SocketAddr> = Vec::new();
-    for line in String::from_utf8_lossy(&told.stdout).lines() {
-        let address = line.split_whitespace().next().and_then(|it| it.parse::<IpAddr>().ok());
-        let address = address.map(|it| SocketAddr::new(it, port));
-        found.extend(address.filter(|it| !found.contains(it)));
-    }
-    found
 }
 
 /// Tries each address of a name in turn.
