@@ -37,7 +37,9 @@ pub(crate) fn cache(config: &Config) -> Result<Option<Arc<dyn FactCache>>, Repor
             };
             if let Err(error) = fs::create_dir_all(&folder) {
                 let folder = folder.display();
-                warn(&format!("Error in 'jsonfile' cache plugin while trying to create cache dir '{folder}': {error}"));
+                warn(&format!(
+                    "Error in 'jsonfile' cache plugin while trying to create cache dir '{folder}': {error}"
+                ));
                 return Ok(None);
             }
             Ok(Some(Arc::new(Files { folder, prefix, limit })))
@@ -54,7 +56,9 @@ pub(crate) fn cache(config: &Config) -> Result<Option<Arc<dyn FactCache>>, Repor
             }
         }
         _ => {
-            warn(&format!("fact_caching = {plugin} has no effect: there are memory, jsonfile and sqlite"));
+            warn(&format!(
+                "fact_caching = {plugin} has no effect: there are memory, jsonfile and sqlite"
+            ));
             Ok(None)
         }
     }
@@ -91,7 +95,9 @@ impl FactCache for Files {
             Ok(Some(text)) => text,
             Ok(None) => return Ok(None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(format!("facts are not read from {}: {error}", path.display())),
+            Err(error) => {
+                return Err(format!("facts are not read from {}: {error}", path.display()));
+            }
         };
         // What is not whole is as good as nothing: the host is asked again.
         Ok(facts(&text))

@@ -9,9 +9,9 @@ use davit_inventory::{GroupNames, HashBehaviour, Inventory, LoadOptions, Pattern
 use davit_playbook::{ActionGroups, Loader};
 use davit_run::{Gathering, Hidden, Parts, Settings, World};
 use davit_template::{Decrypt, Engine, Outside};
-use davit_value::{Map, Value};
+use davit_value::Map;
 use davit_vault::Secrets;
-use davit_yaml::{Convert, Duplicates};
+use davit_yaml::Duplicates;
 
 use crate::config::Config;
 use crate::connections::{
@@ -126,7 +126,7 @@ impl Ground {
     }
 
     /// What to do with a mapping that has a key twice.
-    fn duplicates(&self) -> Duplicates {
+    pub(crate) fn duplicates(&self) -> Duplicates {
         self.engine.settings().duplicates
     }
 
