@@ -10,7 +10,7 @@ use std::{
 
 use davit_ground::every_process;
 
-use super::fleet::Field;
+use super::fleet::{self, Field};
 use crate::{Outcome, process::measure, setup};
 
 /// So many hosts at once for the memory of it.
@@ -66,7 +66,8 @@ fn resident(hosts: usize) -> Result<Memory, String> {
         "- hosts: web\n  gather_facts: false\n  tasks:\n    - ping:\n    - command: sleep 8\n",
     )?;
     let started = Instant::now();
-    let mut child = start(&field, &["run", "-i", "hosts.ini", "-f", &forks, "site.yml"])?;
+    let mut child =
+        start(&field, &["run", "-i", "hosts.ini", "-f", &forks, "-T", "120", "site.yml"])?;
     let mut memory = Memory::default();
     while child.try_wait().map_err(|error| error.to_string())?.is_none() {
         if started.elapsed() > LIMIT {
@@ -93,10 +94,12 @@ fn resident(hosts: usize) -> Result<Memory, String> {
     }
     let status = child.wait().map_err(|error| error.to_string())?;
     if status.success() {
-        Ok(memory)
-    } else {
-        Err(format!("{hosts} hosts: {status}: {}", said(&field)))
+        return Ok(memory);
     }
+    let text = fs::read_to_string(field.ground.path("output")).unwrap_or_default();
+    let lost = text.matches("unreachable=1").count();
+    let why = text.lines().find(|line| line.contains("UNREACHABLE")).unwrap_or_default();
+    Err(format!("{lost} of {hosts} hosts were lost: {why}"))
 }
 
 fn is_agent(line: &str) -> bool {
@@ -229,6 +232,8 @@ fn facts() -> Outcome {
     let play = ["-i", "hosts.ini", "-f", "50", "site.yml"];
     let run: Vec<&str> = ["run"].into_iter().chain(play).collect();
     measured(&field, &mut field.davit(&run))?;
+    let floor = fleet::floor(&field.hosts)?;
+    println!("  {:<22}{floor:>9.2} s", "ssh host true");
     let (davit, _) = measured(&field, &mut field.davit(&run))?;
     println!("  {:<22}{davit:>9.2} s", "davit");
     let mut original = Command::new(setup::peers()?.join("bin/ansible-playbook"));
