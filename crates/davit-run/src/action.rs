@@ -237,9 +237,20 @@ impl Tables {
     }
 }
 
+/// Modules that have left `ansible.builtin` for a collection and keep their old names: the old
+/// one's last part, and the new one.
+pub const MOVED: &[(&str, &str)] = &[("synchronize", "ansible.posix.synchronize")];
+
 /// The full name behind a name that a task may use.
 #[must_use]
 pub fn full_name(name: &str) -> std::borrow::Cow<'_, str> {
+    let bare = ["ansible.builtin.", "ansible.legacy."]
+        .iter()
+        .find_map(|it| name.strip_prefix(it))
+        .unwrap_or(name);
+    if let Some((_, now)) = MOVED.iter().find(|(old, _)| *old == bare) {
+        return (*now).into();
+    }
     match name.strip_prefix("ansible.legacy.") {
         Some(short) => format!("ansible.builtin.{short}").into(),
         None if name.contains('.') => name.into(),

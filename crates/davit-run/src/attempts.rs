@@ -273,6 +273,7 @@ impl Job {
             task: Arc::clone(&self.task),
             outside: outside.clone(),
             delegated: answer.delegated.clone(),
+            plain: false,
             connection: OnceLock::new(),
             job: None,
             number: self.number,

@@ -28,6 +28,8 @@ pub struct TaskContext {
     pub(crate) outside: Outside,
     /// Where the task really goes, with `delegate_to`.
     pub(crate) delegated: Option<Arc<str>>,
+    /// As the user who is logged in: `become` does not count.
+    pub(crate) plain: bool,
     /// Found when it is first needed: many actions need none.
     pub(crate) connection: OnceLock<Result<Arc<dyn Connection>, Outcome>>,
     /// The module that is called goes on by itself.
@@ -68,6 +70,11 @@ pub(crate) struct CallPlace {
 impl CallPlace {
     pub(crate) fn new(task: &str, round: usize) -> Self {
         Self { round: format!("{task}#{round}"), calls: Mutex::default() }
+    }
+
+    /// The same place, for calls that go elsewhere.
+    pub(crate) fn beside(&self, what: &str) -> Self {
+        Self { round: format!("{}/{what}", self.round), calls: Mutex::default() }
     }
 
     /// The name of the next call. Calls that run side by side are told apart by what they say,

@@ -14,6 +14,7 @@
 mod action;
 mod actions;
 mod args;
+mod aside;
 mod attempts;
 mod background;
 mod compile;
@@ -46,7 +47,7 @@ mod tags;
 mod tree;
 mod world;
 
-pub use crate::action::{Action, Line, Outcome, Running, Tables, full_name};
+pub use crate::action::{Action, Line, MOVED, Outcome, Running, Tables, full_name};
 pub use crate::connection::{
     Become, Called, Connection, Connections, Dial, Doing, RawCommand, RawResult, StartJob, Stream,
     Target, Unreachable, Wanted,

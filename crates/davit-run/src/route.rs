@@ -235,7 +235,7 @@ impl<'a> Asking<'a> {
     /// `become`, where it is on and leads to somebody else.
     fn privileges(&self, connection: &str) -> Result<Option<Become>, Outcome> {
         let settings = &self.world().settings;
-        if !self.becomes()? {
+        if self.context.plain || !self.becomes()? {
             return Ok(None);
         }
         let named = match self.first(&["ansible_become_method"])? {

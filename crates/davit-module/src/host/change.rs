@@ -471,7 +471,7 @@ impl Host<'_> {
     }
 }
 
-fn fill(file: &mut File, content: Content) -> io::Result<()> {
+pub(super) fn fill(file: &mut File, content: Content) -> io::Result<()> {
     match content {
         Content::Bytes(bytes) => file.write_all(&bytes),
         Content::File(from) => io::copy(&mut File::open(from)?, file).map(|_| ()),

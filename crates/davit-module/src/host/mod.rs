@@ -5,7 +5,7 @@
 //! attributes.rs  mode, owner, group, flags        program.rs  programs
 //! overlay.rs     what a dry run predicts          keys.rs     the keys of a path in a result
 //! journal.rs     what is written down of changes  keep.rs     the copies that are kept
-//! restore.rs     putting back
+//! restore.rs     putting back                 dress.rs    all attributes in one step
 //! ```
 //!
 //! **Invariant:** check mode, the journal and the predicted state are decided here. In check mode
@@ -14,6 +14,7 @@
 mod attributes;
 mod change;
 mod difference;
+mod dress;
 mod journal;
 mod keep;
 mod keys;
@@ -32,6 +33,7 @@ use serde_json::Value;
 
 pub use self::attributes::{FileArgs, FileDiff};
 pub use self::change::{Content, Installed, WriteOptions};
+pub use self::dress::Dress;
 pub use self::keep::keep_folder;
 pub(crate) use self::keep::read_list;
 pub use self::keys::mode_text;
