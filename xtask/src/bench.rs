@@ -3,9 +3,14 @@
 //! First come hosts over ssh, then what the engine does on this machine. Inputs are generated; every program runs the same files in the same folder, one after the
 //! other, and the best of a few rounds counts, since what disturbs a run only makes it slower.
 
+mod agents;
+mod contact;
+mod copy;
+mod facts;
+mod field;
 mod fleet;
 mod inputs;
-mod reach;
+mod latency;
 
 use std::{fmt::Write, fs, path::Path, process::Command};
 
@@ -38,6 +43,8 @@ pub(crate) fn bench(args: &[String]) -> Outcome {
     let quick = args.iter().any(|arg| arg == "--quick");
     let names: Vec<&String> = args.iter().filter(|arg| !arg.starts_with("--")).collect();
     let wanted = |name: &str| names.is_empty() || names.iter().any(|it| *it == name);
+    unknown(&names)?;
+    println!("\n{}", field::load());
     let mut wrong = hosts(&wanted, quick);
     let folder = target().join("bench");
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
@@ -58,21 +65,52 @@ pub(crate) fn bench(args: &[String]) -> Outcome {
     if wrong.is_empty() { Ok(()) } else { Err(format!("not measured: {}", wrong.join(", "))) }
 }
 
+/// What measures something, with smaller numbers where it is to be quick.
+type Measurement = fn(bool) -> Outcome;
+
+/// What is measured over ssh besides the fleets.
+const OVER_SSH: &[(&str, Measurement)] = &[
+    ("contact", contact::contact),
+    ("latency", latency::latency),
+    ("agents", agents::agents),
+    ("copy", copy::copy),
+    ("facts", facts::facts),
+];
+
+/// What is measured on this machine alone.
+const HERE: &[&str] = &["start", "lint", "commands", "loop", "template", "inventory", "hosts"];
+
+/// Says which names there are where one is asked for that there is not.
+fn unknown(names: &[&String]) -> Outcome {
+    let over_ssh = OVER_SSH.iter().map(|(name, _)| *name);
+    let known: Vec<&str> = fleet::names().chain(over_ssh).chain(HERE.iter().copied()).collect();
+    match names.iter().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => Err(format!("no benchmark {name}; there are {}", known.join(", "))),
+        None => Ok(()),
+    }
+}
+
 /// Everything over ssh; gives the names of what could not be measured.
 fn hosts(wanted: &dyn Fn(&str) -> bool, quick: bool) -> Vec<&'static str> {
+    let fleets = fleet::names().filter(|name| wanted(name));
+    let others = OVER_SSH.iter().filter(|(name, _)| wanted(name));
+    if let Some(why) = field::missing() {
+        let names: Vec<&str> = fleets.chain(others.map(|(name, _)| *name)).collect();
+        if !names.is_empty() {
+            println!("\nskipped: {}: {why}", names.join(", "));
+        }
+        return Vec::new();
+    }
     let mut wrong = Vec::new();
-    for name in fleet::names().filter(|name| wanted(name)) {
-        if let Err(error) = fleet::fleet(name, quick) {
+    let mut note = |name, outcome: Outcome| {
+        // One that fails does not hide what the others have to say.
+        if let Err(error) = outcome {
             println!("  failed: {error}");
             wrong.push(name);
         }
-    }
-    for (name, measurement) in reach::MEASUREMENTS.iter().filter(|(name, _)| wanted(name)) {
-        if let Err(error) = measurement() {
-            println!("  failed: {error}");
-            wrong.push(*name);
-        }
-    }
+    };
+    fleets.for_each(|name| note(name, fleet::fleet(name, quick)));
+    others.for_each(|(name, measurement)| note(*name, measurement(quick)));
     wrong
 }
 
@@ -304,6 +342,9 @@ mod tests {
         assert_eq!(lines("lines.j2"), 5_000);
         assert_eq!(many_hosts(10_000).matches("number=").count(), 10_000);
         assert_eq!(twenty_tasks().matches("    - ").count(), 20);
+        let names: Vec<&str> = benches.iter().map(|bench| bench.name).collect();
+        assert_eq!(names, HERE);
+        assert!(unknown(&[&"contact".to_owned(), &"nothing".to_owned()]).is_err());
         assert!(benches.iter().all(|bench| !bench.davit.is_empty() && !bench.original.is_empty()));
         fs::remove_dir_all(&folder).unwrap();
     }

@@ -1,21 +1,16 @@
 //! The same work in the words of each tool: a playbook with its inventory, and pyinfra's deploy.
 
-use std::{fmt::Write, fs, path::Path};
+use std::fmt::Write;
 
-use super::fleet::Field;
+use super::field::Field;
 use crate::Outcome;
 
 /// Writes all of them into the folder of the hosts.
-pub(super) fn write(field: &Field, peers: &Path, groups: usize) -> Outcome {
+pub(super) fn write(field: &Field, groups: usize) -> Outcome {
     let out = field.ground.path("out").display().to_string();
-    let python = format!("ansible_python_interpreter={}", peers.join("bin/python3").display());
-    let ground = &field.ground;
-    ground.write("hosts.ini", &field.hosts.inventory("root", &python))?;
-    ground.write("site.yml", &playbook(&out, groups))?;
-    ground.write("inv.py", &inventory(field))?;
-    ground.write("deploy.py", &deploy(&out, groups))?;
-    let me = ground.path("me");
-    fs::create_dir_all(&me).map_err(|error| format!("{}: {error}", me.display()))
+    field.play(&playbook(&out, groups))?;
+    field.ground.write("inv.py", &inventory(field))?;
+    field.ground.write("deploy.py", &deploy(&out, groups)).map(drop)
 }
 
 fn playbook(out: &str, groups: usize) -> String {
