@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask setup|test|tidy|ci|quickstart|bench`.
+//! The project's own chores: `cargo xtask setup|test|gen|tidy|ci|quickstart|bench`.
 //!
 //! CI runs exactly what a person runs: `.ci/run` is `cargo xtask ci`, which is `cargo xtask test`
 //! followed by `cargo xtask quickstart`. Nothing here is part of the product.
@@ -7,6 +7,7 @@
 mod bench;
 mod process;
 mod quickstart;
+mod reference;
 mod setup;
 mod test;
 mod tidy;
@@ -19,6 +20,7 @@ usage: cargo xtask COMMAND
   setup        install what the tests need: ansible-core 2.19 in its own environment and, as root
                on Debian, servers and containers that the tests start for themselves
   test         setup, formatting, lints, build, all tests, tidy
+  gen          write docs/reference from what the program knows of itself
   tidy         rules about files that no compiler checks
   quickstart   build davit and run examples/quickstart: check, for real, and once more
   ci           what .ci/run does: test, then quickstart
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
     let outcome = match command.as_str() {
         "setup" => setup::setup(),
         "test" => test::test(),
+        "gen" => reference::write(),
         "tidy" => tidy::tidy(),
         "quickstart" => quickstart::quickstart(),
         "ci" => test::test().and_then(|()| quickstart::quickstart()),

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::{Outcome, process, setup, target, tidy};
+use crate::{Outcome, process, reference, setup, target, tidy};
 
 /// Sets up, then checks, builds and tests the whole workspace.
 pub(crate) fn test() -> Outcome {
@@ -12,6 +12,7 @@ pub(crate) fn test() -> Outcome {
     let lint = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     process::cargo(&lint)?;
     process::cargo(&["build", "--workspace", "--locked"])?;
+    reference::check()?;
     // nextest starts every test in a process of its own and shows them as they end; a machine
     // without it runs the same tests.
     let tested = if process::has_cargo("nextest") {

@@ -1,6 +1,7 @@
 //! Rules about files that no compiler checks.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -19,8 +20,16 @@ pub(crate) fn tidy() -> Outcome {
     for file in files.iter().filter(|file| has_extension(file, "md")) {
         names_no_machine(file, &mut wrong);
     }
+    let mut tables: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
     for file in files.iter().filter(|file| file.ends_with("mod.rs")) {
-        lists_its_modules(file, &mut wrong);
+        let listed = lists_its_modules(file, &mut wrong);
+        let krate = file.ancestors().find(|above| above.parent() == Some(Path::new("crates")));
+        if let Some(krate) = krate.filter(|_| !listed.is_empty()) {
+            tables.entry(krate.to_owned()).or_default().extend(listed);
+        }
+    }
+    for (krate, listed) in &tables {
+        has_no_cases_but_theirs(krate, listed, &mut wrong);
     }
     if wrong.is_empty() {
         println!("tidy: {} files", files.len());
@@ -103,10 +112,10 @@ fn names_no_machine(file: &Path, wrong: &mut Vec<String>) {
     }
 }
 
-/// A table of modules lists every file beside it, in order, and each has its cases.
-fn lists_its_modules(file: &Path, wrong: &mut Vec<String>) {
+/// A table of modules lists every file beside it, in order; the names that it lists.
+fn lists_its_modules(file: &Path, wrong: &mut Vec<String>) -> Vec<String> {
     let text = read(file);
-    let Some((_, table)) = text.split_once("MODULES: &[Entry] = &[") else { return };
+    let Some((_, table)) = text.split_once("MODULES: &[Entry] = &[") else { return Vec::new() };
     let table = table.split("];").next().unwrap_or_default();
     let listed: Vec<&str> =
         table.lines().filter_map(|line| line.split("::<").nth(1)?.split("::").next()).collect();
@@ -114,7 +123,6 @@ fn lists_its_modules(file: &Path, wrong: &mut Vec<String>) {
         wrong.push(format!("{}: the table is not sorted", file.display()));
     }
     let folder = file.parent().unwrap_or(Path::new(""));
-    let krate = folder.ancestors().find(|above| above.parent() == Some(Path::new("crates")));
     for entry in fs::read_dir(root().join(folder)).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let Some(stem) = name.strip_suffix(".rs").filter(|stem| *stem != "mod") else { continue };
@@ -123,11 +131,16 @@ fn lists_its_modules(file: &Path, wrong: &mut Vec<String>) {
             wrong.push(format!("{}: {name} is not in the table", file.display()));
         }
     }
-    let cases = krate.map(|krate| root().join(krate).join("tests/cases")).unwrap_or_default();
-    for entry in fs::read_dir(cases).into_iter().flatten().flatten() {
+    listed.into_iter().map(String::from).collect()
+}
+
+/// The cases of a crate are those of modules that one of its tables lists.
+fn has_no_cases_but_theirs(krate: &Path, listed: &[String], wrong: &mut Vec<String>) {
+    let cases = krate.join("tests/cases");
+    for entry in fs::read_dir(root().join(&cases)).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if entry.path().is_dir() && !listed.contains(&name.as_str()) {
-            wrong.push(format!("{}: cases for {name}, which is not in the table", file.display()));
+        if entry.path().is_dir() && !listed.contains(&name) {
+            wrong.push(format!("{}: cases for {name}, which no table lists", cases.display()));
         }
     }
 }

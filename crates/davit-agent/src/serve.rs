@@ -26,6 +26,8 @@ const CONFUSED: i32 = 3;
 /// Serves the controller at standard input and output; the exit status.
 #[must_use]
 pub fn serve() -> i32 {
+    // The file is named after its hash, which is no name to look for.
+    let _ = nix::sys::prctl::set_name(c"davit-agent");
     let Ok(out) = Out::stdout() else { return 1 };
     let out = Arc::new(out);
     let watch = Arc::new(Watch::default());

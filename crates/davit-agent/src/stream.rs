@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use davit_wire::{CHUNK, Exit, Kind, Open, Refusal, Target};
 use nix::sys::signal::{Signal, killpg};
@@ -22,6 +22,8 @@ use crate::out::Out;
 
 /// The most streams at the same time.
 const MOST: usize = 1024;
+/// How long a program's error output may stay open after its end: a daemon may hold it for ever.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 /// How long a connection may take to be made.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -283,6 +285,11 @@ impl Relay {
         }
         let pumped = self.pump(&mut stdout, &room);
         let code = wait(&mut child);
+        // What it has written last is told before its end.
+        let limit = Instant::now() + LAST_WORDS;
+        while !listener.is_finished() && Instant::now() < limit {
+            thread::sleep(Duration::from_millis(1));
+        }
         // What a daemon holds open is not waited for.
         drop((listener, held));
         self.out.send(Kind::End, self.number, b"")?;

@@ -337,7 +337,7 @@ impl Walk<'_, '_> {
                     self.out.open |= name.contains("{{") || name == "_variable_params";
                     self.out.names.insert(name);
                 }
-                self.out.open |= task.raw_params.is_some();
+                self.out.open |= task.raw_params.is_some() || place.defaults;
             }
             "include_vars" => self.include_vars(task, place),
             "add_host" | "group_by" => {

@@ -22,7 +22,8 @@ pub(super) struct Slot {
     /// Bytes in `data`.
     waiting: Arc<AtomicUsize>,
     room: Arc<Semaphore>,
-    said: mpsc::Sender<Vec<u8>>,
+    /// Gone once the program has ended.
+    said: Option<mpsc::Sender<Vec<u8>>>,
     exit: Option<oneshot::Sender<i32>>,
     lost: Arc<Mutex<Option<String>>>,
 }
@@ -46,7 +47,9 @@ impl Slot {
     }
 
     pub(super) fn said(&self, bytes: Vec<u8>) {
-        let _ = self.said.try_send(bytes);
+        if let Some(said) = &self.said {
+            let _ = said.try_send(bytes);
+        }
     }
 
     pub(super) fn add(&self, bytes: usize) {
@@ -59,6 +62,7 @@ impl Slot {
     }
 
     pub(super) fn exit(&mut self, code: i32) {
+        self.said = None;
         if let Some(exit) = self.exit.take() {
             let _ = exit.send(code);
         }
@@ -148,7 +152,7 @@ pub(super) async fn open(
         data: Some(data),
         waiting: Arc::clone(&waiting),
         room: Arc::clone(&room),
-        said,
+        said: Some(said),
         exit: Some(exit),
         lost: Arc::clone(&lost),
     };

@@ -1,3 +1,5 @@
+//! The link against agents that are real, deaf, silent and hostile.
+
 use std::path::Path;
 use std::process::Stdio;
 

@@ -1,3 +1,5 @@
+//! Becoming another user with the real programs.
+
 use davit_ground::{Ground, Rights, User};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Every transport against the real program.
+
 use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;

@@ -37,6 +37,9 @@ pub(crate) struct Args {
     /// Of what kind.
     #[arg(short = 't', long = "type", value_enum, default_value_t)]
     kind: Kind,
+    /// Everything, as one Markdown document.
+    #[arg(long, hide = true)]
+    reference: bool,
     /// Say more; there is no more to say.
     #[arg(short, long, action = clap::ArgAction::Count, hide = true)]
     verbose: u8,
@@ -63,6 +66,10 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
         print(&list(args, &tables))?;
         return Ok(exit::OK);
     }
+    if args.reference {
+        print(&reference(&tables))?;
+        return Ok(exit::OK);
+    }
     if args.names.is_empty() {
         return Err(Report::usage(
             "Missing name(s), incorrect options passed for detailed documentation.",
@@ -84,7 +91,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
             }
             continue;
         };
-        let page = Page::of(line);
+        let page = Page::of(&tables, line);
         if args.json {
             all.insert(page.name.to_owned(), page.json());
         } else if args.snippet {
@@ -133,11 +140,21 @@ fn list(args: &Args, tables: &Tables) -> String {
         .iter()
         .filter(|it| chosen(it))
         .filter_map(|it| tables.find(it))
-        .map(Page::of)
+        .map(|it| Page::of(tables, it))
         .collect();
     let width = pages.iter().map(|it| it.name.len()).max().unwrap_or(0);
     for page in pages {
         let _ = writeln!(out, "{:width$} {}", page.name, page.summary());
+    }
+    out
+}
+
+/// The manual of all modules.
+fn reference(tables: &Tables) -> String {
+    let mut out = "# Modules\n\nMade by `cargo xtask gen` from what the program knows of itself.\n"
+        .to_owned();
+    for line in tables.names().iter().filter_map(|it| tables.find(it)) {
+        out.push_str(&Page::of(tables, line).markdown());
     }
     out
 }
@@ -173,10 +190,12 @@ struct Page {
 }
 
 impl Page {
-    fn of(line: Line) -> Self {
-        let (spec, schema) = match line {
-            Line::Module(entry) => (entry.spec(), (entry.schema)()),
-            Line::Action(action) => (action.spec(), (action.schema)()),
+    /// An action that leaves its arguments to the module of its name has that one's manual.
+    fn of(tables: &Tables, line: Line) -> Self {
+        let (spec, schema) = match (line, tables.module(line.name())) {
+            (Line::Module(entry), _) => (entry.spec(), (entry.schema)()),
+            (Line::Action(action), Some(entry)) if action.open => (entry.spec(), (entry.schema)()),
+            (Line::Action(action), _) => (action.spec(), (action.schema)()),
         };
         let described = schema.get("description").and_then(|it| it.as_str()).unwrap_or_default();
         let about = if spec.about.is_empty() { described.to_owned() } else { spec.about.clone() };
@@ -239,6 +258,19 @@ impl Page {
                 let _ = writeln!(out, "    {}: {}", option.name, sample(option));
             }
         }
+        out
+    }
+
+    fn markdown(&self) -> String {
+        let mut out = format!("\n## {}\n\n{}\n", self.name, self.about);
+        if let Some(name) = self.free_form {
+            let _ = write!(out, "\nThe text of a task without names goes to `{name}`.\n");
+        }
+        if self.shown().next().is_some() {
+            out.push_str("\n| option | type | default | |\n| --- | --- | --- | --- |\n");
+            rows(&mut out, &self.spec, "");
+        }
+        let _ = write!(out, "\n```yaml\n{}\n```\n", self.examples().trim_end());
         out
     }
 
@@ -342,6 +374,36 @@ fn option_text(out: &mut String, option: &Opt, depth: usize) {
     }
 }
 
+/// The options as rows of a table, those inside another with that one's name before theirs.
+fn rows(out: &mut String, spec: &Spec, before: &str) {
+    for option in spec.options.iter().filter(|it| !it.hidden) {
+        let name = format!("{before}{}", option.name);
+        let kind = match option.elements {
+            Some(elements) => format!("{} of {}", option.arg_type.name(), elements.name()),
+            None => option.arg_type.name().to_owned(),
+        };
+        let default = match &option.default {
+            _ if option.required => "*required*".to_owned(),
+            Some(default) if !default.is_null() => format!("`{}`", plain(default)),
+            _ => String::new(),
+        };
+        let mut about = option.about.split_whitespace().collect::<Vec<_>>().join(" ");
+        for (label, words) in [
+            ("One of", option.choices.iter().map(plain).collect::<Vec<_>>()),
+            ("Also called", option.aliases.clone()),
+        ] {
+            if !words.is_empty() {
+                let _ = write!(about, " {label} `{}`.", words.join("`, `"));
+            }
+        }
+        let about = about.replace('|', "\\|");
+        let _ = writeln!(out, "| `{name}` | {kind} | {default} | {} |", about.trim());
+        if let Some(inner) = &option.options {
+            rows(out, inner, &format!("{name}."));
+        }
+    }
+}
+
 fn plain(value: &serde_json::Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
@@ -393,9 +455,25 @@ mod tests {
     fn every_module_has_a_page() {
         let tables = crate::tables::all();
         for name in tables.names() {
-            let page = Page::of(tables.find(name).unwrap());
+            let page = Page::of(&tables, tables.find(name).unwrap());
             assert!(page.text().contains("EXAMPLE"), "{name}");
             assert!(page.json()["doc"]["options"].is_object(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_the_controller_begins_has_the_manual_of_its_module() {
+        let tables = crate::tables::all();
+        for (name, option) in [
+            ("copy", "content"),
+            ("template", "variable_start_string"),
+            ("fetch", "flat"),
+            ("script", "creates"),
+            ("raw", "executable"),
+        ] {
+            let page = Page::of(&tables, tables.find(name).unwrap());
+            assert!(page.text().contains(&format!(" {option}\n")), "{}", page.text());
+            assert!(page.markdown().contains(&format!("| `{option}` |")), "{}", page.markdown());
         }
     }
 }

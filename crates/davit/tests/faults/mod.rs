@@ -6,13 +6,14 @@
 
 mod agents;
 mod cables;
+mod clocks;
 mod disks;
 mod floods;
 mod silence;
 
 use std::fmt::Write;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -68,10 +69,21 @@ impl Scene {
 
     /// Starts the run, and waits until that happened.
     fn start(&self, until: impl Fn(&Self) -> bool) -> Running<'_> {
+        self.start_with("site.yml", &[], until)
+    }
+
+    /// Starts the run of a playbook with variables in its environment, and waits.
+    fn start_with(
+        &self,
+        playbook: &str,
+        environment: &[(&str, &Path)],
+        until: impl Fn(&Self) -> bool,
+    ) -> Running<'_> {
         let file = |name: &str| fs::File::create(self.place.path().join(name)).expect("a file");
         let child = self
             .place
-            .command("davit run -i hosts site.yml --output default")
+            .command(&format!("davit run -i hosts {playbook} --output default"))
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(file("stdout"))
             .stderr(file("stderr"))

@@ -22,7 +22,7 @@ fn a_command_that_fails_says_so() {
     let ran = scene.place.run("davit exec -i hosts.yml a -- false");
     assert_ne!(ran.code, 0, "{}{}", ran.out, ran.err);
     let ran = scene.place.run("davit exec -i hosts.yml a -- cat /nowhere/at/all");
-    assert_eq!(ran.code, 2, "{}{}", ran.out, ran.err);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
     assert!(ran.out.contains("No such file") && ran.out.contains("rc=1"), "{}", ran.out);
 }
 
