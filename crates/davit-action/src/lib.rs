@@ -17,6 +17,7 @@ mod raw;
 mod reboot;
 mod script;
 mod source;
+mod synchronize;
 mod template;
 mod tree;
 mod unarchive;
@@ -38,6 +39,7 @@ pub const ACTIONS: &[Action] = &[
     unarchive::ACTION,
     uri::ACTION,
     wait_for_connection::ACTION,
+    synchronize::ACTION,
 ];
 
 /// The tables of this crate.

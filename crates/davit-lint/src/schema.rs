@@ -125,7 +125,9 @@ fn task(shapes: &[Shape], lookups: &[&str], handler: bool) -> Value {
     }
     for shape in shapes {
         let at = json!({"$ref": format!("#/$defs/{}", shape.name)});
-        if let Some(short) = shape.name.strip_prefix("ansible.builtin.") {
+        // What has moved to this collection keeps its old names.
+        let short = shape.name.strip_prefix("ansible.builtin.");
+        if let Some(short) = short.or_else(|| shape.name.strip_prefix("ansible.posix.")) {
             properties.insert(short.to_owned(), at.clone());
             properties.insert(format!("ansible.legacy.{short}"), at.clone());
         }

@@ -49,10 +49,16 @@ impl TaskContext {
         self.copy("plain", self.delegated.clone(), true)
     }
 
-    /// Whether the task was delegated to another than the host that it is for.
+    /// The same task where it goes, once more.
     #[must_use]
-    pub fn is_delegated(&self) -> bool {
-        self.delegated.as_ref().is_some_and(|it| *it != self.host)
+    pub fn again(&self) -> Self {
+        self.copy("again", self.delegated.clone(), self.plain)
+    }
+
+    /// Whom the task is delegated to.
+    #[must_use]
+    pub fn delegate(&self) -> Option<&str> {
+        self.delegated.as_deref()
     }
 
     /// Whether the task was delegated to this machine.

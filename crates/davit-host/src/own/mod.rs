@@ -1,6 +1,7 @@
 //! `davit.host`: what davit itself asks of a host. No playbook is meant to name these modules, so
 //! no manual lists them.
 
+pub mod synchronize;
 mod undo;
 
 use davit_module::Entry;
@@ -9,4 +10,4 @@ use davit_module::Entry;
 pub const PREFIX: &str = "davit.host.";
 
 /// The modules, by name.
-pub const MODULES: &[Entry] = &[Entry::of::<undo::Undo>()];
+pub const MODULES: &[Entry] = &[Entry::of::<synchronize::Synchronize>(), Entry::of::<undo::Undo>()];
