@@ -233,11 +233,8 @@ impl Shared {
                 // The sink writes the rest.
                 return;
             }
-            let now = match self.flush() {
-                Ok(now) => now,
-                // The sink hears of it at the next event that matters.
-                Err(_) => return,
-            };
+            // What goes wrong the sink hears of at the next event that matters.
+            let Ok(now) = self.flush() else { return };
             if looked.elapsed() >= LOOK && schema::is_log_long(path, 1) {
                 looked = Instant::now();
                 // A log that cannot be moved now is moved later, by this run or the next.

@@ -59,7 +59,7 @@ pub(crate) async fn notice_resumption() {
     while resumed.recv().await.is_some() {
         STAGE.resumed();
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// What a panic says does not mix with the live region.
