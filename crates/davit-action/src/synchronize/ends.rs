@@ -48,8 +48,8 @@ impl End {
         step: &Step,
         attachments: BTreeMap<String, Attachment>,
     ) -> Attempt<davit_value::Map> {
-        let step = serde_json::to_value(step)
-            .map_err(|error| broken(&self.context, error.to_string()))?;
+        let step =
+            serde_json::to_value(step).map_err(|error| broken(&self.context, error.to_string()))?;
         let mut args = Reply::new();
         args.insert("step".to_owned(), step);
         let outcome = self.context.call_module(NAME, args, attachments).await;

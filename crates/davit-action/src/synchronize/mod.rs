@@ -79,7 +79,7 @@ async fn run(context: &TaskContext, args: Map) -> Attempt {
     let command = command(context, &args, &wanted, &ends, (&src, &dest));
     let arrow = if ends.same || args.mode == Mode::Pull { '>' } else { '<' };
     let end = host::End { options: wanted.options, arrow, ..host::End::default() };
-    let mut work = Work { context, ends: &ends, end, told: Told::default() };
+    let mut work = Work { context, ends: &ends, end, told: Told::default(), kept: Vec::new() };
     let refusal = work.run(&src, &dest).await?;
     Ok(work.told.outcome(context, refusal, command))
 }
@@ -193,6 +193,8 @@ struct Work<'a> {
     ends: &'a Ends,
     end: host::End,
     told: Told,
+    /// What the sender has and does not send.
+    kept: Vec<Name>,
 }
 
 impl Work<'_> {
@@ -211,17 +213,6 @@ impl Work<'_> {
             self.told.lines.push(format!("created directory {shown}"));
         }
         let (wanted, lines) = self.compare(&entries).await?;
-        let options = &self.end.options;
-        let extra = if !options.delete {
-            Extra::default()
-        } else if read_all {
-            self.extra(&entries).await?
-        } else {
-            // What could not be read may well be there.
-            let note = "IO error encountered -- skipping file deletion";
-            self.told.lines.push(note.to_owned());
-            Extra::default()
-        };
         let is_new = self.end.found.is_new;
         let mut unsent = HashSet::new();
         if !wanted.is_empty() || is_new {
@@ -233,6 +224,18 @@ impl Work<'_> {
                 self.told.lines.extend(lines);
             }
         }
+        // Rules that have just arrived count as well.
+        let options = &self.end.options;
+        let extra = if !options.delete {
+            Extra::default()
+        } else if read_all {
+            self.extra(&entries).await?
+        } else {
+            // What could not be read may well be there.
+            let note = "IO error encountered -- skipping file deletion";
+            self.told.lines.push(note.to_owned());
+            Extra::default()
+        };
         self.told.changed |= extra.lines.iter().any(|it| it.starts_with('*'));
         self.told.lines.extend(extra.lines.iter().cloned());
         self.remove(&extra.names).await?;
@@ -255,6 +258,7 @@ impl Work<'_> {
             entries.extend(page.entries);
             owners.users.extend(page.owners.users);
             owners.groups.extend(page.owners.groups);
+            self.kept.extend(page.kept);
             self.told.lines.extend(page.notes);
             self.told.errors.extend(page.errors);
             after = page.next;
@@ -299,7 +303,9 @@ impl Work<'_> {
         let mut answers = stream::iter(asked).buffered(SIDE_BY_SIDE).enumerate();
         let mut errors = Vec::new();
         while let Some((batch, answer)) = answers.next().await {
-            let mut compared = answer?;
+            let compared = answer?;
+            let mut displaced: HashMap<usize, Vec<String>> =
+                compared.displaced.into_iter().collect();
             for differs in compared.differs {
                 let at = batch * ASKED + differs.at;
                 let Some(entry) = entries.get(at) else { continue };
@@ -311,7 +317,7 @@ impl Work<'_> {
                 if differs.item.is_empty() {
                     continue;
                 }
-                let mut told = compared.displaced.remove(&differs.at).unwrap_or_default();
+                let mut told = displaced.remove(&differs.at).unwrap_or_default();
                 let target = entry.target.as_ref().map(|it| format!(" -> {}", it.0.display()));
                 let target = target.unwrap_or_default();
                 told.push(format!("{} {}{target}", differs.item, entry.shown()));
@@ -344,6 +350,13 @@ impl Work<'_> {
                 folders.push(Folder { name: entry.name.clone(), has: Vec::new() });
             }
         }
+        for name in &self.kept {
+            if let Some(parent) = name.parent()
+                && let Some(folder) = places.get(&parent).and_then(|at| folders.get_mut(*at))
+            {
+                folder.has.push(Name::from(name.last().to_os_string()));
+            }
+        }
         let mut all = Extra::default();
         let mut rest = folders.into_iter().peekable();
         while rest.peek().is_some() {
@@ -372,10 +385,8 @@ impl Work<'_> {
     ) -> Attempt<HashSet<Name>> {
         let check = self.context.check;
         let transfer = Transfer { ends: self.ends, root, end: &self.end, check };
-        let wanted: Vec<_> = wanted
-            .iter()
-            .filter_map(|(at, content)| Some((entries.get(*at)?, *content)))
-            .collect();
+        let wanted: Vec<_> =
+            wanted.iter().filter_map(|(at, content)| Some((entries.get(*at)?, *content))).collect();
         let done = transfer.make(&wanted).await?;
         if !check {
             // What a dry run predicts of one batch, another may not see.
@@ -407,8 +418,11 @@ impl Work<'_> {
                 touched.insert(entry.name.clone());
             }
         }
-        let folders: Vec<Entry> =
-            entries.iter().filter(|it| it.is_dir() && touched.contains(&it.name)).cloned().collect();
+        let folders: Vec<Entry> = entries
+            .iter()
+            .filter(|it| it.is_dir() && touched.contains(&it.name))
+            .cloned()
+            .collect();
         // Those beneath first: what is done to them changes those above.
         for batch in folders.chunks(ASKED).rev() {
             let step = Step::Finish { end: self.end.clone(), entries: batch.to_vec() };

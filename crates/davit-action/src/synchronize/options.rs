@@ -207,8 +207,8 @@ impl Wanted {
             }
             let Some(long) = word.strip_prefix("--") else {
                 let letters = word.strip_prefix('-').filter(|it| !it.is_empty());
-                let letters = letters
-                    .ok_or_else(|| format!("rsync_opts: '{word}' is no option of rsync"))?;
+                let letters =
+                    letters.ok_or_else(|| format!("rsync_opts: '{word}' is no option of rsync"))?;
                 self.letters(word, letters, &mut words, read)?;
                 continue;
             };
@@ -223,9 +223,10 @@ impl Wanted {
                 continue;
             }
             let mut value = || {
-                value.clone().or_else(|| words.next().cloned()).ok_or_else(|| {
-                    format!("rsync_opts: --{name} needs a value")
-                })
+                value
+                    .clone()
+                    .or_else(|| words.next().cloned())
+                    .ok_or_else(|| format!("rsync_opts: --{name} needs a value"))
             };
             if !self.valued(name, &mut value, read)? {
                 return Err(format!("rsync_opts: '{word}' is not supported"));
@@ -290,9 +291,9 @@ impl Wanted {
             "mkpath" => it.mkpath = on,
             "force" => it.force = on,
             // How contents travel and what is told of it is davit's affair.
-            "compress" | "z" | "partial" | "whole-file" | "W" | "verbose" | "v" | "itemize-changes"
-            | "i" | "human-readable" | "h" | "progress" | "implied-dirs" | "i-r" | "inc-recursive"
-            | "motd" | "8-bit-output" | "8" | "blocking-io"
+            "compress" | "z" | "partial" | "whole-file" | "W" | "verbose" | "v"
+            | "itemize-changes" | "i" | "human-readable" | "h" | "progress" | "implied-dirs"
+            | "i-r" | "inc-recursive" | "motd" | "8-bit-output" | "8" | "blocking-io"
             | "protect-args" | "secluded-args" | "s" | "super" => {}
             "iconv" | "timeout" | "contimeout" if !on => {}
             _ => return on && self.plain_switch(plain),
@@ -347,7 +348,8 @@ impl Wanted {
             "exclude-from" | "include-from" => {
                 let sign = if name == "exclude-from" { '-' } else { '+' };
                 let file = value()?;
-                let text = read(&file).map_err(|why| format!("failed to open {name} file {file}: {why}"))?;
+                let text = read(&file)
+                    .map_err(|why| format!("failed to open {name} file {file}: {why}"))?;
                 let lines = text.lines().filter(|it| !it.is_empty() && !it.starts_with(['#', ';']));
                 it.rules.extend(lines.map(|line| pattern(sign, line)));
             }
@@ -469,7 +471,8 @@ mod tests {
 
     #[test]
     fn options_are_understood_in_their_order() {
-        let wanted = of(&["-avz", "--no-perms", "--exclude", ".git", "--exclude-from=list", "-f+ x"]);
+        let wanted =
+            of(&["-avz", "--no-perms", "--exclude", ".git", "--exclude-from=list", "-f+ x"]);
         let it = wanted.unwrap().options;
         assert!(it.recursive && it.owner && !it.perms);
         assert_eq!(it.rules, ["- .git", "- *.o", "+ keep", "+ x"]);
@@ -503,7 +506,9 @@ mod tests {
 
     #[test]
     fn sizes_have_units() {
-        for (text, expect) in [("10", 10), ("1k", 1024), ("1kb", 1000), ("2MiB", 2 << 20), ("1k-1", 1023)] {
+        for (text, expect) in
+            [("10", 10), ("1k", 1024), ("1kb", 1000), ("2MiB", 2 << 20), ("1k-1", 1023)]
+        {
             assert_eq!(size("max-size", text), Ok(expect), "{text}");
         }
         assert!(size("max-size", "1x").is_err() && size("max-size", "").is_err());

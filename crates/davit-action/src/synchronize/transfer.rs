@@ -279,7 +279,8 @@ mod tests {
     #[test]
     fn batches_are_neither_too_long_nor_too_heavy() {
         let entry = |size: u64| {
-            let text = format!(r#"{{"n":"f","k":"file","m":420,"u":0,"g":0,"s":{size},"t":[0,0]}}"#);
+            let text =
+                format!(r#"{{"n":"f","k":"file","m":420,"u":0,"g":0,"s":{size},"t":[0,0]}}"#);
             serde_json::from_str::<Entry>(&text).unwrap()
         };
         let check = |sizes: &[u64], expect: &[usize]| {

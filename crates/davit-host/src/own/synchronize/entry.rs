@@ -217,11 +217,31 @@ impl Entry {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Owners {
     /// Users.
-    #[serde(default)]
+    #[serde(default, with = "pairs")]
     pub users: BTreeMap<u32, String>,
     /// Groups.
-    #[serde(default)]
+    #[serde(default, with = "pairs")]
     pub groups: BTreeMap<u32, String>,
+}
+
+/// Numbers are no keys of JSON.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        names: &BTreeMap<u32, String>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.collect_seq(names)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<BTreeMap<u32, String>, D::Error> {
+        Ok(Vec::deserialize(from)?.into_iter().collect())
+    }
 }
 
 /// What is kept of what is sent, what counts as different, and what is left out. Names are those

@@ -52,8 +52,13 @@ pub(super) fn find(
     };
     let rules = Rules::parse(&options.rules, options.delete_excluded);
     let rules = rules.and_then(|it| it.at_root(&base)).map_err(ModuleError::failed)?;
-    let mut search =
-        Search { host, base: &base, top: Arc::new(rules), known: HashMap::new(), out: Extra::default() };
+    let mut search = Search {
+        host,
+        base: &base,
+        top: Arc::new(rules),
+        known: HashMap::new(),
+        out: Extra::default(),
+    };
     for folder in folders {
         search.folder(folder)?;
     }

@@ -133,7 +133,7 @@ pub struct Compared {
     /// What differs.
     pub differs: Vec<Differs>,
     /// Lines of what goes with a folder that is replaced.
-    pub displaced: BTreeMap<usize, Vec<String>>,
+    pub displaced: Vec<(usize, Vec<String>)>,
 }
 
 /// What several files hold.
@@ -256,10 +256,10 @@ fn compare(host: &mut Host<'_>, end: End, entries: &[Entry]) -> Result<Compared,
     let found = end.found.clone();
     let mut place = place::Place::new(host, end.found, end.options, end.owners, end.arrow)?;
     let differs = place.compare(entries)?;
-    let mut displaced = BTreeMap::new();
+    let mut displaced = Vec::new();
     for differs in differs.iter().filter(|it| it.instead == Some(true) && it.errors.is_empty()) {
         if let Some(entry) = entries.get(differs.at) {
-            displaced.insert(differs.at, extra::displaced(host, &found, entry)?);
+            displaced.push((differs.at, extra::displaced(host, &found, entry)?));
         }
     }
     Ok(Compared { differs, displaced })
@@ -347,7 +347,9 @@ fn remove(host: &mut Host<'_>, end: &End, names: &[Name]) -> Result<Outcome, Mod
         let path = name.at(&base);
         if let Err(error) = host.remove(&path) {
             let why = walk::told(&error);
-            applied.errors.push(format!("rsync: [generator] delete_file: unlink({name}) failed: {why}"));
+            applied
+                .errors
+                .push(format!("rsync: [generator] delete_file: unlink({name}) failed: {why}"));
         }
     }
     Ok(Outcome::new().without_path_keys().with("answer", applied))

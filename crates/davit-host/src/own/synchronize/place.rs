@@ -221,16 +221,20 @@ impl<'a, 'h> Place<'a, 'h> {
                 return Err(ModuleError::Cancelled);
             }
             let path = self.at(entry);
-            let mut differs =
-                Differs { at, item: String::new(), content: false, instead: None, errors: Vec::new() };
+            let mut differs = Differs {
+                at,
+                item: String::new(),
+                content: false,
+                instead: None,
+                errors: Vec::new(),
+            };
             match self.judge(entry, &path) {
                 Ok(judged) if judged.skip => continue,
                 Ok(judged) => {
                     differs.content = judged.content;
                     differs.item = judged.item.unwrap_or_default();
-                    differs.instead = judged
-                        .in_the_way
-                        .then(|| judged.there.is_some_and(|it| it.is_dir()));
+                    differs.instead =
+                        judged.in_the_way.then(|| judged.there.is_some_and(|it| it.is_dir()));
                     if differs.instead == Some(true) && !self.may_clear(&path) {
                         let name = &entry.name;
                         let kind = described(entry.kind);
@@ -296,11 +300,13 @@ impl<'a, 'h> Place<'a, 'h> {
         let too_large = options.max_size.is_some_and(|it| entry.size > it);
         let too_small = options.min_size.is_some_and(|it| entry.size < it);
         let newer = |meta: &Meta| meta.mtime.secs > entry.mtime.0;
+        let folders = entry.is_dir() && judged.there.as_ref().is_some_and(Meta::is_dir);
         judged.skip = if judged.there.is_none() {
             options.existing
         } else {
-            let update = options.update && entry.is_file() && judged.there.as_ref().is_some_and(newer);
-            (options.ignore_existing && !entry.is_dir()) || update
+            let update =
+                options.update && entry.is_file() && judged.there.as_ref().is_some_and(newer);
+            (options.ignore_existing && !folders) || update
         } || (entry.is_file() && (too_large || too_small));
         if judged.skip {
             return Ok(judged);
@@ -453,9 +459,10 @@ impl<'a, 'h> Place<'a, 'h> {
 
     fn user(&mut self, uid: u32) -> u32 {
         let name = self.owners.users.get(&uid);
-        *self.users_here.entry(uid).or_insert_with(|| {
-            name.and_then(|it| names::User::named(it)).map_or(uid, |it| it.uid)
-        })
+        *self
+            .users_here
+            .entry(uid)
+            .or_insert_with(|| name.and_then(|it| names::User::named(it)).map_or(uid, |it| it.uid))
     }
 
     fn group(&mut self, gid: u32) -> u32 {
@@ -472,8 +479,7 @@ impl<'a, 'h> Place<'a, 'h> {
     /// Where it cannot be made.
     pub(super) fn begin(&mut self) -> Result<(), ModuleError> {
         let base = self.found.base.0.clone();
-        let missing: Vec<&Path> =
-            base.ancestors().take_while(|it| !self.host.is_dir(it)).collect();
+        let missing: Vec<&Path> = base.ancestors().take_while(|it| !self.host.is_dir(it)).collect();
         for folder in missing.into_iter().rev() {
             self.host.make_dir(folder)?;
         }
@@ -484,7 +490,11 @@ impl<'a, 'h> Place<'a, 'h> {
     ///
     /// # Errors
     /// Where the system refuses.
-    pub(super) fn apply(&mut self, entry: &Entry, content: Option<Content>) -> Result<(), ModuleError> {
+    pub(super) fn apply(
+        &mut self,
+        entry: &Entry,
+        content: Option<Content>,
+    ) -> Result<(), ModuleError> {
         let path = self.at(entry);
         let judged = self.judge(entry, &path)?;
         if judged.skip {

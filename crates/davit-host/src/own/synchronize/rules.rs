@@ -164,7 +164,9 @@ fn read(merge: &Merge, folder: &Path) -> Result<Option<Arc<Vec<Rule>>>, String> 
     let path = folder.join(&merge.file);
     let text = match fs::read(&path) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
             return Ok(None);
         }
         Err(error) => return Err(format!("{}: {error}", path.display())),
@@ -222,7 +224,8 @@ fn parse(text: &str, base: Option<&Path>) -> Result<Parsed, String> {
     }
     let unknown = || format!("unknown filter rule: '{text}'");
     let long = LONG.iter().find(|(name, _)| {
-        text.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '_', ',']))
+        text.strip_prefix(name)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '_', ',']))
     });
     let (kind, rest) = match long {
         Some((name, kind)) => (*kind, &text[name.len()..]),
@@ -249,7 +252,9 @@ fn parse(text: &str, base: Option<&Path>) -> Result<Parsed, String> {
         return Err(format!("the modifier '{odd}' of the filter rule '{text}' is not supported"));
     }
     if kind == '.' {
-        return Err(format!("'merge' is not supported: '{text}'; use --exclude-from or --include-from"));
+        return Err(format!(
+            "'merge' is not supported: '{text}'; use --exclude-from or --include-from"
+        ));
     }
     let both = has('s') == has('r');
     let (sender, receiver) = (both || has('s'), both || has('r'));
@@ -545,9 +550,8 @@ mod tests {
         fs::write(root.join("d/.rules"), "+ x.o\n").unwrap();
         let rules = Rules::parse(&[": /.rules".to_owned()], false).unwrap();
         let rules = rules.at_root(&root).unwrap().inside(&root).unwrap();
-        let out = |rules: &Rules, path: &str| {
-            rules.leave_out(Side::Sender, &root, &name(path), false)
-        };
+        let out =
+            |rules: &Rules, path: &str| rules.leave_out(Side::Sender, &root, &name(path), false);
         assert!(out(&rules, "x.o") && out(&rules, "top") && out(&rules, "above"));
         assert!(out(&rules, "here"));
         let deeper = rules.inside(&root.join("d")).unwrap();

@@ -30,6 +30,8 @@ pub struct Listed {
     pub next: Option<(Name, bool)>,
     /// Whose it is.
     pub owners: Owners,
+    /// What is there and is not sent: it counts as there.
+    pub kept: Vec<Name>,
     /// What is to be said of what is passed over.
     pub notes: Vec<String>,
     /// What could not be read.
@@ -71,6 +73,17 @@ struct Chmod {
     mode: Mode,
 }
 
+impl Chmod {
+    fn apply(&self, mode: u32, folder: bool, umask: u32) -> u32 {
+        let changed = self.mode.apply(mode, folder, umask);
+        match &self.mode {
+            // Set-user-id and its like go only where they are named.
+            Mode::Symbolic(text) if !text.contains(['s', 't']) => changed & 0o777 | mode & 0o7000,
+            _ => changed,
+        }
+    }
+}
+
 fn chmod(texts: &[String]) -> Result<Vec<Chmod>, ModuleError> {
     let mut all = Vec::new();
     for clause in texts.iter().flat_map(|it| it.split(',')).filter(|it| !it.is_empty()) {
@@ -80,8 +93,9 @@ fn chmod(texts: &[String]) -> Result<Vec<Chmod>, ModuleError> {
             _ => (true, true, clause),
         };
         let mode = Mode::parse(&rest.into()).ok().flatten();
-        let mode =
-            mode.ok_or_else(|| ModuleError::failed(format!("Invalid argument passed to --chmod ({clause})")))?;
+        let mode = mode.ok_or_else(|| {
+            ModuleError::failed(format!("Invalid argument passed to --chmod ({clause})"))
+        })?;
         all.push(Chmod { folders, files, mode });
     }
     Ok(all)
@@ -142,8 +156,12 @@ impl Walk<'_> {
         let id = (meta.dev, meta.ino);
         let parts = after.map(|(name, folder)| {
             let skip = usize::from(!top.is_root());
-            let parts: Parts<'_> =
-                name.bytes().split(|it| *it == b'/').filter(|it| !it.is_empty()).skip(skip).collect();
+            let parts: Parts<'_> = name
+                .bytes()
+                .split(|it| *it == b'/')
+                .filter(|it| !it.is_empty())
+                .skip(skip)
+                .collect();
             (parts, *folder)
         });
         if after.is_none()
@@ -155,7 +173,9 @@ impl Walk<'_> {
     }
 
     fn absent(&mut self, path: &Path, why: &str) -> Result<(), ModuleError> {
-        self.out.errors.push(format!("rsync: [sender] link_stat \"{}\" failed: {why}", path.display()));
+        self.out
+            .errors
+            .push(format!("rsync: [sender] link_stat \"{}\" failed: {why}", path.display()));
         Ok(())
     }
 
@@ -231,10 +251,20 @@ impl Walk<'_> {
         for own in names {
             let inner = name.child(&own);
             let path = inner.at(&self.root);
-            let Some(meta) = self.seen(&path) else { continue };
-            if rules.leave_out(Side::Sender, &self.root, &inner, meta.is_dir()) {
+            let out = |folder| rules.leave_out(Side::Sender, &self.root, &inner, folder);
+            let meta = self.seen(&path);
+            let is_dir = matches!(&meta, Ok(Some(it)) if it.is_dir());
+            if out(is_dir) {
                 continue;
             }
+            let meta = match meta {
+                Ok(Some(meta)) => meta,
+                Ok(None) => continue,
+                Err(why) => {
+                    self.out.errors.push(why);
+                    continue;
+                }
+            };
             let id = (meta.dev, meta.ino);
             let Some(entry) = self.entry(inner, &path, &meta) else { continue };
             if entry.is_dir() { folders.push((entry, id)) } else { files.push_back(entry) }
@@ -251,28 +281,19 @@ impl Walk<'_> {
         }
     }
 
-    /// What stands at a path, as it is to be sent.
-    fn seen(&mut self, path: &Path) -> Option<Meta> {
-        let failed = |error: &std::io::Error| {
-            format!("rsync: [sender] readlink_stat(\"{}\") failed: {}", path.display(), told(error))
-        };
+    /// What stands at a path, as it is to be sent; `None` where it has gone in the meantime.
+    fn seen(&self, path: &Path) -> Result<Option<Meta>, String> {
         match self.host.meta(path, false) {
             Ok(Some(meta)) if meta.is_link() && self.options.copy_links => {
                 match self.host.meta(path, true) {
-                    Ok(Some(meta)) => Some(meta),
-                    _ => {
-                        let why = format!("symlink has no referent: \"{}\"", path.display());
-                        self.out.errors.push(why);
-                        None
-                    }
+                    Ok(Some(meta)) => Ok(Some(meta)),
+                    _ => Err(format!("symlink has no referent: \"{}\"", path.display())),
                 }
             }
-            Ok(Some(meta)) => Some(self.as_sent(path, meta)),
-            // It has gone in the meantime.
-            Ok(None) => None,
+            Ok(meta) => Ok(meta.map(|it| self.as_sent(path, it))),
             Err(error) => {
-                self.out.errors.push(failed(&error));
-                None
+                let (path, why) = (path.display(), told(&error));
+                Err(format!("rsync: [sender] readlink_stat(\"{path}\") failed: {why}"))
             }
         }
     }
@@ -304,13 +325,14 @@ impl Walk<'_> {
                 FileKind::Directory => format!("skipping directory {shown}"),
                 _ => format!("skipping non-regular file \"{shown}\""),
             });
+            self.out.kept.push(name);
             return None;
         }
         let mut mode = meta.mode;
         for change in &self.chmod {
             let about = if meta.is_dir() { change.folders } else { change.files };
             if about && !meta.is_link() {
-                mode = change.mode.apply(mode, meta.is_dir(), self.host.umask());
+                mode = change.apply(mode, meta.is_dir(), self.host.umask());
             }
         }
         let failed = |error: &ModuleError| format!("rsync: [sender] {}", error.message());
