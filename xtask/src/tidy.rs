@@ -118,7 +118,7 @@ fn lists_its_modules(file: &Path, wrong: &mut Vec<String>) -> Vec<String> {
     let Some((_, table)) = text.split_once("MODULES: &[Entry] = &[") else { return Vec::new() };
     let table = table.split("];").next().unwrap_or_default();
     let listed: Vec<&str> =
-        table.lines().filter_map(|line| line.split("::<").nth(1)?.split("::").next()).collect();
+        table.split("::<").skip(1).filter_map(|entry| entry.split("::").next()).collect();
     if !listed.is_sorted() {
         wrong.push(format!("{}: the table is not sorted", file.display()));
     }

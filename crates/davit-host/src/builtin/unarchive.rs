@@ -37,7 +37,7 @@ const ATTACHMENT: &str = "src";
 ///
 /// - name: Unpack one that is on the host
 ///   ansible.builtin.unarchive:
-///     src: /tmp/tool.zip
+///     src: /srv/tool.zip
 ///     dest: /usr/local/bin
 ///     remote_src: true
 /// ```
