@@ -5,13 +5,14 @@ use std::ffi::OsString;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use davit_event::Stream;
 use davit_host::{builtin, own};
 use davit_module::{Attachment, Call, Cancel, Entry, Listener, Sent, Session, Spec};
 use davit_wire::{Attached, Kind, Reply, Want};
+use md5::Md5;
 use sha1::{Digest, Sha1};
 
 use crate::inbox::{Inbox, Reading};
@@ -232,6 +233,7 @@ impl Calls {
                 want: Want { call, name: name.to_owned() },
                 size,
                 sha1,
+                md5: Arc::default(),
             })),
         }
     }
@@ -255,6 +257,8 @@ struct Remote {
     want: Want,
     size: u64,
     sha1: String,
+    /// Known once the content was fetched whole.
+    md5: Arc<OnceLock<String>>,
 }
 
 impl Sent for Remote {
@@ -264,6 +268,10 @@ impl Sent for Remote {
 
     fn sha1(&self) -> &str {
         &self.sha1
+    }
+
+    fn md5(&self) -> Option<String> {
+        self.md5.get().cloned()
     }
 
     fn open(&self) -> io::Result<Box<dyn Read + Send>> {
@@ -277,7 +285,9 @@ impl Sent for Remote {
             streams: Arc::clone(&self.streams),
             left: self.size,
             sum: Sha1::new(),
+            other: Md5::new(),
             sha1: self.sha1.clone(),
+            md5: Arc::clone(&self.md5),
         }))
     }
 }
@@ -288,15 +298,26 @@ struct Content {
     streams: Arc<Streams>,
     left: u64,
     sum: Sha1,
+    /// Results tell it as well, and now the bytes are at hand.
+    other: Md5,
     sha1: String,
+    md5: Arc<OnceLock<String>>,
 }
 
 impl Content {
     /// The file may have changed while it was sent.
     fn is_whole(&self) -> bool {
-        let sum = self.sum.clone().finalize();
-        sum.iter().map(|byte| format!("{byte:02x}")).collect::<String>() == self.sha1
+        let whole = hex(&self.sum.clone().finalize()) == self.sha1;
+        if whole {
+            // A second reader of the same content finds the same.
+            let _ = self.md5.set(hex(&self.other.clone().finalize()));
+        }
+        whole
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Read for Content {
@@ -304,6 +325,7 @@ impl Read for Content {
         let count = self.reading.read(buffer)?;
         let end = count == 0 && !buffer.is_empty();
         self.sum.update(&buffer[..count]);
+        self.other.update(&buffer[..count]);
         if end && self.left == 0 && !self.is_whole() {
             return Err(io::Error::other("the file changed while it was sent"));
         }

@@ -3,8 +3,11 @@
 //! It does not know where the content comes from, nor folders: see `copy` for those.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use davit_module::{Content, FileArgs, FileDiff, Host, ModuleError, Outcome, Ran, WriteOptions};
+use davit_module::{
+    Content, FileArgs, FileDiff, Host, ModuleError, Outcome, Ran, Sent, WriteOptions,
+};
 use serde_json::Value;
 
 use crate::checksum::{self, Algorithm};
@@ -61,7 +64,15 @@ impl Sums {
     }
 
     /// The sum that only the file itself can tell, where the content came from elsewhere.
-    fn complete(&mut self, host: &Host<'_>, dest: &Path) -> Result<(), ModuleError> {
+    fn complete(
+        &mut self,
+        host: &Host<'_>,
+        dest: &Path,
+        sent: Option<&dyn Sent>,
+    ) -> Result<(), ModuleError> {
+        if let Some(md5) = sent.and_then(Sent::md5) {
+            self.md5 = md5;
+        }
         if self.md5.is_empty() && !host.is_check() {
             let sum = std::fs::File::open(host.at(dest))
                 .and_then(|mut file| checksum::of(&mut file, Algorithm::Md5));
@@ -133,9 +144,13 @@ pub(crate) fn put(
         backup: placing.backup,
         unsafe_writes: placing.file.unsafe_writes,
     };
+    let sent = match &content {
+        Content::Sent(sent) => Some(Arc::clone(sent)),
+        _ => None,
+    };
     let installed = host.write(&dest, content, &options).map_err(noted)?;
     host.set_attributes(&dest, placing.file, None).map_err(noted)?;
-    sums.complete(host, &dest)?;
+    sums.complete(host, &dest, sent.as_deref())?;
     // A file that was written beside the play is told so.
     let told = if dest.components().count() == 1 { Path::new(".").join(&dest) } else { dest };
     let mut outcome = Outcome::new()

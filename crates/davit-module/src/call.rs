@@ -117,6 +117,11 @@ pub trait Sent: Send + Sync + Debug {
     /// SHA-1 of the content, in lower-case hexadecimal.
     fn sha1(&self) -> &str;
 
+    /// MD5 of the content, where it has been fetched whole and was worked out on the way.
+    fn md5(&self) -> Option<String> {
+        None
+    }
+
     /// Fetches it, from its start.
     ///
     /// # Errors

@@ -471,12 +471,21 @@ impl Host<'_> {
     }
 }
 
+/// What is written at a time.
+const PIECE: usize = 64 * 1024;
+
 pub(super) fn fill(file: &mut File, content: Content) -> io::Result<()> {
+    // Pieces of the usual 8 KiB make a large file cost more calls than work.
+    let pieces = |reader: &mut dyn Read, file: &mut File| {
+        let mut writer = io::BufWriter::with_capacity(PIECE, file);
+        io::copy(reader, &mut writer)?;
+        writer.flush()
+    };
     match content {
         Content::Bytes(bytes) => file.write_all(&bytes),
         Content::File(from) => io::copy(&mut File::open(from)?, file).map(|_| ()),
-        Content::Reader(mut reader) => io::copy(&mut reader, file).map(|_| ()),
-        Content::Sent(sent) => io::copy(&mut sent.open()?, file).map(|_| ()),
+        Content::Reader(mut reader) => pieces(&mut reader, file),
+        Content::Sent(sent) => pieces(&mut sent.open()?, file),
     }
 }
 

@@ -5,9 +5,13 @@ use std::sync::Arc;
 
 use davit_module::Attachment;
 use davit_wire::{CHUNK, Json, Kind, Refusal, WINDOW};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{Shared, Watcher};
+
+/// Bytes that are read at a time where there is room for them: going to another thread for each frame would cost more
+/// than reading it.
+const AT_ONCE: usize = 4 * CHUNK;
 
 /// The room that the agent has for a content.
 pub(super) struct Sending {
@@ -78,15 +82,19 @@ async fn pieces(
     loop {
         let Ok(permit) = sending.room.acquire_many(CHUNK as u32).await else { return Ok(()) };
         permit.forget();
+        let mut room = CHUNK;
+        while room < AT_ONCE && sending.room.try_acquire_many(CHUNK as u32).is_ok_and(forget) {
+            room += CHUNK;
+        }
         let (back, piece) = tokio::task::spawn_blocking(move || {
-            let mut buffer = vec![0; CHUNK];
+            let mut buffer = vec![0; room];
             let read = fill(&mut reader, &mut buffer);
             let piece = read.map(|count| {
                 buffer.truncate(count);
                 // Packing takes its time: it belongs on this thread.
-                let mut bytes = Vec::with_capacity(count + 16);
-                if count > 0 {
-                    davit_wire::encode(Kind::Data, number, &buffer, &mut bytes);
+                let mut bytes = Vec::with_capacity(count + 64);
+                for frame in buffer.chunks(CHUNK) {
+                    davit_wire::encode(Kind::Data, number, frame, &mut bytes);
                 }
                 (bytes, count)
             });
@@ -96,7 +104,7 @@ async fn pieces(
         .map_err(std::io::Error::other)?;
         reader = back;
         let (bytes, count) = piece?;
-        sending.room.add_permits(CHUNK - count);
+        sending.room.add_permits(room - count);
         if count == 0 {
             shared.say(Kind::End, number, b"");
             return Ok(());
@@ -107,6 +115,12 @@ async fn pieces(
             watcher(&name, done, total);
         }
     }
+}
+
+/// Keeps the room: only the agent gives it back.
+fn forget(permit: SemaphorePermit<'_>) -> bool {
+    permit.forget();
+    true
 }
 
 /// Reads until the buffer is full or nothing is left.
