@@ -162,6 +162,9 @@ pub(crate) fn attribute(env: &Env<'_>, value: &Value, name: &str) -> Result<Valu
                 return touch(env, found);
             }
             // A dictionary in disguise has a dictionary's methods.
+            if object.keys().is_some() && name == "get" {
+                return Ok(bound(value, name));
+            }
             if object.keys().is_some() && methods::has(&Value::map(), name) {
                 return Ok(bound(&value.clone().settle()?, name));
             }
@@ -260,7 +263,12 @@ fn missing(env: &Env<'_>, value: &Value, key: &Value) -> Result<Value, Error> {
     let internal = key
         .as_str()
         .filter(|name| name.starts_with("__") && name.ends_with("__") && name.len() > 4);
+    let own = match value {
+        Value::Object(object) => object.missing(key),
+        _ => None,
+    };
     let message = match internal {
+        _ if own.is_some() => own.unwrap_or_default(),
         Some(name) => {
             format!("access to attribute '{name}' of '{}' object is unsafe.", value.type_name())
         }

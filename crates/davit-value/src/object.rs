@@ -60,6 +60,11 @@ pub trait Object: Any + Debug + Send + Sync {
         }
     }
 
+    /// What is said of an item that is not there, where it is more than that.
+    fn missing(&self, _key: &Value) -> Option<String> {
+        None
+    }
+
     /// Calls it, where it is callable.
     ///
     /// # Errors

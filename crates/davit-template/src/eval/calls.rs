@@ -97,8 +97,14 @@ impl Eval<'_> {
                 Ok(args) => args,
                 Err(undefined) => return Ok(undefined),
             };
-            let result = globals::call(*global, self.env, args);
-            return result.map_err(|error| self.fail(error, at));
+            return match globals::call(*global, self.env, args) {
+                Ok(value) => Ok(value),
+                // So that `default` can still come after.
+                Err(error) => match error.what_is_undefined() {
+                    Some(what) => Ok(self.noted(Value::Undefined(Arc::clone(what)), at)),
+                    None => Err(self.fail(error, at)),
+                },
+            };
         }
         let args = match self.plain_args(args, at)? {
             Ok(args) => args,
@@ -129,6 +135,18 @@ impl Eval<'_> {
             found.and_then(|found| access::plain(env, &found)).map_err(ValueError::from)
         };
         let result = match name {
+            // One item is asked for, not all that there would be.
+            "get" if matches!(value, Value::Object(_)) => {
+                let key = args.positional.first().or_else(|| args.named.get("key"));
+                let found = access::item(env, value, key.unwrap_or(&Value::Null))
+                    .map_err(|error| self.fail(error, at))?;
+                let default = args.positional.get(1).or_else(|| args.named.get("default"));
+                let alone = matches!(value, Value::Object(object) if object.missing(key.unwrap_or(&Value::Null)).is_some());
+                Ok(match found {
+                    Value::Undefined(_) if !alone => default.cloned().unwrap_or_default(),
+                    found => found,
+                })
+            }
             // What these give of a container is rendered when it is touched.
             "format" | "format_map" | "get" | "keys" | "copy" => {
                 methods::call(value, name, args, &lookup)
@@ -140,7 +158,7 @@ impl Eval<'_> {
                     .as_map()
                     .and_then(|map| map.values().find_map(super::expression::undefined_inside))
                 {
-                    return Err(self.fail(ValueError::Undefined(what), at));
+                    return Ok(self.noted(Value::Undefined(what), at));
                 }
                 methods::call(&value, name, args, &lookup)
             }
@@ -149,8 +167,11 @@ impl Eval<'_> {
                 methods::call(&value, name, args, &lookup)
             }
         };
-        let value = result.map_err(|error| self.fail(error, at))?;
-        access::touch(env, value).map_err(|error| self.fail(error, at))
+        match result {
+            Ok(value) => access::touch(env, value).map_err(|error| self.fail(error, at)),
+            Err(ValueError::Undefined(what)) => Ok(self.noted(Value::Undefined(what), at)),
+            Err(error) => Err(self.fail(error, at)),
+        }
     }
 
     /// Arguments with everything inside rendered; or the first that is undefined, which the call then answers with.

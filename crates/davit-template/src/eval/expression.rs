@@ -47,6 +47,9 @@ const TAKE_EVERY_MEMBER: &[&str] = &[
     "xmlattr",
 ];
 
+/// Those of them that look at members only, and not at what is inside these.
+const TAKE_MEMBERS: &[&str] = &["dict2items", "dictsort", "items"];
+
 /// The short name of a plugin of ansible.builtin.
 fn short(name: &str) -> &str {
     name.strip_prefix("ansible.builtin.")
@@ -168,7 +171,7 @@ impl Eval<'_> {
     }
 
     /// `value`, with a note of where it came up where it is undefined: the place that an error about it names.
-    fn noted(&self, value: Value, at: u32) -> Value {
+    pub(super) fn noted(&self, value: Value, at: u32) -> Value {
         if let Value::Undefined(what) = &value {
             let mut noted = self.noted.borrow_mut();
             if !noted.as_ref().is_some_and(|(it, _)| Arc::ptr_eq(it, what)) {
@@ -413,7 +416,16 @@ impl Eval<'_> {
                 Value::Map(_) | Value::List(_)
                     if place == 0 && TAKE_EVERY_MEMBER.contains(&name) =>
                 {
-                    undefined_inside(value)
+                    match value {
+                        // What stands deeper is not looked at.
+                        Value::Map(map) if TAKE_MEMBERS.contains(&name) => {
+                            map.values().find_map(|value| match value {
+                                Value::Undefined(what) => Some(Arc::clone(what)),
+                                _ => None,
+                            })
+                        }
+                        value => undefined_inside(value),
+                    }
                 }
                 _ => None,
             };

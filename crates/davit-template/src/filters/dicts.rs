@@ -148,6 +148,7 @@ fn merge_terms(call: &Call<'_>, terms: &[Value], recursive: bool, lists: ListMer
                 whole_name(b)
             )));
         };
+        none_undefined(call, &found)?;
         // Lists and inner dictionaries are looked into, so what stands for them is rendered first.
         maps.push(if recursive || lists != ListMerge::Replace {
             call.deep(&found)?
@@ -158,10 +159,36 @@ fn merge_terms(call: &Call<'_>, terms: &[Value], recursive: bool, lists: ListMer
     }
     let mut merged = Map::new();
     for map in maps.iter().rev().filter_map(Value::as_map) {
-        merged =
-            if merged.is_empty() { map.clone() } else { merge(&merged, map, recursive, lists) };
+        merged = if merged.is_empty() {
+            map.clone()
+        } else {
+            if recursive {
+                none_undefined_below(call, &merged, map)?;
+            }
+            merge(&merged, map, recursive, lists)
+        };
     }
     Ok(merged.into())
+}
+
+/// Each value of a dictionary is looked at: one that is undefined shows.
+fn none_undefined(call: &Call<'_>, found: &Value) -> Result<(), ValueError> {
+    for value in found.as_map().into_iter().flat_map(Map::values) {
+        call.shallow(value)?;
+    }
+    Ok(())
+}
+
+/// The same for the dictionaries inside that are merged.
+fn none_undefined_below(call: &Call<'_>, old: &Map, new: &Map) -> Result<(), ValueError> {
+    for (key, value) in new {
+        if let (Some(inner @ Value::Map(a)), Value::Map(b)) = (old.get_key(key), value) {
+            none_undefined(call, inner)?;
+            none_undefined(call, value)?;
+            none_undefined_below(call, a, b)?;
+        }
+    }
+    Ok(())
 }
 
 /// `<class 'str'>`, containers by the names they have inside templates.

@@ -14,7 +14,11 @@ const MOST: usize = 10_000_000;
 
 pub(super) fn list(call: &Call<'_>) -> Answer {
     let bound = call.bind_lazy("sync_do_list", &["value"], 1)?;
-    Ok(Value::list(call.items(&bound.value(0))?))
+    let items = call.items(&bound.value(0))?;
+    match items.iter().find(|item| item.is_undefined()) {
+        Some(undefined) => Ok(undefined.clone()),
+        None => Ok(Value::list(items)),
+    }
 }
 
 pub(super) fn length(call: &Call<'_>) -> Answer {

@@ -296,7 +296,7 @@ pub(super) fn map(call: &Call<'_>) -> Answer {
                 (Value::Undefined(_), Some(default)) if !default.is_null() => {
                     out.push(default.clone());
                 }
-                (Value::Undefined(what), _) => return Err(ValueError::Undefined(what.clone())),
+                // What is not there shows where it is touched: `select('defined')` passes it by.
                 _ => out.push(value),
             }
         }
@@ -308,11 +308,10 @@ pub(super) fn map(call: &Call<'_>) -> Answer {
     let name = call.deep(name)?.to_str();
     let mut out = Vec::new();
     for item in call.items(&input)? {
-        let value = call.env.call_filter(&name, onwards(item, call, 2, named))?;
-        if let Value::Undefined(what) = &value {
-            return Err(ValueError::Undefined(what.clone()));
-        }
-        out.push(value);
+        out.push(match call.env.call_filter(&name, onwards(item, call, 2, named)) {
+            Err(ValueError::Undefined(what)) => Value::Undefined(what),
+            other => other?,
+        });
     }
     Ok(Value::list(out))
 }

@@ -109,16 +109,19 @@ fn refuse(error: &davit_yaml::Error) -> ValueError {
             .next()
             .map_or_else(String::new, |first| format!("{}{}", first.to_lowercase(), chars.as_str()))
     };
-    if let Some((context, _)) = &error.context
+    let place_of = |line: u32, column: u32| {
+        format!("\n  in \"<unicode string>\", line {line}, column {column}")
+    };
+    if let Some((context, began)) = &error.context
         && let Some(rest) = text.strip_prefix(context.as_str())
     {
-        text = format!("{context}\n{}", rest.trim_start());
+        // One place is not told twice.
+        let same = error.place.is_some_and(|it| (it.line, it.column) == (began.line, began.column));
+        let began = if same { String::new() } else { place_of(began.line, began.column) };
+        text = format!("{context}{began}\n{}", rest.trim_start());
     }
     if let Some(place) = error.place {
-        text.push_str(&format!(
-            "\n  in \"<unicode string>\", line {}, column {}",
-            place.line, place.column
-        ));
+        text.push_str(&place_of(place.line, place.column));
     }
     ValueError::Value(text)
 }
