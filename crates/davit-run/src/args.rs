@@ -63,6 +63,10 @@ fn unfinished(job: &Job, key: &str, value: &Value, error: &davit_template::Error
     )
 }
 
+/// Actions without a free form that judge themselves of a text without a key.
+const READS_RAW_PARAMS: &[&str] =
+    &["ansible.builtin.add_host", "ansible.builtin.group_by", "ansible.builtin.set_fact"];
+
 /// Defaults for the module, then what the task says; not rendered.
 fn written_args(job: &Job, context: &TaskContext) -> Result<Map, Outcome> {
     let mut args = module_defaults(job, context)?;
@@ -73,6 +77,13 @@ fn written_args(job: &Job, context: &TaskContext) -> Result<Map, Outcome> {
             Work::Action(action) => action.free_form,
             _ => None,
         };
+        if name.is_none() && !READS_RAW_PARAMS.contains(&&*job.task.full_name) {
+            let text = format!("Action '{}' does not support raw params.", job.task.full_name);
+            return Err(task_failed(
+                job.task.origin(),
+                vec![cause(text, Some(&task.action_origin))],
+            ));
+        }
         args.insert(name.unwrap_or("_raw_params"), Value::Str(text.clone()));
     }
     if let Some(value) = task.args.get("_variable_params") {

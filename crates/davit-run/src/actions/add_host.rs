@@ -45,6 +45,11 @@ fn run(context: &TaskContext, args: &Map) -> Outcome {
     let first = |names: &[&str]| {
         names.iter().find_map(|name| args.get(name)).filter(|it| !it.is_null()).cloned()
     };
+    if args.contains("_raw_params") {
+        return Outcome::failed(
+            "Invalid raw parameters passed, requires a dictionary/mapping got a  <class 'ansible.module_utils._internal._datatag._AnsibleTaggedStr'>",
+        );
+    }
     let Some(name) = first(&["name", "hostname", "host"]).map(|it| it.to_str()) else {
         return Outcome::failed("name, host or hostname needs to be provided");
     };

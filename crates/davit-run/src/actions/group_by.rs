@@ -39,6 +39,14 @@ pub(super) const ACTION: Action = Action {
 };
 
 fn run(context: &TaskContext, args: &Map) -> Outcome {
+    let odd: Vec<&str> = args
+        .keys()
+        .filter_map(davit_value::Key::as_str)
+        .filter(|it| !matches!(*it, "key" | "parents"))
+        .collect();
+    if !odd.is_empty() {
+        return Outcome::failed(format!("Invalid options for group_by: {}", odd.join(",")));
+    }
     let Some(key) = args.get("key") else {
         return Outcome::failed("the 'key' param is required when using group_by");
     };
