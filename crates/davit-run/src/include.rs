@@ -239,7 +239,7 @@ impl Batch {
             outcome.causes = vec![cause(error.to_string(), Some(&origin))];
             outcome.result.insert("reason", error.to_string().into());
             outcome.result.insert("failed", true.into());
-            self.include_lost(task, number, host, &outcome);
+            self.include_lost(number, host, &outcome);
         }
     }
 }

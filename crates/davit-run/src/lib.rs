@@ -24,6 +24,7 @@ mod cursor;
 mod error;
 mod execute;
 mod facts;
+mod failed_task;
 mod failure;
 mod files;
 mod handlers;

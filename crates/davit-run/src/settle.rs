@@ -3,12 +3,12 @@
 use std::sync::{Arc, PoisonError};
 
 use davit_event::{Counts, End, Kind, Level, Show, Status};
-use davit_value::{Key, Map, Origin, Value};
+use davit_value::{Map, Origin, Value};
 
 use crate::action::{Outcome, flag};
 use crate::cursor::Failed;
 use crate::error::Error;
-use crate::execute::{Done, Part};
+use crate::execute::Done;
 use crate::keyword::Keyword;
 use crate::scope::TaskScope;
 use crate::shown::reply_to_show;
@@ -118,25 +118,29 @@ impl Batch {
 
     fn fail_with(&mut self, task: &Arc<Task>, host: &Arc<str>, done: &Done) -> Failed {
         let fell = self.fail(host);
-        let state = self.world.host(host);
-        state.set_one("ansible_failed_task", describe(task));
-        state.set_one("ansible_failed_result", done.outcome.result.clone().into());
-        if fell == Failed::Fatal {
-            write(&self.play.hosts).failed.insert(Arc::clone(host));
+        match fell {
+            Failed::Rescued => {
+                let state = self.world.host(host);
+                state.set_one("ansible_failed_task", crate::failed_task::describe(task));
+                let mut result = done.outcome.result.clone();
+                mark_failures(&mut result, done.is_loop);
+                result.insert("_ansible_no_log", done.no_log.into());
+                state.set_one("ansible_failed_result", result.into());
+            }
+            Failed::Fatal => {
+                write(&self.play.hosts).failed.insert(Arc::clone(host));
+            }
         }
         fell
     }
 
     /// A host could not include what it asked for: its failure, whether or not it is rescued.
-    pub(crate) fn include_lost(
-        &mut self,
-        task: &Arc<Task>,
-        number: u32,
-        host: &Arc<str>,
-        outcome: &Outcome,
-    ) {
-        let done = Done { outcome: outcome.clone(), parts: single(outcome), ..Done::default() };
-        let rescued = self.fail_with(task, host, &done) == Failed::Rescued;
+    pub(crate) fn include_lost(&mut self, number: u32, host: &Arc<str>, outcome: &Outcome) {
+        // `ansible_failed_task` stays what it was.
+        let rescued = self.fail(host) == Failed::Rescued;
+        if !rescued {
+            write(&self.play.hosts).failed.insert(Arc::clone(host));
+        }
         self.world.count(host, |counts| counts.failed += 1);
         let end = End {
             status: Status::Failed,
@@ -157,8 +161,7 @@ impl Batch {
             result.remove("invocation");
         }
         if done.outcome.is_failed() || done.outcome.unreachable {
-            // The original keeps a traceback here, and this where it has none.
-            result.insert("exception", "(traceback unavailable)".into());
+            mark_failures(&mut result, done.is_loop);
         }
         if done.outcome.unreachable {
             result.insert("unreachable", true.into());
@@ -314,25 +317,24 @@ fn add_up(old: &Value, new: &Value) -> Value {
     }
 }
 
-/// `ansible_failed_task`: the task as data.
-fn describe(task: &Task) -> Value {
-    let mut about = Map::new();
-    let name = task.name().map_or_else(String::new, Value::to_str);
-    about.insert("name", name.into());
-    about.insert("action", task.written.action.as_str().into());
-    about.insert("_resolved_action", (&*task.full_name).into());
-    let mut args = Map::new();
-    for (key, value) in &task.written.args {
-        args.insert(key.clone(), value.clone());
+/// The original keeps a traceback with what failed, and this where it has none: in the rounds of a
+/// loop, and not in what is said of all of them.
+fn mark_failures(result: &mut Map, is_loop: bool) {
+    if !is_loop {
+        result.insert("exception", "(traceback unavailable)".into());
+        return;
     }
-    if let Some(text) = &task.written.raw_params {
-        args.insert(Key::from("_raw_params"), Value::Str(text.clone()));
-    }
-    about.insert("args", args.into());
-    for (name, keyword) in task.written.keywords.iter() {
-        about.insert(name, keyword.value.clone());
-    }
-    about.into()
+    let Some(Value::List(rounds)) = result.get("results") else { return };
+    let marked = rounds.iter().map(|round| match round {
+        Value::Map(map) if flag(map, "failed") => {
+            let mut map = (**map).clone();
+            map.insert("exception", "(traceback unavailable)".into());
+            map.into()
+        }
+        other => other.clone(),
+    });
+    let marked = Value::list(marked.collect());
+    result.insert("results", marked);
 }
 
 /// How readily a result is shown.
@@ -346,9 +348,4 @@ pub(crate) fn show(task: &Task, result: &Map, no_log: bool) -> Show {
     } else {
         Show::Verbose
     }
-}
-
-/// The parts of a result that is one.
-fn single(outcome: &Outcome) -> Vec<Part> {
-    vec![Part { result: outcome.result.clone(), ..Part::default() }]
 }

@@ -94,7 +94,7 @@ fn run(context: &TaskContext, args: &Map) -> Result<Outcome, Outcome> {
 fn conditions(context: &TaskContext, that: &Value) -> Result<Vec<Value>, Outcome> {
     let list = match that {
         Value::List(list) => list.to_vec(),
-        Value::Str(_) if that.is_live() => match render(context, "that", that)? {
+        Value::Str(_) if that.is_live() => match condition(context, that)? {
             Value::List(list) => list.to_vec(),
             other => vec![other],
         },
@@ -102,10 +102,19 @@ fn conditions(context: &TaskContext, that: &Value) -> Result<Vec<Value>, Outcome
     };
     list.into_iter()
         .map(|it| match &it {
-            Value::Str(_) if it.is_live() => render(context, "that", &it),
+            Value::Str(_) if it.is_live() => condition(context, &it),
             _ => Ok(it),
         })
         .collect()
+}
+
+/// An expression that is a template for one.
+fn condition(context: &TaskContext, value: &Value) -> Result<Value, Outcome> {
+    context.env().resolve(value).map(crate::scope::without_omit).map_err(|error| {
+        let near = value.origin().or(Some(context.origin()));
+        let lead = "Error while evaluating conditional: ";
+        task_failed(context.origin(), vec![template_cause(lead, &error, near)])
+    })
 }
 
 fn unmarked(condition: &Value) -> Value {

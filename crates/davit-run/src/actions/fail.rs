@@ -3,7 +3,6 @@
 use davit_module::Rules;
 use schemars::JsonSchema;
 
-use super::text;
 use crate::action::{Action, Outcome, Running};
 
 /// Fails with a message of your own.
@@ -16,8 +15,9 @@ use crate::action::{Action, Outcome, Running};
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "the arguments are described here and read by name")]
 struct Args {
-    /// The message. `Failed as requested from task` where there is none.
-    msg: Option<String>,
+    /// The message, of any type. `Failed as requested from task` where there is none.
+    #[schemars(extend("x-type" = "raw"))]
+    msg: Option<serde_json::Value>,
 }
 
 pub(super) const ACTION: Action = Action {
@@ -29,7 +29,9 @@ pub(super) const ACTION: Action = Action {
     raw: false,
     inline: true,
     run: |_, args| {
-        let msg = text(&args, "msg").unwrap_or_else(|| "Failed as requested from task".into());
-        Box::pin(async move { Outcome::failed(msg) }) as Running<'_>
+        let msg = args.get("msg").cloned();
+        let msg = msg.unwrap_or_else(|| "Failed as requested from task".into());
+        Box::pin(async move { Outcome::changed(false).with("failed", true).with("msg", msg) })
+            as Running<'_>
     },
 };
