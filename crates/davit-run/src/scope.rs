@@ -266,6 +266,8 @@ impl TaskScope {
                 self.search_path().iter().map(|it| it.to_string_lossy().as_ref().into()).collect(),
             ),
             "environment" => self.environment(),
+            // Of another host too, whose variables know no play.
+            "playbook_dir" => self.folder.as_ref()?.to_string_lossy().as_ref().into(),
             _ => return self.play_magic(name),
         })
     }
@@ -276,7 +278,6 @@ impl TaskScope {
         let hosts =
             |list: Vec<Arc<str>>| Value::list(list.iter().map(|it| (&**it).into()).collect());
         Some(match name {
-            "playbook_dir" => play.folder.to_string_lossy().as_ref().into(),
             "ansible_play_name" => play.name.as_str().into(),
             "ansible_play_hosts" => hosts(read(&play.hosts).living()),
             "ansible_play_hosts_all" => hosts(read(&play.hosts).all.clone()),
@@ -445,6 +446,11 @@ impl Object for HostVars {
         let host: Arc<str> = name.into();
         let scope = TaskScope::in_folder(&self.0, None, Some(&host), None, self.1.clone());
         Ok(Some(Value::Object(Arc::new(VarsOfHost(scope)))))
+    }
+
+    fn missing(&self, key: &Value) -> Option<String> {
+        let known = key.as_str().is_some_and(|name| read(&self.0.inventory).host(name).is_some());
+        (!known).then(|| format!("hostvars[{}]", key.repr()))
     }
 
     fn keys(&self) -> Option<Vec<Key>> {
