@@ -463,7 +463,7 @@ impl Play {
     pub(crate) fn role_names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for role in &read(&self.roles).public {
-            if role.parents.is_empty() && !names.contains(&role.name) {
+            if role.parents.is_empty() {
                 names.push(role.name.clone());
             }
         }

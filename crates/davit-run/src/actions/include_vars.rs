@@ -59,7 +59,7 @@ pub(super) const ACTION: Action = Action {
     },
 };
 
-const EXTENSIONS: &[&str] = &["json", "yaml", "yml"];
+const EXTENSIONS: &[&str] = &["yaml", "yml", "json"];
 const KNOWN: &[&str] = &[
     "_raw_params",
     "file",
@@ -86,7 +86,8 @@ fn run(context: &TaskContext, args: &Map) -> Result<Outcome, Outcome> {
     match text(args, "dir") {
         Some(dir) => {
             for path in folder_files(context, args, &dir, &extensions)? {
-                found.extend(&load(context, &path)?);
+                let path = path.map_err(|failure| after(failure, &read))?;
+                found.extend(&load(context, &path).map_err(|failure| after(failure, &read))?);
                 read.push(path);
             }
         }
@@ -117,11 +118,22 @@ fn run(context: &TaskContext, args: &Map) -> Result<Outcome, Outcome> {
         found = merged(context, found)?;
     }
     let hidden = read.iter().any(|it| is_encrypted(it));
-    let files = read.iter().map(|it| it.to_string_lossy().as_ref().into()).collect();
     Ok(Outcome::changed(false)
         .with("ansible_facts", found)
-        .with("ansible_included_var_files", Value::list(files))
+        .with(FILES, paths(&read))
         .with("_ansible_no_log", hidden))
+}
+
+/// The key of a result that tells which files were read.
+const FILES: &str = "ansible_included_var_files";
+
+fn paths(read: &[PathBuf]) -> Value {
+    Value::list(read.iter().map(|it| it.to_string_lossy().as_ref().into()).collect())
+}
+
+/// A failure that tells which files had been read before.
+fn after(failure: Outcome, read: &[PathBuf]) -> Outcome {
+    failure.with(FILES, paths(read))
 }
 
 /// What was encrypted as a whole is not to be shown.
@@ -137,10 +149,12 @@ fn refused(mut failure: Outcome) -> Outcome {
     if let Some(reason) = failure.result.remove("msg") {
         failure.result.insert("message", reason);
     }
+    if !failure.result.contains(FILES) {
+        failure.result.insert(FILES, Value::list(Vec::new()));
+    }
     failure
         .with("msg", "Task failed: Action failed: Unknown error.")
         .with("ansible_facts", Map::new())
-        .with("ansible_included_var_files", Value::list(Vec::new()))
 }
 
 fn list(args: &Map, name: &str) -> Option<Vec<String>> {
@@ -183,7 +197,7 @@ fn folder_files(
     args: &Map,
     dir: &str,
     extensions: &[String],
-) -> Result<Vec<PathBuf>, Outcome> {
+) -> Result<Vec<Result<PathBuf, Outcome>>, Outcome> {
     let root = if Path::new(dir).is_absolute() {
         PathBuf::from(dir)
     } else {
@@ -223,7 +237,13 @@ struct Choice<'a> {
 }
 
 impl Choice<'_> {
-    fn walk(&self, folder: &Path, level: u32, files: &mut Vec<PathBuf>) -> Result<(), Outcome> {
+    /// The files in order; one that is refused is the last, since those before it are read first.
+    fn walk(
+        &self,
+        folder: &Path,
+        level: u32,
+        files: &mut Vec<Result<PathBuf, Outcome>>,
+    ) -> Result<(), Outcome> {
         if self.depth > 0.0 && f64::from(level) > self.depth {
             return Ok(());
         }
@@ -233,11 +253,19 @@ impl Choice<'_> {
         let mut paths: Vec<PathBuf> = entries.filter_map(Result::ok).map(|it| it.path()).collect();
         paths.sort();
         for path in paths.iter().filter(|it| it.is_file()) {
-            if self.takes(path)? {
-                files.push(path.clone());
+            match self.takes(path) {
+                Ok(true) => files.push(Ok(path.clone())),
+                Ok(false) => {}
+                Err(refused) => {
+                    files.push(Err(refused));
+                    return Ok(());
+                }
             }
         }
         for path in paths.iter().filter(|it| it.is_dir()) {
+            if files.last().is_some_and(Result::is_err) {
+                break;
+            }
             self.walk(path, level + 1, files)?;
         }
         Ok(())

@@ -54,6 +54,7 @@ async fn run(context: &TaskContext, args: Map) -> Outcome {
         None => format!("[{}]\nPress enter to continue, Ctrl+C to interrupt:", name(context)),
     };
     let began = std::time::Instant::now();
+    let start = moment();
     let mut said = String::new();
     match seconds {
         Some(seconds) => {
@@ -85,6 +86,8 @@ async fn run(context: &TaskContext, args: Map) -> Outcome {
         .with("rc", 0)
         .with("stderr", "")
         .with("stdout", format!("Paused for {} {word}", Value::Float(span).to_str()))
+        .with("start", start)
+        .with("stop", moment())
         .with("delta", took.as_secs())
         .with("echo", echo)
         .with("user_input", said)
@@ -105,4 +108,9 @@ fn number(args: &Map, name: &str) -> Result<Option<f64>, Outcome> {
 
 fn name(context: &TaskContext) -> String {
     context.task.name().map_or_else(|| "pause".into(), Value::to_str)
+}
+
+/// Now, as Python prints it.
+fn moment() -> String {
+    jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S%.6f").to_string()
 }
