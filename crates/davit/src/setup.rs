@@ -324,7 +324,10 @@ impl Ground {
             inventory_sources: self
                 .sources(request)
                 .iter()
-                .map(|it| self.folder.join(it).to_string_lossy().into_owned())
+                .map(|it| match it.contains(',') {
+                    true => it.clone(),
+                    false => self.folder.join(it).to_string_lossy().into_owned(),
+                })
                 .collect(),
             python: self.python(),
             user: current_user(),
