@@ -14,7 +14,7 @@ use davit_module::Rules;
 use davit_run::{Action, Outcome, Running, Stream, Target, TaskContext};
 use davit_value::{Map, Value};
 use schemars::JsonSchema;
-use tokio::io::AsyncWriteExt;
+use tokio::io::AsyncReadExt;
 
 use crate::failure::{Attempt, action_failed, broken, message, refused};
 use crate::options::{flag, no_raw_params, text};
@@ -39,6 +39,9 @@ pub(crate) const ACTION: Action = Action {
 
 /// How much of a file travels at once.
 const PIECE: u64 = 4 * 1024 * 1024;
+/// How much of a stream is written at once, and how much of it may wait for that.
+const PIECE_OF_STREAM: usize = 256 * 1024;
+const PIECES: usize = 16;
 
 async fn run(context: &TaskContext, args: Map) -> Attempt {
     no_raw_params(context, &args, "fetch")?;
@@ -71,8 +74,10 @@ async fn run(context: &TaskContext, args: Map) -> Attempt {
             .with("dest", shown)
             .with("checksum", sha1));
     }
-    bring(context, &src, &place).await?;
-    let (sha1, md5) = local_sums(context, &place).await?.unwrap_or_default();
+    let (sha1, md5) = match bring(context, &src, &place).await? {
+        Some(sums) => sums,
+        None => local_sums(context, &place).await?.unwrap_or_default(),
+    };
     let wanted = flag(&args, "validate_checksum", true);
     let outcome = if wanted && remote.as_deref().is_some_and(|it| it != sha1) {
         refused(context, "checksum mismatch").with("file", src)
@@ -153,8 +158,13 @@ async fn local_sums(context: &TaskContext, path: &Path) -> Attempt<Option<(Strin
     sums.await.map_err(|error| broken(context, error.to_string()))
 }
 
-/// Brings the file, piece by piece, beside its place, and then puts it there.
-async fn bring(context: &TaskContext, src: &str, place: &Path) -> Attempt<()> {
+/// Brings the file, piece by piece, beside its place, and then puts it there. The checksums of
+/// what came, where they were worked out on the way.
+async fn bring(
+    context: &TaskContext,
+    src: &str,
+    place: &Path,
+) -> Attempt<Option<(String, String)>> {
     let folder = place.parent().unwrap_or(Path::new("/")).to_path_buf();
     fs::create_dir_all(&folder).map_err(|error| {
         let (folder, why) = (folder.display(), source::system_error(&error));
@@ -180,10 +190,9 @@ async fn bring(context: &TaskContext, src: &str, place: &Path) -> Attempt<()> {
         .tempfile_in(&folder)
         .map_err(|error| failed(&error))?;
     if let Some(stream) = open(context, src).await? {
-        let copied = pour(stream, file.as_file()).await;
-        copied.map_err(|error| failed(&error))?;
+        let sums = pour(stream, file.as_file()).await.map_err(|error| failed(&error))?;
         file.persist(place).map_err(|error| failed(&error.error))?;
-        return Ok(());
+        return Ok(Some(sums));
     }
     let mut at = 0;
     loop {
@@ -210,7 +219,7 @@ async fn bring(context: &TaskContext, src: &str, place: &Path) -> Attempt<()> {
         }
     }
     file.persist(place).map_err(|error| failed(&error.error))?;
-    Ok(())
+    Ok(None)
 }
 
 /// A stream of the host's file: it costs no round trip for each piece. `None` where only the
@@ -222,8 +231,33 @@ async fn open(context: &TaskContext, src: &str) -> Attempt<Option<Box<dyn Stream
     Ok(context.open(Target::File { path: src.into() }).await?.ok())
 }
 
-async fn pour(mut stream: Box<dyn Stream>, file: &File) -> io::Result<()> {
-    let mut file = tokio::fs::File::from_std(file.try_clone()?);
-    tokio::io::copy(&mut stream, &mut file).await?;
-    file.flush().await
+/// Writes what comes while it comes, and works out its checksums on the same way.
+async fn pour(mut stream: Box<dyn Stream>, file: &File) -> io::Result<(String, String)> {
+    let mut file = file.try_clone()?;
+    let (pieces, mut taken) = tokio::sync::mpsc::channel::<Vec<u8>>(PIECES);
+    let written = tokio::task::spawn_blocking(move || -> io::Result<(String, String)> {
+        let mut sums = source::Sums::default();
+        while let Some(piece) = taken.blocking_recv() {
+            file.write_all(&piece)?;
+            sums.add(&piece);
+        }
+        Ok(sums.finish())
+    });
+    let mut read = Ok(());
+    loop {
+        let mut piece = Vec::with_capacity(PIECE_OF_STREAM);
+        match stream.read_buf(&mut piece).await {
+            Ok(0) => break,
+            // A writer that has gone says why in the end.
+            Ok(_) if pieces.send(piece).await.is_err() => break,
+            Ok(_) => {}
+            Err(error) => {
+                read = Err(error);
+                break;
+            }
+        }
+    }
+    drop(pieces);
+    let sums = written.await.map_err(io::Error::other)??;
+    read.map(|()| sums)
 }

@@ -107,20 +107,37 @@ pub(crate) fn mode(path: &Path) -> Option<String> {
     Some(format!("0{mode:03o}"))
 }
 
+/// The SHA-1 and the MD5 of what comes piece by piece.
+#[derive(Default)]
+pub(crate) struct Sums {
+    sha1: Sha1,
+    md5: Md5,
+}
+
+impl Sums {
+    pub(crate) fn add(&mut self, piece: &[u8]) {
+        self.sha1.update(piece);
+        self.md5.update(piece);
+    }
+
+    /// Both, in hex.
+    pub(crate) fn finish(self) -> (String, String) {
+        (hex(&self.sha1.finalize()), hex(&self.md5.finalize()))
+    }
+}
+
 /// The SHA-1 and the MD5 of what a reader gives, in hex.
 pub(crate) fn sums(reader: &mut dyn Read) -> io::Result<(String, String)> {
-    let (mut sha1, mut md5) = (Sha1::new(), Md5::new());
+    let mut sums = Sums::default();
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let count = reader.read(&mut buffer)?;
         if count == 0 {
             break;
         }
-        let piece = buffer.get(..count).unwrap_or_default();
-        sha1.update(piece);
-        md5.update(piece);
+        sums.add(buffer.get(..count).unwrap_or_default());
     }
-    Ok((hex(&sha1.finalize()), hex(&md5.finalize())))
+    Ok(sums.finish())
 }
 
 fn hex(bytes: &[u8]) -> String {

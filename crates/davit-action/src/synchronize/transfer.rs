@@ -86,14 +86,14 @@ impl Transfer<'_> {
         let mut done = Done::default();
         let mut load = Load::default();
         let small = |entry: &Entry| entry.size <= SMALL;
+        let sent = |entry: &Entry| !self.check || self.has_rules(entry);
         let packed: Vec<&Entry> = batch
             .iter()
-            .filter(|(entry, content)| *content && small(entry))
+            .filter(|(entry, content)| *content && small(entry) && sent(entry))
             .map(|(entry, _)| *entry)
             .collect();
-        let direct = self.ends.same || self.check;
         let mut sizes = Vec::new().into_iter();
-        if !direct && !packed.is_empty() {
+        if !self.ends.same && !packed.is_empty() {
             let (bytes, read, errors) = self.pack(&packed).await?;
             load.attachments.insert("pack".to_owned(), Attachment::Bytes(bytes.into()));
             done.errors.extend(errors);
@@ -104,7 +104,7 @@ impl Transfer<'_> {
                 Source::None
             } else if self.ends.same {
                 Source::Here(AnyPath(entry.name.at(&self.root.0)))
-            } else if self.check {
+            } else if !sent(entry) || (self.check && !small(entry)) {
                 Source::None
             } else if small(entry) {
                 match sizes.next().flatten() {
@@ -134,6 +134,15 @@ impl Transfer<'_> {
         let applied: Applied = self.ends.receiver.ask(&step, load.attachments).await?;
         done.errors.extend(applied.errors);
         Ok(done)
+    }
+
+    /// Whether it is a file with rules of what is left out: a dry run needs to know them.
+    fn has_rules(&self, entry: &Entry) -> bool {
+        let rules = self.end.options.rules.iter();
+        rules.filter(|it| it.starts_with([':', 'd'])).any(|rule| {
+            let file = rule.rsplit(['/', ' ', '_']).next().unwrap_or_default();
+            entry.name.last() == file
+        })
     }
 
     /// The contents of small files, one after another.

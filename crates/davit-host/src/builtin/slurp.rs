@@ -2,7 +2,8 @@
 //!
 //! Source: <https://docs.ansible.com/ansible/latest/collections/ansible/builtin/slurp_module.html>
 
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +14,7 @@ use serde::Deserialize;
 /// Brings a file of the host back, encoded in Base64.
 ///
 /// The result's `content` is what `b64decode` reads. The whole file travels and is held in
-/// memory: for large files use `fetch`.
+/// memory: files of more than 100 MiB are refused, for these use `fetch`.
 ///
 /// ```yaml
 /// - name: Read the host's key
@@ -29,6 +30,9 @@ pub(crate) struct Args {
     #[schemars(extend("x-type" = "path", "x-aliases" = ["path"]))]
     src: PathBuf,
 }
+
+/// The most that a result can hold without being a burden to both sides.
+const LARGEST: u64 = 100 << 20;
 
 /// `ansible.builtin.slurp`.
 pub(crate) struct Slurp;
@@ -49,7 +53,17 @@ impl Module for Slurp {
             Ok(None) => return Err(ModuleError::failed(format!("File not found: {src}"))),
             _ => {}
         }
-        let bytes = host.read(&args.src).map_err(|err| match err {
+        let too_large = || {
+            ModuleError::failed(format!(
+                "Source is too large for a result: {src} has more than {} MiB; use \
+                 ansible.builtin.fetch to bring it to the controller",
+                LARGEST >> 20
+            ))
+        };
+        if matches!(&meta, Ok(Some(meta)) if meta.size > LARGEST) {
+            return Err(too_large());
+        }
+        let bytes = read(host, &args.src).map_err(|err| match err {
             ModuleError::Io { source, .. }
                 if source.kind() == std::io::ErrorKind::PermissionDenied =>
             {
@@ -60,10 +74,42 @@ impl Module for Slurp {
             }
             other => other,
         })?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(too_large());
+        }
         Ok(Outcome::new()
             .changed(false)
             .with("content", STANDARD.encode(bytes))
             .with("source", &args.src)
             .with("encoding", "base64"))
+    }
+}
+
+/// What a file holds, but no more than one byte too many: a device may have no end.
+fn read(host: &Host<'_>, path: &Path) -> Result<Vec<u8>, ModuleError> {
+    let mut bytes = Vec::new();
+    let copied = host.open(path)?.take(LARGEST + 1).read_to_end(&mut bytes);
+    copied.map_err(|err| ModuleError::io("read", path, err))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use davit_module::{Call, Entry, Session};
+
+    #[test]
+    fn what_is_too_large_is_refused_and_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large");
+        std::fs::File::create(&path).unwrap().set_len(super::LARGEST + 1).unwrap();
+        let module = super::super::MODULES.iter().find(|it| it.short_name() == "slurp");
+        let entry: &Entry = module.unwrap();
+        for src in [path.to_str().unwrap(), "/dev/zero"] {
+            let mut call = Call::default();
+            call.args.insert("src".to_owned(), src.into());
+            let reply = entry.call(&Session::default(), &call);
+            assert_eq!(reply["failed"], true);
+            assert!(reply["msg"].as_str().unwrap().contains("ansible.builtin.fetch"), "{reply:?}");
+        }
     }
 }

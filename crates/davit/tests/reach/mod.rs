@@ -3,6 +3,7 @@
 mod containers;
 mod login;
 mod privileges;
+mod synchronize;
 mod undo;
 
 use std::fmt::Write;

@@ -51,7 +51,7 @@ pub(super) fn find(
         None => found.base.0.clone(),
     };
     let rules = Rules::parse(&options.rules, options.delete_excluded);
-    let rules = rules.and_then(|it| it.at_root(&base)).map_err(ModuleError::failed)?;
+    let rules = rules.and_then(|it| it.at_root(host, &base)).map_err(ModuleError::failed)?;
     let mut search = Search {
         host,
         base: &base,
@@ -89,7 +89,7 @@ impl Search<'_> {
                 Some(known) => Arc::clone(known),
                 None => {
                     let path = name.at(self.base);
-                    Arc::new(rules.inside(&path).map_err(ModuleError::failed)?)
+                    Arc::new(rules.inside(self.host, &path).map_err(ModuleError::failed)?)
                 }
             };
             self.known.insert(name, Arc::clone(&rules));
@@ -137,7 +137,7 @@ impl Search<'_> {
             return Ok(true);
         }
         let path = name.at(self.base);
-        let rules = rules.inside(&path).map_err(ModuleError::failed)?;
+        let rules = rules.inside(self.host, &path).map_err(ModuleError::failed)?;
         let begin = self.out.names.len();
         let mut gone = Vec::new();
         let mut all = true;

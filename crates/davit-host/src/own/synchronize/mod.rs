@@ -289,7 +289,7 @@ fn apply(
     end: End,
     work: Vec<(Entry, Source)>,
 ) -> Result<Outcome, ModuleError> {
-    let pack = match host.attachment("pack").filter(|_| !host.is_check()) {
+    let pack = match host.attachment("pack") {
         Some(pack) => {
             let opened = pack.open();
             let opened = opened.map_err(|err| ModuleError::io("receive", "a pack", err))?;
@@ -304,7 +304,7 @@ fn apply(
             _ => None,
         })
         .collect();
-    let cancel = host.cancel().clone();
+    let (cancel, is_check) = (host.cancel().clone(), host.is_check());
     let mut place = place::Place::new(host, end.found, end.options, end.owners, end.arrow)?;
     let mut applied = Applied::default();
     place.begin()?;
@@ -317,6 +317,16 @@ fn apply(
             Source::None => None,
             Source::Here(path) => Some(Content::File(path.0)),
             Source::File(name) => files.remove(&name),
+            // In a dry run these are files with rules: they have to be known.
+            Source::Pack(left) if is_check => match pack.clone() {
+                Some(from) => {
+                    let mut bytes = Vec::new();
+                    let copied = place::Part { from, left }.read_to_end(&mut bytes);
+                    copied.map_err(|err| ModuleError::io("receive", "a pack", err))?;
+                    Some(Content::from(bytes))
+                }
+                None => None,
+            },
             Source::Pack(left) => pack.clone().map(|from| {
                 let shared = Rc::new(RefCell::new(place::Part { from, left }));
                 part = Some(Rc::clone(&shared));

@@ -4,11 +4,11 @@
 //! It reads files with rules and changes nothing. Source:
 //! <https://download.samba.org/pub/rsync/rsync.1> ("FILTER RULES")
 
-use std::fs;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use davit_module::{Host, ModuleError};
 
 use super::entry::Name;
 
@@ -100,14 +100,14 @@ impl Rules {
     ///
     /// # Errors
     /// A file with rules that makes no sense.
-    pub(super) fn at_root(&self, root: &Path) -> Result<Self, String> {
+    pub(super) fn at_root(&self, host: &Host<'_>, root: &Path) -> Result<Self, String> {
         let mut rules = self.clone();
         let above: Vec<&Path> = root.ancestors().skip(1).collect();
         for item in &mut rules.items {
             let Item::Merge(merge, found) = item else { continue };
             if merge.above && !merge.alone {
                 for folder in above.iter().rev() {
-                    found.extend(read(merge, folder)?);
+                    found.extend(read(host, merge, folder)?);
                 }
             }
         }
@@ -118,7 +118,7 @@ impl Rules {
     ///
     /// # Errors
     /// A file with rules that makes no sense.
-    pub(super) fn inside(&self, folder: &Path) -> Result<Self, String> {
+    pub(super) fn inside(&self, host: &Host<'_>, folder: &Path) -> Result<Self, String> {
         let merges = self.items.iter().any(|it| matches!(it, Item::Merge(..)));
         let mut rules = self.clone();
         if !merges {
@@ -129,7 +129,7 @@ impl Rules {
             if merge.alone {
                 found.clear();
             }
-            found.extend(read(merge, folder)?);
+            found.extend(read(host, merge, folder)?);
         }
         Ok(rules)
     }
@@ -160,16 +160,16 @@ impl Rules {
 }
 
 /// The rules of a file, where it is there.
-fn read(merge: &Merge, folder: &Path) -> Result<Option<Arc<Vec<Rule>>>, String> {
+fn read(host: &Host<'_>, merge: &Merge, folder: &Path) -> Result<Option<Arc<Vec<Rule>>>, String> {
     let path = folder.join(&merge.file);
-    let text = match fs::read(&path) {
+    if !host.is_file(&path) {
+        return Ok(None);
+    }
+    let text = match host.read(&path) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error)
-            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
-        {
-            return Ok(None);
-        }
-        Err(error) => return Err(format!("{}: {error}", path.display())),
+        // What a dry run does not know has no rules.
+        Err(ModuleError::Unpredicted { .. }) => return Ok(None),
+        Err(error) => return Err(error.message()),
     };
     let mut rules = Vec::new();
     for line in text.lines().filter(|it| !it.is_empty() && !it.starts_with(['#', ';'])) {
@@ -473,6 +473,9 @@ fn matches(pattern: &[Token], text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use std::ffi::OsStr;
+    use std::fs;
+
+    use davit_module::{Call, Session};
 
     use super::*;
 
@@ -549,12 +552,14 @@ mod tests {
         fs::write(root.join(".rules"), "# a comment\n- *.o\n- /top\n").unwrap();
         fs::write(root.join("d/.rules"), "+ x.o\n").unwrap();
         let rules = Rules::parse(&[": /.rules".to_owned()], false).unwrap();
-        let rules = rules.at_root(&root).unwrap().inside(&root).unwrap();
+        let (session, call) = (Session::default(), Call::default());
+        let host = Host::new(&session, &call);
+        let rules = rules.at_root(&host, &root).unwrap().inside(&host, &root).unwrap();
         let out =
             |rules: &Rules, path: &str| rules.leave_out(Side::Sender, &root, &name(path), false);
         assert!(out(&rules, "x.o") && out(&rules, "top") && out(&rules, "above"));
         assert!(out(&rules, "here"));
-        let deeper = rules.inside(&root.join("d")).unwrap();
+        let deeper = rules.inside(&host, &root.join("d")).unwrap();
         assert!(!out(&deeper, "d/x.o") && out(&deeper, "d/y.o") && !out(&deeper, "d/top"));
     }
 

@@ -55,7 +55,7 @@ pub(super) fn list(
         _ => (src.to_path_buf(), None),
     };
     let rules = Rules::parse(&options.rules, options.delete_excluded);
-    let rules = rules.and_then(|it| it.at_root(&root)).map_err(ModuleError::failed)?;
+    let rules = rules.and_then(|it| it.at_root(host, &root)).map_err(ModuleError::failed)?;
     let chmod = chmod(&options.chmod)?;
     let out = Listed { root: AnyPath(root.clone()), ..Listed::default() };
     let mut walk = Walk { host, options, root, chmod, out, stack: Vec::new() };
@@ -234,7 +234,7 @@ impl Walk<'_> {
         after: Option<(Parts<'_>, bool)>,
     ) -> Result<(), ModuleError> {
         let path = name.at(&self.root);
-        let rules = above.inside(&path).map_err(ModuleError::failed)?;
+        let rules = above.inside(self.host, &path).map_err(ModuleError::failed)?;
         let names = match self.host.read_dir(&path) {
             Ok(names) => names,
             Err(error) => {
