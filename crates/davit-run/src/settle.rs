@@ -23,8 +23,8 @@ pub(crate) struct Turn<'a> {
     /// The task's number in the event stream; without one nothing is shown: the results are from
     /// the journal.
     pub(crate) number: Option<u32>,
-    /// One host does it for all.
-    pub(crate) once: bool,
+    /// What comes of it on one host, all have.
+    pub(crate) shared: bool,
 }
 
 impl Batch {
@@ -36,12 +36,12 @@ impl Batch {
         done: Done,
         includes: &mut Vec<(Arc<str>, Done)>,
     ) -> Result<(), Error> {
-        let Turn { task, number, once } = *turn;
+        let Turn { task, number, shared } = *turn;
         if let Some(role) = task.role() {
             role.progress.begin(host);
         }
         let status = done.status();
-        let everyone = if once { self.living() } else { vec![Arc::clone(host)] };
+        let everyone = if shared { self.living() } else { vec![Arc::clone(host)] };
         self.register(task, &everyone, &done);
         if status != Status::Unreachable {
             self.take_facts(task, &everyone, &done)?;

@@ -206,7 +206,8 @@ impl Batch {
         task: &Arc<Task>,
         hosts: Vec<Arc<str>>,
     ) -> Result<(), Error> {
-        let once = self.runs_once(task, &hosts)?;
+        let shared = self.runs_once(task, &hosts)?;
+        let once = shared || passes_hosts_by(task).is_some();
         let targets: Vec<Arc<str>> =
             if once { hosts.iter().take(1).cloned().collect() } else { hosts.clone() };
         let number = self.announce(place, task, &targets);
@@ -221,10 +222,10 @@ impl Batch {
         }
         let mut includes: Vec<(Arc<str>, Done)> = Vec::new();
         for (host, done) in results {
-            let past = Turn { task, number: None, once };
+            let past = Turn { task, number: None, shared };
             self.settle(&past, &host, done, &mut includes)?;
         }
-        let turn = Turn { task, number: Some(number), once };
+        let turn = Turn { task, number: Some(number), shared };
         if is_inline(task) {
             for host in &late {
                 if self.world.is_stopping() {
@@ -289,9 +290,6 @@ impl Batch {
     }
 
     fn runs_once(&self, task: &Arc<Task>, hosts: &[Arc<str>]) -> Result<bool, Error> {
-        if matches!(&task.work, Work::Action(action) if action.name == "ansible.builtin.add_host") {
-            return Ok(true);
-        }
         let Some((value, _)) = task.keyword("run_once") else { return Ok(false) };
         if !value.is_live() {
             return Ok(crate::keyword::to_flag(value).unwrap_or(false));
@@ -520,6 +518,9 @@ impl Batch {
                         self.run_task(&place, &task, vec![Arc::clone(&host)]).await?;
                     }
                     _ => {
+                        if let Some(name) = passes_hosts_by(&task) {
+                            return Err(no_bypass(name, &task));
+                        }
                         let number = self.announce(&place, &task, one);
                         let job = self.job(&place, &task, &host, number);
                         busy.insert(Arc::clone(&host), ());
@@ -538,7 +539,7 @@ impl Batch {
                 Some(Ok((host, task, number, done))) => {
                     busy.remove(&host);
                     let mut includes = Vec::new();
-                    let turn = Turn { task: &task, number: Some(number), once: false };
+                    let turn = Turn { task: &task, number: Some(number), shared: false };
                     self.settle(&turn, &host, done, &mut includes)?;
                     if !includes.is_empty() {
                         self.include(&task, number, includes)?;
@@ -551,6 +552,26 @@ impl Batch {
             }
         }
     }
+}
+
+/// The action that is done for the first host and for nobody else, where the task is one.
+fn passes_hosts_by(task: &Task) -> Option<&'static str> {
+    match &task.work {
+        Work::Action(action) => {
+            Some(action.short_name()).filter(|it| matches!(*it, "add_host" | "pause"))
+        }
+        _ => None,
+    }
+}
+
+fn no_bypass(name: &str, task: &Task) -> Error {
+    Error::at(
+        format!(
+            "The '{name}' module bypasses the host loop, which is currently not supported in the \
+             free strategy and would instead execute for every host in the inventory list."
+        ),
+        task.origin(),
+    )
 }
 
 /// True for work that never waits: done for one host after the other.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use davit_event::Level;
 use davit_module::Rules;
 use davit_value::{Map, Value};
 use schemars::JsonSchema;
@@ -59,6 +60,11 @@ async fn run(context: &TaskContext, args: Map) -> Outcome {
     match seconds {
         Some(seconds) => {
             let seconds = seconds.clamp(1.0, 1e9);
+            let text = format!("Pausing for {} seconds", seconds.trunc());
+            context.world.message(Level::Info, &text, None, None);
+            if prompt.is_some() {
+                context.world.message(Level::Info, &title, None, None);
+            }
             let end = began + Duration::from_secs_f64(seconds);
             while std::time::Instant::now() < end && !context.world.is_stopping() {
                 let left = end.saturating_duration_since(std::time::Instant::now());
