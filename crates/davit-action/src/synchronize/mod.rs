@@ -290,7 +290,6 @@ impl Work<'_> {
     }
 
     /// Which entries differ, whether their contents are needed, and what is told of them.
-    #[expect(clippy::type_complexity, reason = "two lists")]
     async fn compare(
         &mut self,
         entries: &[Entry],

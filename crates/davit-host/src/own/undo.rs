@@ -60,7 +60,7 @@ mod tests {
 
         let changes = json!(session.take_changes());
         call.args.insert("changes".to_owned(), changes);
-        let entry: &Entry = &super::super::MODULES.last().unwrap();
+        let entry: &Entry = super::super::MODULES.last().unwrap();
         let reply = entry.call(&session, &call);
         assert_eq!(reply["changed"], true, "{reply:?}");
         assert_eq!(reply["undone"][0]["did"], "undone");

@@ -213,6 +213,39 @@ impl Entry {
     }
 }
 
+/// Where an entry's content is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Nowhere: it needs none, or this is a dry run.
+    #[default]
+    None,
+    /// So many bytes of the pack that came along.
+    Pack(u64),
+    /// The attachment of that name.
+    File(String),
+    /// A file of this very machine.
+    Here(AnyPath),
+}
+
+/// What is told of an entry that differs: its index, the line, whether its content is needed,
+/// and what else is to be said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Differs {
+    /// Which entry.
+    pub at: usize,
+    /// The eleven letters; empty where nothing is told of it.
+    pub item: String,
+    /// Its content is needed.
+    pub content: bool,
+    /// Something else stands in its place, and goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead: Option<bool>,
+    /// It cannot be done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<String>,
+}
+
 /// The names behind the numbers of owners, as the sending side knows them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Owners {

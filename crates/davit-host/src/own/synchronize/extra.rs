@@ -11,8 +11,8 @@ use std::sync::Arc;
 use davit_module::{Host, ModuleError};
 use serde::{Deserialize, Serialize};
 
+use super::dest::Found;
 use super::entry::{Entry, Name, Options};
-use super::place::Found;
 use super::rules::{Rules, Side};
 use super::walk::by_path;
 

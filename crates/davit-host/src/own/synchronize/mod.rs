@@ -9,8 +9,10 @@
 //!
 //! It does not know which options a user wrote, nor how contents get from one end to the other.
 
-pub mod entry;
+mod dest;
+mod entry;
 mod extra;
+mod pattern;
 mod place;
 mod rules;
 mod walk;
@@ -28,9 +30,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::entry::{AnyPath, Entry, Name, Options, Owners};
+pub use self::dest::{Found, Refusal};
+pub use self::entry::{AnyPath, Differs, Entry, Name, Options, Owners, Source};
 pub use self::extra::{Extra, Folder};
-pub use self::place::{Differs, Found, Refusal, Source};
 pub use self::walk::Listed;
 
 /// The module's full name.
@@ -185,7 +187,7 @@ impl Module for Synchronize {
             }
             Step::Find { dest, many, folder, mkpath } => {
                 let dest = written(host, &dest);
-                match place::find(host, &dest, many, folder, mkpath) {
+                match dest::find(host, &dest, many, folder, mkpath) {
                     Ok(found) => answer(found),
                     Err(refusal) => Ok(Outcome::new().changed(false).with("refused", refusal)),
                 }

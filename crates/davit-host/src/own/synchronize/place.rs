@@ -4,109 +4,13 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use davit_module::{Content, Dress, FileKind, Host, Meta, ModuleError, names};
 use nix::unistd::{getegid, geteuid, getgroups};
-use serde::{Deserialize, Serialize};
 
-use super::entry::{AnyPath, Entry, Name, Options, Owners};
-use super::walk::told;
-
-/// Where everything goes.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Found {
-    /// The folder that names begin in.
-    pub base: AnyPath,
-    /// The name that the only entry gets, where it is not its own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub only: Option<Name>,
-    /// The folder has to be made.
-    #[serde(default)]
-    pub is_new: bool,
-}
-
-/// Why nothing can be done at all: rsync's exit status and what it says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// Exit status.
-    pub rc: i32,
-    /// A sentence.
-    pub why: String,
-}
-
-/// Works out what `dest` means for `many` entries, or for a single one that may be a folder.
-///
-/// # Errors
-/// Where it cannot be what it has to be.
-pub(super) fn find(
-    host: &Host<'_>,
-    dest: &Path,
-    many: bool,
-    folder: bool,
-    mkpath: bool,
-) -> Result<Found, Refusal> {
-    let refuse = |rc, why: String| Err(Refusal { rc, why });
-    let slash = dest.as_os_str().as_bytes().ends_with(b"/");
-    let plain: PathBuf = dest.components().collect();
-    let whole = |is_new| Found { base: AnyPath(plain.clone()), only: None, is_new };
-    let (parent, name) = match (plain.parent(), plain.file_name()) {
-        (Some(parent), Some(name)) => (parent, name),
-        _ => return Ok(whole(false)),
-    };
-    let single = || Found {
-        base: AnyPath(parent.to_path_buf()),
-        only: Some(Name::from(name.to_os_string())),
-        is_new: false,
-    };
-    let shown = plain.display();
-    match host.meta(&plain, true) {
-        Ok(Some(meta)) if meta.is_dir() => return Ok(whole(false)),
-        Ok(Some(_)) if slash => {
-            let why = "failed: Not a directory (20)";
-            return refuse(3, format!("rsync: [Receiver] change_dir#1 \"{shown}\" {why}"));
-        }
-        Ok(Some(_)) if many => {
-            let why = "ERROR: destination must be a directory when copying more than 1 file";
-            return refuse(3, why.to_owned());
-        }
-        Ok(Some(_)) if folder => {
-            return refuse(3, "ERROR: cannot overwrite non-directory with a directory".to_owned());
-        }
-        Ok(Some(_)) => return Ok(single()),
-        Ok(None) => {}
-        Err(error) => {
-            let why = told(&error);
-            return refuse(3, format!("rsync: [Receiver] change_dir#1 \"{shown}\" failed: {why}"));
-        }
-    }
-    let is_new = many || slash;
-    if !host.is_dir(parent) && !mkpath {
-        let why = "failed: No such file or directory (2)";
-        return if is_new {
-            refuse(11, format!("rsync: [Receiver] mkdir \"{shown}\" {why}"))
-        } else {
-            refuse(3, format!("rsync: [Receiver] change_dir#3 \"{}\" {why}", parent.display()))
-        };
-    }
-    Ok(if is_new { whole(true) } else { single() })
-}
-
-/// Where an entry's content is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// Nowhere: it needs none, or this is a dry run.
-    #[default]
-    None,
-    /// So many bytes of the pack that came along.
-    Pack(u64),
-    /// The attachment of that name.
-    File(String),
-    /// A file of this very machine.
-    Here(AnyPath),
-}
+use super::dest::Found;
+use super::entry::{Differs, Entry, Name, Options, Owners};
 
 /// What differs in one entry.
 #[derive(Debug, Default)]
@@ -125,24 +29,6 @@ struct Judged {
     twin: Option<PathBuf>,
     /// Nothing is to be done.
     skip: bool,
-}
-
-/// What is told of an entry that differs: its index, the line, whether its content is needed,
-/// and what else is to be said.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Differs {
-    /// Which entry.
-    pub at: usize,
-    /// The eleven letters; empty where nothing is told of it.
-    pub item: String,
-    /// Its content is needed.
-    pub content: bool,
-    /// Something else stands in its place, and goes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub instead: Option<bool>,
-    /// It cannot be done.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<String>,
 }
 
 /// The receiving end.
