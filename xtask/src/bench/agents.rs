@@ -97,6 +97,11 @@ impl Share {
         }
         share
     }
+
+    /// The larger: those that are just ending count no more.
+    fn most(self, other: Self) -> Self {
+        if other.pss > self.pss { other } else { self }
+    }
 }
 
 /// Memory in KiB.
@@ -152,13 +157,9 @@ fn look(field: &Field, root: i32, memory: &mut Memory) {
     memory.peak = memory.peak.max(kib(&status, "VmHWM:"));
     let (all, there) = (every_process(), field.processes());
     let agents = there.iter().filter(|it| is_agent(&it.line));
-    if agents.clone().count() >= memory.agents.count.max(1) {
-        memory.agents = Share::of(agents);
-    }
+    memory.agents = memory.agents.most(Share::of(agents));
     let clients = all.iter().filter(|it| it.parent == root && it.line.starts_with("ssh "));
-    if clients.clone().count() >= memory.clients.count.max(1) {
-        memory.clients = Share::of(clients);
-    }
+    memory.clients = memory.clients.most(Share::of(clients));
     let copies = all.iter().filter(|it| it.pid == root || it.parent == root);
     let own = Share::of(copies.filter(|it| !it.line.starts_with("ssh ")));
     memory.controller = memory.controller.max(own.pss);

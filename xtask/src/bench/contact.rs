@@ -15,7 +15,7 @@ pub(super) fn contact(quick: bool) -> Outcome {
 }
 
 fn one(hosts: usize, rounds: usize) -> Outcome {
-    println!("\ncontact: {hosts} hosts, one ping");
+    println!("\ncontact: {hosts} host{}, one ping", if hosts == 1 { "" } else { "s" });
     let field = Field::open(hosts, Duration::ZERO, true)?;
     field.play("- hosts: web\n  gather_facts: false\n  tasks:\n    - ping:\n")?;
     let original = || field.measured(&mut field.original()?);
