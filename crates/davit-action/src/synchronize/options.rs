@@ -123,6 +123,7 @@ fn yes() -> bool {
 /// Which way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 pub(super) enum Mode {
     /// From the controller to the host.
     #[default]
