@@ -70,7 +70,7 @@ impl Eval<'_> {
             return self.call_macro(callee, args, at);
         }
         if let Some(block) = as_object::<BlockReference>(callee) {
-            return self.call_block(&Arc::clone(&block.name), block.level, at);
+            return self.call_block(&Arc::clone(&block.name), block.level, None, at);
         }
         if let Some(of) = as_object::<Loop>(callee) {
             let Some(statement) = of.recursive.clone() else {
@@ -288,11 +288,13 @@ impl Eval<'_> {
         Ok(out)
     }
 
-    /// Renders one version of a block.
+    /// Renders one version of a block. What it sees of local names is decided where it stands, not by the version: `around`
+    /// where that is `scoped`, else what the block sees from which it is called, as with `super()`.
     pub(super) fn call_block(
         &mut self,
         name: &Arc<str>,
         level: usize,
+        around: Option<Frame>,
         at: u32,
     ) -> Result<Value, Error> {
         let Some((unit, block)) =
@@ -306,13 +308,20 @@ impl Eval<'_> {
                 at,
             ));
         };
-        let frames = if block.scoped { vec![self.locals(), Vec::new()] } else { vec![Vec::new()] };
+        let around = around.unwrap_or_else(|| self.around_block.clone());
+        let frames = if around.is_empty() {
+            vec![Vec::new()]
+        } else {
+            vec![around.clone(), Vec::new()]
+        };
+        let outer_around = std::mem::replace(&mut self.around_block, around);
         let outer = self.block.replace((Arc::clone(name), level));
         let root = Arc::clone(&self.root);
         let result = self.elsewhere(unit, root, frames, |eval| {
             eval.capture(|eval| eval.exec(&block.body).map(drop))
         });
         self.block = outer;
+        self.around_block = outer_around;
         result
     }
 }

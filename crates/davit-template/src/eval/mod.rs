@@ -98,6 +98,8 @@ pub(crate) struct Eval<'e> {
     blocks: Blocks,
     /// The block that is being rendered, and which version of it.
     block: Option<(Arc<str>, usize)>,
+    /// The local names that this block sees from around it: those where it, or one outside it, is `scoped`.
+    around_block: Frame,
     /// The template that this one extends.
     parent: Option<Unit>,
     out: Vec<Value>,
@@ -116,6 +118,7 @@ impl<'e> Eval<'e> {
             frames: Vec::new(),
             blocks: Blocks::new(),
             block: None,
+            around_block: Frame::new(),
             parent: None,
             out: Vec::new(),
             noted: RefCell::new(None),

@@ -66,7 +66,8 @@ impl Eval<'_> {
                         let message = format!("Required block '{}' not found", block.name);
                         return Err(self.fail(Error::new(ErrorKind::Runtime, message), *at));
                     }
-                    let value = self.call_block(&block.name, 0, *at)?;
+                    let around = block.scoped.then(|| self.locals());
+                    let value = self.call_block(&block.name, 0, around, *at)?;
                     self.out.push(value);
                 }
             }
