@@ -19,6 +19,7 @@ use crate::roles::is_done;
 use crate::scope::TaskScope;
 use crate::settle::Turn;
 use crate::state::{read, write};
+use crate::tags::Tags;
 use crate::tree::{Block, Meta, Task, Work};
 use crate::world::{Play, World};
 
@@ -161,6 +162,7 @@ impl Batch {
                 }
                 Ok(())
             }
+            Work::Meta(Meta::Flush) if !self.flushes() => Ok(()),
             Work::Meta(Meta::Flush) => {
                 if self.force_handlers {
                     // Hosts that have fallen out run theirs with the others.
@@ -174,6 +176,12 @@ impl Batch {
             _ if !self.is_wanted(task).await => Ok(()),
             _ => self.run_task(place, task, hosts).await,
         }
+    }
+
+    /// Whether handlers run at the ends of sections: nobody wrote that, and it is tagged `always`.
+    fn flushes(&self) -> bool {
+        let settings = &self.world.settings;
+        Tags { only: &settings.tags, skip: &settings.skip_tags }.allow(&["always".to_owned()])
     }
 
     /// `--step`: asks whether to run a task. Where nobody answers, it is not run.
@@ -512,6 +520,7 @@ impl Batch {
                 let one = std::slice::from_ref(&host);
                 match &task.work {
                     Work::Meta(Meta::RoleDone(role)) => role.progress.end(&host),
+                    Work::Meta(Meta::Flush) if !self.flushes() => {}
                     Work::Meta(Meta::Flush) => self.flush(one).await?,
                     Work::Meta(Meta::Written) => self.meta(&task, one).await?,
                     _ if self.recorded(&place, &task, &host).is_some() => {
