@@ -264,7 +264,7 @@ impl Job {
         let diff = keywords.flag("diff")?.unwrap_or(settings.diff);
         let environment = keywords.environment()?;
         if let Some(target) = &answer.delegated {
-            crate::scope::see_delegate(&mut scope, target);
+            crate::hostvars::see_delegate(&mut scope, target);
         }
         Ok(TaskContext {
             world: Arc::clone(&self.world),

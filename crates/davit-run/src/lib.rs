@@ -28,6 +28,7 @@ mod failed_task;
 mod failure;
 mod files;
 mod handlers;
+mod hostvars;
 mod include;
 mod keyword;
 mod loops;

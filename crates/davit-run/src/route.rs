@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use davit_event::Way;
-use davit_template::{Env, Scope};
+use davit_template::Env;
 use davit_value::{Map, Value};
 
 use crate::action::Outcome;
@@ -93,7 +93,9 @@ fn scope_of(context: &TaskContext) -> std::borrow::Cow<'_, TaskScope> {
     };
     let mut theirs =
         TaskScope::new(&context.world, Some(&context.play), Some(target), Some(&context.task));
-    let kept = |name: &str| !matches!(name, "ansible_host" | "ansible_delegated_vars");
+    let kept = |name: &str| {
+        !matches!(name, "ansible_connection" | "ansible_host" | "ansible_delegated_vars")
+    };
     let own = context.scope.locals.iter();
     theirs.locals = own
         .filter(|(key, _)| key.as_str().is_none_or(kept))
@@ -129,7 +131,7 @@ impl<'a> Asking<'a> {
 
     /// A variable, rendered; `None` where nobody set it, or where it is `omit`.
     fn value(&self, name: &str) -> Result<Option<Value>, Outcome> {
-        let Some(raw) = self.scope.get(name) else { return Ok(None) };
+        let Some(raw) = self.scope.written(name) else { return Ok(None) };
         if !raw.is_live() {
             return Ok((!raw.is_null() && !is_omit(&raw)).then_some(raw));
         }
@@ -195,9 +197,12 @@ impl<'a> Asking<'a> {
             None if self.is_this_machine(target) => "local".to_owned(),
             // A host that nobody knows is reached as the task's own host is.
             None if self.context.delegated.is_some() && self.is_stranger(target) => {
-                match self.context.variable("ansible_connection")? {
-                    Some(name) => name.to_str(),
-                    None => settings.connection.clone(),
+                let scope = &self.context.scope;
+                match scope.written("ansible_connection").map(|_| scope.value("ansible_connection"))
+                {
+                    Some(Ok(Some(name))) => name.to_str(),
+                    Some(Err(error)) => return Err(Outcome::failed(error.to_string())),
+                    _ => settings.connection.clone(),
                 }
             }
             None => {

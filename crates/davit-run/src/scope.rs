@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use davit_inventory::RUN_VARIABLES;
 use davit_template::{Env, Outside, Scope};
-use davit_value::{Args, Key, Map, Object, Value, ValueError};
+use davit_value::{Key, Map, Object, Value};
 
 use crate::state::read;
 use crate::tree::{Ancestor, Role, Task};
@@ -93,7 +93,7 @@ impl TaskScope {
         Self::in_folder(world, play, host, task, folder)
     }
 
-    fn in_folder(
+    pub(crate) fn in_folder(
         world: &Arc<World>,
         play: Option<&Arc<Play>>,
         host: Option<&Arc<str>>,
@@ -238,7 +238,7 @@ impl TaskScope {
         Some(match name {
             "omit" => Value::Object(Arc::<Omit>::clone(&self.omit)),
             "vars" => self.all().into(),
-            "hostvars" => Value::Object(Arc::new(HostVars(Arc::clone(world), self.folder.clone()))),
+            "hostvars" => crate::hostvars::all(world, self.folder.as_ref()),
             "groups" => world.groups(),
             "group_names" => world.group_names(self.host.as_ref()?),
             "inventory_hostname" => (&**self.host.as_ref()?).into(),
@@ -344,8 +344,9 @@ impl TaskScope {
     }
 }
 
-impl Scope for TaskScope {
-    fn get(&self, name: &str) -> Option<Value> {
+impl TaskScope {
+    /// The variable `name` as somebody set it; [`get`](Scope::get) also knows what a task's keywords make of its connection.
+    pub(crate) fn written(&self, name: &str) -> Option<Value> {
         if let Some(value) = self.locals.get(name) {
             return Some(value.clone());
         }
@@ -355,9 +356,52 @@ impl Scope for TaskScope {
         let found = self.layers.iter().find_map(|layer| layer.get(name)).cloned();
         match (found, name, &self.host) {
             // Tasks know where their host is; the inventory need not say it.
-            (None, "ansible_host", Some(host)) if self.task.is_some() => Some((&**host).into()),
+            (None, "ansible_host", Some(host)) if self.task.is_some() => {
+                Some(if self.is_this_machine() { "127.0.0.1" } else { &**host }.into())
+            }
             (found, ..) => found,
         }
+    }
+
+    /// True where the host is this machine and no inventory names it.
+    fn is_this_machine(&self) -> bool {
+        let listed = |host: &str| {
+            let inventory = read(&self.world.inventory);
+            inventory.host(host).is_some_and(|it| !it.is_implicit())
+        };
+        self.host.as_ref().is_some_and(|it| crate::world::is_local_name(it) && !listed(it))
+    }
+
+    /// How the task reaches its host, as templates see it where no variable says so.
+    fn way(&self, name: &str) -> Option<Value> {
+        let task = self.task.as_ref()?;
+        let keyword = |name: &str| {
+            let value = task.keyword(name)?.0;
+            Some(value.clone()).filter(|it| !it.is_null())
+        };
+        match name {
+            "ansible_connection" => {
+                if self.is_this_machine() {
+                    return Some("local".into());
+                }
+                keyword("connection").or_else(|| Some((&*self.world.settings.connection).into()))
+            }
+            "ansible_user" | "ansible_ssh_user" | "ansible_connection_user" => {
+                let names = ["ansible_user", "ansible_ssh_user"];
+                let usual = || self.world.settings.remote_user.as_deref().map(Value::from);
+                let written = names.iter().find_map(|it| self.written(it));
+                written.or_else(|| keyword("remote_user")).or_else(usual)
+            }
+            "ansible_ssh_host" => self.written("ansible_host"),
+            "ansible_shell_executable" => Some("/bin/sh".into()),
+            _ => None,
+        }
+    }
+}
+
+impl Scope for TaskScope {
+    fn get(&self, name: &str) -> Option<Value> {
+        self.written(name).or_else(|| self.way(name))
     }
 
     fn names(&self) -> Vec<String> {
@@ -419,117 +463,5 @@ fn merge_into(into: &mut Map, from: &Map) {
             _ => value.clone(),
         };
         into.insert(key.clone(), merged);
-    }
-}
-
-/// `hostvars`: the variables of every host, each in its own light.
-///
-/// Plays are no part of them: what a play or a role defines, other hosts do not have.
-struct HostVars(Arc<World>, Option<PathBuf>);
-
-impl std::fmt::Debug for HostVars {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("HostVars")
-    }
-}
-
-impl Object for HostVars {
-    fn type_name(&self) -> &'static str {
-        "HostVars"
-    }
-
-    fn get_attr(&self, name: &str) -> Result<Option<Value>, ValueError> {
-        let known = read(&self.0.inventory).host(name).is_some();
-        if !known && !crate::world::is_local_name(name) {
-            return Ok(None);
-        }
-        let host: Arc<str> = name.into();
-        let scope = TaskScope::in_folder(&self.0, None, Some(&host), None, self.1.clone());
-        Ok(Some(Value::Object(Arc::new(VarsOfHost(scope)))))
-    }
-
-    fn missing(&self, key: &Value) -> Option<String> {
-        let known = key.as_str().is_some_and(|name| read(&self.0.inventory).host(name).is_some());
-        (!known).then(|| format!("hostvars[{}]", key.repr()))
-    }
-
-    fn keys(&self) -> Option<Vec<Key>> {
-        let inventory = read(&self.0.inventory);
-        Some(inventory.hosts().map(|host| Key::Str(Arc::clone(host.name()))).collect())
-    }
-
-    fn call(&self, _: Args) -> Result<Value, ValueError> {
-        Err(ValueError::Type("'HostVars' object is not callable".into()))
-    }
-
-    fn repr(&self) -> String {
-        Value::Object(Arc::new(Self(Arc::clone(&self.0), self.1.clone()))).settle().map_or_else(
-            |_| "{}".into(),
-            |it| if it.as_map().is_some() { it.repr() } else { "{}".into() },
-        )
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-/// Lets a delegated task see where it really runs.
-pub(crate) fn see_delegate(scope: &mut TaskScope, target: &Arc<str>) {
-    let theirs = TaskScope::new(&scope.world, scope.play.as_ref(), Some(target), None);
-    let address = theirs.value("ansible_host").ok().flatten();
-    let address = address.unwrap_or_else(|| (&**target).into());
-    scope.locals.insert("ansible_host", address);
-    let mut delegated = Map::new();
-    delegated.insert(Arc::clone(target), Value::Object(Arc::new(VarsOfHost(theirs))));
-    scope.locals.insert("ansible_delegated_vars", delegated.into());
-}
-
-/// The variables of one host, rendered in that host's light.
-struct VarsOfHost(TaskScope);
-
-impl std::fmt::Debug for VarsOfHost {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "VarsOfHost({:?})", self.0.host)
-    }
-}
-
-impl Object for VarsOfHost {
-    fn type_name(&self) -> &'static str {
-        "HostVarsVars"
-    }
-
-    fn get_attr(&self, name: &str) -> Result<Option<Value>, ValueError> {
-        if matches!(name, "hostvars" | "vars") {
-            return Ok(None);
-        }
-        self.0.value(name).map_err(ValueError::from)
-    }
-
-    fn keys(&self) -> Option<Vec<Key>> {
-        let names = self.0.names();
-        Some(
-            names
-                .into_iter()
-                .filter(|it| !matches!(it.as_str(), "hostvars" | "vars" | "omit" | "environment"))
-                .map(Key::from)
-                .collect(),
-        )
-    }
-
-    fn repr(&self) -> String {
-        let mut map = Map::new();
-        for key in self.keys().unwrap_or_default() {
-            if let Some(name) = key.as_str()
-                && let Ok(Some(value)) = self.get_attr(name)
-            {
-                map.insert(key.clone(), value);
-            }
-        }
-        Value::from(map).repr()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

@@ -87,6 +87,8 @@ pub struct Settings {
     pub become_password: Option<Hidden>,
     /// Connection where nothing says otherwise.
     pub connection: String,
+    /// The user that hosts are logged in to as, where the command line or the configuration says so.
+    pub remote_user: Option<String>,
     /// `no_log` for everything.
     pub no_log: bool,
     /// Strategy where a play has none.
@@ -157,6 +159,7 @@ impl Default for Settings {
             become_defaults: BTreeMap::new(),
             become_password: None,
             connection: "ssh".into(),
+            remote_user: None,
             no_log: false,
             strategy: "linear".into(),
             task_timeout: 0,

@@ -305,6 +305,10 @@ impl Ground {
                 .connection
                 .clone()
                 .unwrap_or_else(|| config.text("DEFAULT_TRANSPORT")),
+            remote_user: request
+                .user
+                .clone()
+                .or_else(|| config.get("DEFAULT_REMOTE_USER").map(str::to_owned)),
             no_log: config.is("DEFAULT_NO_LOG")?,
             strategy: config.text("DEFAULT_STRATEGY"),
             task_timeout: request.task_timeout.or(config.number("TASK_TIMEOUT")?).unwrap_or(0),
