@@ -141,6 +141,8 @@ struct Origins<'a> {
     all: BTreeMap<&'a Path, Origin>,
     /// What the newest change of each path has left there.
     left: HashMap<&'a Path, Option<&'a FileState>>,
+    /// Where a file was changed that had other names: how that name ended does not tell how they did.
+    shared: HashSet<&'a Path>,
 }
 
 enum Origin {
@@ -174,7 +176,12 @@ impl<'a> Origins<'a> {
             }
         }
         let left = changes.iter().rev().map(|it| (it.path.as_path(), it.after.as_ref())).collect();
-        Self { all, left }
+        let is_shared = |it: &&Change| match (&it.before, &it.after) {
+            (Some(before), Some(after)) => after.nlink > 1 && before.ino == after.ino,
+            _ => false,
+        };
+        let shared = changes.iter().filter(is_shared).map(|it| it.path.as_path()).collect();
+        Self { all, left, shared }
     }
 
     /// What stood at `path` when `folder` above it was removed or made.
@@ -201,7 +208,9 @@ impl<'a> Origins<'a> {
         let mut settled: HashSet<PathBuf> = HashSet::new();
         for (path, origin) in &self.all {
             let mut above = path.ancestors().skip(1);
-            if above.any(|it| self.all.contains_key(it) && !settled.contains(it)) {
+            if above.any(|it| self.all.contains_key(it) && !settled.contains(it))
+                || self.shared.contains(path)
+            {
                 continue;
             }
             let Ok(now) = host.state(path) else { continue };

@@ -222,8 +222,9 @@ proptest! {
     fn runs_are_undone_one_after_the_other(seed in any::<u16>(), one in steps(), two in steps()) {
         let ground = Ground::new();
         // A run does not know the other names of what another run has changed.
-        let is_link = |it: &Step| matches!(it, Step::HardLink(..));
-        prop_assume!(!one.iter().chain(&two).any(is_link));
+        let [one, two] = [one, two].map(|it| {
+            it.into_iter().filter(|it| !matches!(it, Step::HardLink(..))).collect::<Vec<_>>()
+        });
         plant(ground.root(), seed & !0b110_0000);
         let before = snapshot(ground.root());
         let mut host = Host::new(&ground.session, &ground.call);
