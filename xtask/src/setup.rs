@@ -29,6 +29,7 @@ const HOSTS: &[(&str, &str)] = &[
     ("doas", "opendoas"),
     ("ip", "iproute2"),
     ("podman", "podman"),
+    ("rsync", "rsync"),
     ("runc", "runc"),
     ("socat", "socat"),
     ("sshd", "openssh-server"),
