@@ -1,7 +1,7 @@
 //! Rules about files that no compiler checks.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -31,6 +31,7 @@ pub(crate) fn tidy() -> Outcome {
     for (krate, listed) in &tables {
         has_no_cases_but_theirs(krate, listed, &mut wrong);
     }
+    the_agent_links_what_is_known(&mut wrong)?;
     if wrong.is_empty() {
         println!("tidy: {} files", files.len());
         return Ok(());
@@ -57,6 +58,28 @@ fn has_extension(file: &Path, extension: &str) -> bool {
 
 fn read(file: &Path) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_default()
+}
+
+/// Every package that the agent links is in its list, which a review sees change.
+fn the_agent_links_what_is_known(wrong: &mut Vec<String>) -> Outcome {
+    const LIST: &str = "crates/davit-agent/tree.txt";
+    let output = Command::new("cargo")
+        .args(["tree", "--locked", "--package", "davit-agent", "--edges", "normal"])
+        .args(["--prefix", "none", "--target", "x86_64-unknown-linux-gnu"])
+        .current_dir(root())
+        .output()
+        .map_err(|error| format!("cargo: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("cargo tree: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let names = |text: &str| -> BTreeSet<String> {
+        text.lines().filter_map(|it| it.split_whitespace().next()).map(String::from).collect()
+    };
+    let (linked, listed) = (names(&text), names(&read(Path::new(LIST))));
+    wrong.extend(linked.difference(&listed).map(|it| format!("{LIST}: the agent links {it}")));
+    wrong.extend(listed.difference(&linked).map(|it| format!("{LIST}: {it} is not linked")));
+    Ok(())
 }
 
 /// Every source file says first what it is.

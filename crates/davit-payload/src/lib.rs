@@ -26,3 +26,17 @@ impl std::fmt::Debug for Agent {
 
 /// All agents that this program has; the first is for its own architecture.
 pub const AGENTS: &[Agent] = include!(concat!(env!("OUT_DIR"), "/agents.rs"));
+
+#[cfg(test)]
+mod tests {
+    use super::AGENTS;
+
+    /// It goes over the line to every host, once for each version.
+    #[test]
+    fn the_agent_stays_small() {
+        for agent in AGENTS {
+            let packed = agent.packed.len();
+            assert!(packed <= 5 << 20, "{}: {packed} bytes, packed", agent.arch);
+        }
+    }
+}
