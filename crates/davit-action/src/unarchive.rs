@@ -39,6 +39,14 @@ async fn run(context: &TaskContext, mut args: Map) -> Attempt {
         return Err(refused(context, "src (or content) and dest are required"));
     };
     let on_host = flag(&args, "remote_src", false) || !flag(&args, "copy", true);
+    if !on_host && src.contains("://") {
+        return Err(refused(
+            context,
+            format!(
+                "Unsupported option, an URI src ({src}) is only supported when remote_src is True"
+            ),
+        ));
+    }
     let mut attachments = BTreeMap::new();
     let mut missing = None;
     if !on_host {

@@ -1,4 +1,4 @@
-//! `uri` and `get_url` against servers that listen, plain and encrypted.
+//! `uri`, `get_url` and `unarchive` against servers that listen, plain and encrypted.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -66,6 +66,7 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Vec<String>>) {
     };
     let answer = match path {
         "/file" => plain("200 Fine", "Content-Type: text/plain\r\n", "content\n"),
+        "/archive.tar" => plain("200 OK", "", &archive()),
         "/json" => plain(
             "201 Made",
             "Content-Type: application/json\r\nX-A: 1\r\nx-a: 2\r\n",
@@ -181,6 +182,37 @@ fn files_are_put_in_place_whole_or_not_at_all() {
 }
 
 /// Runs openssl.
+#[test]
+fn archives_are_fetched_and_unpacked() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let unpack = |path: &str| {
+        let args = json!({"src": server.url(path), "dest": folder.path(), "remote_src": true});
+        call("unarchive", args, &[])
+    };
+    check(&unpack("/archive.tar"), json!({"changed": true, "handler": "TarArchive"}));
+    assert_eq!(fs::read_to_string(folder.path().join("a.txt")).unwrap(), "one\n");
+    check(&unpack("/archive.tar"), json!({"changed": false}));
+    let why = format!("Failure downloading {}, HTTP Error 401: Who", server.url("/login"));
+    check(&unpack("/login"), json!({"failed": true, "msg": why}));
+    let reply = unpack("/file");
+    let msg = reply["msg"].as_str().unwrap();
+    assert!(msg.starts_with("Failed to find handler for "), "{msg}");
+}
+
+/// A tar with `a.txt`.
+fn archive() -> String {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_ustar();
+    header.set_size(4);
+    header.set_mode(0o644);
+    header.set_mtime(1_600_000_000);
+    header.set_uid(u64::from(nix::unistd::geteuid().as_raw()));
+    header.set_gid(u64::from(nix::unistd::getegid().as_raw()));
+    builder.append_data(&mut header, "a.txt", &b"one\n"[..]).unwrap();
+    String::from_utf8(builder.into_inner().unwrap()).unwrap()
+}
+
 fn openssl(folder: &Path, line: &str) {
     let done = Command::new("openssl")
         .args(line.split_whitespace())

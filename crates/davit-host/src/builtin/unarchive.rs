@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::sys::archive::{Format, Packing};
+use crate::sys::http::download::Download;
 use crate::sys::tar_options::Options;
 use crate::sys::unpack::{Plan, UnpackError};
 
@@ -43,7 +44,7 @@ const ATTACHMENT: &str = "src";
 /// ```
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Args {
-    /// The archive: a path on the controller, or with `remote_src` on the host.
+    /// The archive: a path on the controller, or with `remote_src` one on the host, or the address that the host fetches it from.
     #[schemars(extend("x-type" = "path"))]
     src: String,
     /// The folder on the host. It must be there.
@@ -80,8 +81,8 @@ pub(crate) struct Args {
     #[serde(default = "buffer_size", rename = "io_buffer_size")]
     _io_buffer_size: i64,
     /// Check the certificate of a server that an archive comes from.
-    #[serde(default = "yes", rename = "validate_certs")]
-    _validate_certs: bool,
+    #[serde(default = "yes")]
+    validate_certs: bool,
     /// Decrypt an archive of the controller's that is kept in a vault.
     #[serde(default = "yes", rename = "decrypt")]
     _decrypt: bool,
@@ -200,8 +201,14 @@ struct Source {
     path: PathBuf,
     /// As the result tells it.
     shown: String,
-    /// Holds an archive that was sent along, until the call is over.
-    _file: Option<tempfile::NamedTempFile>,
+    /// Holds an archive that was sent along or fetched, until the call is over.
+    _file: Option<Kept>,
+}
+
+/// A file of the call's own.
+enum Kept {
+    Sent(#[expect(dead_code, reason = "it goes away with this")] tempfile::NamedTempFile),
+    Fetched(#[expect(dead_code, reason = "it goes away with this")] Download),
 }
 
 impl Source {
@@ -217,15 +224,14 @@ impl Source {
                     Ok(file)
                 };
                 let file = make().map_err(|err| ModuleError::io("write", host.tmp(), err))?;
-                (file.path().to_path_buf(), Some(file))
+                (file.path().to_path_buf(), Some(Kept::Sent(file)))
             }
             None if !on_host => {
                 return Err(ModuleError::failed(format!("Source '{src}' failed to transfer")));
             }
             None if src.contains("://") => {
-                return Err(ModuleError::failed(format!(
-                    "cannot download {src}: fetch it with get_url first"
-                )));
+                let fetched = Download::fetch(host, src, args.validate_certs)?;
+                (fetched.path().to_path_buf(), Some(Kept::Fetched(fetched)))
             }
             None => (host.at(Path::new(src)), None),
         };

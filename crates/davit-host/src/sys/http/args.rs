@@ -75,6 +75,24 @@ pub(crate) struct Own<'a> {
 }
 
 impl UrlArgs {
+    /// What is so where a module lets nobody say more.
+    pub(crate) fn usual(validate_certs: bool) -> Self {
+        Self {
+            url_password: None,
+            force_basic_auth: false,
+            validate_certs,
+            client_cert: None,
+            client_key: None,
+            ciphers: None,
+            decompress: true,
+            http_agent: agent(),
+            unredirected_headers: Vec::new(),
+            use_proxy: true,
+            use_netrc: true,
+            use_gssapi: false,
+        }
+    }
+
     /// How the client is to behave.
     ///
     /// # Errors

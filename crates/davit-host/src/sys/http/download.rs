@@ -7,11 +7,14 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use davit_module::{Content, Host, ModuleError, WriteOptions, errno_text};
+use davit_module::{Content, Host, ModuleError, Reply, WriteOptions, errno_text};
 use tempfile::NamedTempFile;
 
-use super::{Failure, Headers, Url};
+use super::{Client, Failure, Follow, Headers, Own, Request, Url, UrlArgs};
 use crate::checksum::{self, Algorithm};
+
+/// How long a server may be silent, in seconds, where nobody can say.
+const TIMEOUT: i64 = 10;
 
 /// A file that was fetched and is not in its place yet. It goes away unless it is installed.
 pub(crate) struct Download {
@@ -32,6 +35,50 @@ impl Download {
         file.flush()?;
         file.rewind()?;
         Ok(Self { file, size })
+    }
+
+    /// Fetches what is at `address` into the call's own folder.
+    ///
+    /// # Errors
+    /// `Failure downloading ADDRESS, ...`, and where it cannot be stored.
+    pub(crate) fn fetch(
+        host: &Host<'_>,
+        address: &str,
+        validate_certs: bool,
+    ) -> Result<Self, ModuleError> {
+        let own = Own {
+            username: None,
+            timeout: TIMEOUT,
+            follow: Follow::Usual,
+            authorities: None,
+            unix_socket: None,
+        };
+        let args = UrlArgs::usual(validate_certs);
+        let variables = host.environment();
+        let env = |name: &str| {
+            let found = variables.iter().rev().find(|(key, _)| key == name);
+            found.map(|(_, value)| value.clone())
+        };
+        let client = Client::new(args.options(host, own)?, &env, host.cancel());
+        let fail =
+            |why: String| ModuleError::failed(format!("Failure downloading {address}, {why}"));
+        let request = Request {
+            method: "GET".to_owned(),
+            url: address.to_owned(),
+            headers: args.headers(&Reply::new()).map_err(|why| fail(why.to_string()))?,
+            payload: None,
+        };
+        let mut answer = client.fetch(&request).map_err(|failure| match failure {
+            Failure::Stopped => ModuleError::Cancelled,
+            other => fail(other.to_string()),
+        })?;
+        if answer.status.is_some_and(|status| status != 200) {
+            return Err(fail(answer.message().to_string()));
+        }
+        Self::of(host, &mut answer.body, &host.tmp()).map_err(|err| match reason(&err) {
+            Ok(why) => fail(why),
+            Err(stopped) => stopped,
+        })
     }
 
     /// Where it is for now.
