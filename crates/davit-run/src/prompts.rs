@@ -33,12 +33,11 @@ pub(crate) fn ask(
         None => format!("{text}: "),
     };
     let answer = typed(world, private, confirm, &question);
-    let value = match answer {
-        Some(answer) if !answer.is_empty() || default.is_none() => answer,
-        _ => match default {
-            Some(default) => default.to_str(),
-            None => String::new(),
-        },
+    let value = match (answer, default) {
+        (Some(answer), default) if !answer.is_empty() || default.is_none() => answer,
+        (_, Some(default)) => default.to_str(),
+        // Nobody was there to answer: Python's word for that, as text.
+        (_, None) => return Ok("None".into()),
     };
     if private {
         world.mask.add(&value);
