@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use crate::{Outcome, root};
+use crate::{Outcome, licences, root};
 
 /// Checks every rule and tells all that is wrong.
 pub(crate) fn tidy() -> Outcome {
@@ -32,6 +32,7 @@ pub(crate) fn tidy() -> Outcome {
         has_no_cases_but_theirs(krate, listed, &mut wrong);
     }
     the_agent_links_what_is_known(&mut wrong)?;
+    licences::check(&mut wrong)?;
     if wrong.is_empty() {
         println!("tidy: {} files", files.len());
         return Ok(());
