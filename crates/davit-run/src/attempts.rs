@@ -64,7 +64,7 @@ impl Job {
                             .result
                             .insert("attempts", plan.most.saturating_sub(1).max(1).into());
                         outcome.result.insert("failed", true.into());
-                        reported(&mut outcome, self.task.origin(), self.kind());
+                        reported(&mut outcome, self.task.origin(), "Action");
                         answer.outcome = outcome;
                         return;
                     }
@@ -161,7 +161,8 @@ impl Job {
 
     /// `changed_when` and `failed_when`, on the result as the task's variables see it.
     fn judge(&self, outcome: &mut Outcome, context: &mut TaskContext) {
-        let kind = self.kind();
+        // What the task's own conditions make a failure is the action's, whatever ran.
+        let kind = if outcome.is_failed() { self.kind() } else { "Action" };
         if !outcome.result.contains("changed") {
             outcome.result.insert("changed", false.into());
         }

@@ -49,6 +49,10 @@ pub(crate) fn reported(outcome: &mut Outcome, task: &Origin, kind: &str) {
     if !outcome.causes.is_empty() {
         return;
     }
+    if !outcome.result.contains("msg") {
+        let msg = format!("Task failed: {kind} failed: Unknown error.");
+        outcome.result.insert("msg", msg.into());
+    }
     let msg = outcome.result.get("msg").map(davit_value::Value::to_str).unwrap_or_default();
     let text = if msg.starts_with("Task failed: ") {
         msg
