@@ -270,6 +270,9 @@ fn key_trouble(attempt: &Attempt<'_>, said: &str) -> Option<String> {
     if let Some(file) = between(said, "Identity file ", " not accessible") {
         return Some(format!("the key {file} cannot be read"));
     }
+    if let Some(file) = between(said, "no such identity: ", ":") {
+        return Some(format!("there is no key {file} on this machine"));
+    }
     if let Some(question) = attempt.memory.unanswered(Asked::Passphrase) {
         let file = between(&question, "key '", "'").unwrap_or("of the user");
         return Some(format!(
@@ -318,6 +321,10 @@ mod tests {
         (
             "Warning: Identity file /no/key not accessible: No such file or directory.\ndeploy@10.0.0.7: Permission denied (publickey).",
             "the key /no/key cannot be read",
+        ),
+        (
+            "no such identity: /no/key: No such file or directory\ndeploy@10.0.0.7: Permission denied (publickey).",
+            "there is no key /no/key",
         ),
         (
             "Permissions 0644 for 'open' are too open.\nWARNING: UNPROTECTED PRIVATE KEY FILE!\ndeploy@10.0.0.7: Permission denied (publickey).",
