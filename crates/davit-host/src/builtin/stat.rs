@@ -97,7 +97,8 @@ impl Module for Stat {
             Err(err) => return Err(ModuleError::failed(plain_text(&err))),
         };
         let mut stat = facts(&meta);
-        stat.insert("path".to_owned(), path.to_string_lossy().into());
+        // After `exists`, where those who go through the keys know it.
+        stat.shift_insert(1, "path".to_owned(), path.to_string_lossy().into());
         for (key, access) in [
             ("readable", Access::Read),
             ("writeable", Access::Write),
