@@ -79,30 +79,30 @@ async fn pieces(
         .await
         .map_err(std::io::Error::other)??;
     let mut done = 0_u64;
+    let mut buffer = Vec::new();
     loop {
         let Ok(permit) = sending.room.acquire_many(CHUNK as u32).await else { return Ok(()) };
         permit.forget();
         let mut room = CHUNK;
-        while room < AT_ONCE && sending.room.try_acquire_many(CHUNK as u32).is_ok_and(forget) {
+        let most = usize::try_from(total.saturating_sub(done)).unwrap_or(AT_ONCE).min(AT_ONCE);
+        while room < most && sending.room.try_acquire_many(CHUNK as u32).is_ok_and(forget) {
             room += CHUNK;
         }
-        let (back, piece) = tokio::task::spawn_blocking(move || {
-            let mut buffer = vec![0; room];
-            let read = fill(&mut reader, &mut buffer);
-            let piece = read.map(|count| {
-                buffer.truncate(count);
+        let (again, emptied, piece) = tokio::task::spawn_blocking(move || {
+            buffer.resize(room, 0);
+            let piece = fill(&mut reader, &mut buffer).map(|count| {
                 // Packing takes its time: it belongs on this thread.
                 let mut bytes = Vec::with_capacity(count + 64);
-                for frame in buffer.chunks(CHUNK) {
+                for frame in buffer[..count].chunks(CHUNK) {
                     davit_wire::encode(Kind::Data, number, frame, &mut bytes);
                 }
                 (bytes, count)
             });
-            (reader, piece)
+            (reader, buffer, piece)
         })
         .await
         .map_err(std::io::Error::other)?;
-        reader = back;
+        (reader, buffer) = (again, emptied);
         let (bytes, count) = piece?;
         sending.room.add_permits(room - count);
         if count == 0 {
