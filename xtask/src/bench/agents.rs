@@ -13,7 +13,7 @@ use std::{
 
 use davit_ground::{Process, every_process};
 
-use super::field::{Field, ORIGINAL};
+use super::field::{Field, ORIGINAL, Side, compare, table};
 use crate::Outcome;
 
 /// No measurement takes this long.
@@ -21,6 +21,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// What all hosts do at the same time: long enough for the slowest to join in.
 const PLAY: &str =
     "- hosts: web\n  gather_facts: false\n  tasks:\n    - ping:\n    - command: sleep 8\n";
+/// The same without waiting, for the time of it.
 const SHORT: &str =
     "- hosts: web\n  gather_facts: false\n  tasks:\n    - ping:\n    - command: sleep 0\n";
 
@@ -38,29 +39,17 @@ pub(super) fn agents(quick: bool) -> Outcome {
     let all = memory(&field, &mut patient(field.run()))?;
     say("davit", many, &alone, &all);
     field.play(SHORT)?;
-    let mut floor = Vec::new();
-    let mut davit = Vec::new();
-    for _ in 0..if quick { 1 } else { 3 } {
-        floor.push(field.floor()?.time.as_secs_f64());
-        davit.push(field.measured(&mut patient(field.run()))?.time.as_secs_f64());
-    }
-    let best = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min);
-    let (floor, davit) = (best(&floor), best(&davit));
-    println!("  time: ssh host true {floor:.2} s, davit {davit:.2} s: {:.2} x", davit / floor);
-    let original = field
-        .original()
-        .and_then(|command| memory(&field, &mut patient(command)))
-        .map_err(|error| println!("  {ORIGINAL}: skipped: {error}"));
+    let rounds = if quick { 1 } else { 3 };
+    let mut sides = [
+        Side::new("ssh host true", rounds, || field.floor()),
+        Side::new("davit", rounds, || field.measured(&mut patient(field.run()))),
+        Side::new(ORIGINAL, 1, || field.measured(&mut patient(field.original()?))),
+    ];
+    let compared = compare(&mut sides);
+    table(&sides, |_| String::new());
+    drop(sides);
     field.hang_up();
-    let Ok(original) = original else { return Ok(()) };
-    println!(
-        "  {ORIGINAL}: {:.1} s ({:.0} x davit), {:.0} MiB in all its processes: {:.2} MiB a host",
-        original.seconds,
-        original.seconds / davit,
-        mebibytes(original.controller),
-        mebibytes(original.controller) / number(many)
-    );
-    Ok(())
+    compared
 }
 
 /// Hundreds of log-ins at once take longer than anybody waits for one.
@@ -138,11 +127,8 @@ impl Share {
 struct Memory {
     /// The program's own peak.
     peak: u64,
-    /// The program with the copies that it makes of itself.
-    controller: u64,
     clients: Share,
     agents: Share,
-    seconds: f64,
 }
 
 /// Looks at what the command starts while it runs; what was most at a time counts.
@@ -170,7 +156,6 @@ fn memory(field: &Field, command: &mut Command) -> Result<Memory, String> {
         // Looking at hundreds of processes takes a while itself, and is paid for by what is looked at.
         thread::sleep(Duration::from_millis(700));
     }
-    memory.seconds = started.elapsed().as_secs_f64();
     let status = child.wait().map_err(|error| error.to_string())?;
     if status.success() {
         return Ok(memory);
@@ -189,9 +174,6 @@ fn look(field: &Field, root: i32, memory: &mut Memory) {
     memory.agents = memory.agents.most(Share::of(agents));
     let clients = all.iter().filter(|it| it.parent == root && it.line.starts_with("ssh "));
     memory.clients = memory.clients.most(Share::of(clients));
-    let copies = all.iter().filter(|it| it.pid == root || it.parent == root);
-    let own = Share::of(copies.filter(|it| !it.line.starts_with("ssh ")));
-    memory.controller = memory.controller.max(own.pss);
 }
 
 /// An agent is two processes: one that works, and one that watches over it.
