@@ -62,6 +62,8 @@ pub struct Context<'c> {
     pub lookup: &'c dyn Fn(&str) -> Option<Target>,
     /// Every module and action, for suggestions.
     pub names: Vec<String>,
+    /// Keywords that name one of several ways, such as `connection`, and the ways there are.
+    pub choices: &'c [(&'static str, &'static [&'static str])],
     /// The inventory, where it is known.
     pub inventory: Option<&'c Inventory>,
     /// Variables from the command line.

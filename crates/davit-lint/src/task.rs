@@ -160,7 +160,24 @@ fn keywords(templates: &mut Templates<'_, '_>, keywords: &Keywords) {
                 message,
             ));
         }
+        choice(templates, name, it);
     }
+}
+
+/// A keyword that names one of several ways names one that there is.
+fn choice(templates: &Templates<'_, '_>, name: &str, it: &davit_playbook::Keyword) {
+    let Some((_, known)) = templates.lint.context.choices.iter().find(|(it, _)| *it == name) else {
+        return;
+    };
+    let Some(value) = constant(&it.value) else { return };
+    let short = value.rsplit('.').next().unwrap_or(value);
+    if known.contains(&short) {
+        return;
+    }
+    let message = format!("'{name}' is none of {}: '{value}'", known.join(", "));
+    let near = did_you_mean(nearest(short, known.iter().copied()));
+    let found = Finding::new("invalid-value", templates.severity, &it.origin, message);
+    templates.lint.add(found.with_help(near));
 }
 
 /// Checks that something defines what a task notifies.

@@ -70,6 +70,11 @@ pub(crate) fn check(playbook: &Path, inventory: Option<&Path>) -> Vec<Finding> {
         engine: &ENGINE,
         lookup: &target,
         names: TABLES.names().into_iter().map(str::to_owned).collect(),
+        choices: &[
+            ("become_method", &["doas", "su", "sudo"]),
+            ("connection", &["docker", "local", "ssh"]),
+            ("strategy", davit_run::STRATEGIES),
+        ],
         inventory: inventory.as_ref(),
         extra_vars: &extra_vars,
         roles_path: Vec::new(),

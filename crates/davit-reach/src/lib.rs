@@ -33,7 +33,8 @@ pub use crate::askpass::{
     Ask, Asked, Question, SESSION as ASKPASS_SESSION, SOCKET as ASKPASS_SOCKET, relay as askpass,
 };
 use crate::host::Host;
-pub use crate::options::{Settings, State};
+pub use crate::options::{CONNECTIONS, Settings, State};
+pub use crate::privilege::BECOME_METHODS;
 use crate::sums::Sums;
 
 /// What a run asks of its connections.

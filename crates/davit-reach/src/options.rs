@@ -123,6 +123,10 @@ impl fmt::Debug for Settings {
     }
 }
 
+/// The kinds of connection, by the last part of their names.
+pub const CONNECTIONS: &[&str] =
+    &["docker", "docker_api", "local", "paramiko", "paramiko_ssh", "podman", "smart", "ssh"];
+
 /// The way that is wanted, and a key: equal keys mean the same way. A key is not for people's
 /// eyes, as it tells whether two passwords are the same.
 ///

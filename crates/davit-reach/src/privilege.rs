@@ -19,6 +19,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::transport::Pipes;
 use crate::words;
 
+/// The ways to become another user, by the last part of their names.
+pub const BECOME_METHODS: &[&str] = &["doas", "runuser", "su", "sudo"];
+
 /// How long a method may take, with whatever it asks for log-ins behind it.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long what it has said is on its way once it has ended.

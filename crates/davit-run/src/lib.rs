@@ -61,4 +61,5 @@ pub use crate::keyword::to_flag;
 pub use crate::resume::run_name;
 pub use crate::run::{PlayOutline, Start, Summary, TaskOutline, outline, run, run_loaded};
 pub use crate::settings::{Gathering, Hidden, Settings};
+pub use crate::strategy::STRATEGIES;
 pub use crate::world::{Parts, Prompt, World};

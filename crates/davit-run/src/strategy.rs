@@ -51,6 +51,9 @@ pub(crate) struct Batch {
     pub(crate) flushes: u32,
 }
 
+/// How the hosts of a play go through its tasks, by the last part of the names.
+pub const STRATEGIES: &[&str] = &["debug", "free", "host_pinned", "linear"];
+
 impl Batch {
     pub(crate) fn new(
         world: &Arc<World>,

@@ -309,11 +309,8 @@ impl Eval<'_> {
             ));
         };
         let around = around.unwrap_or_else(|| self.around_block.clone());
-        let frames = if around.is_empty() {
-            vec![Vec::new()]
-        } else {
-            vec![around.clone(), Vec::new()]
-        };
+        let frames =
+            if around.is_empty() { vec![Vec::new()] } else { vec![around.clone(), Vec::new()] };
         let outer_around = std::mem::replace(&mut self.around_block, around);
         let outer = self.block.replace((Arc::clone(name), level));
         let root = Arc::clone(&self.root);

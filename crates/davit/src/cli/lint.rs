@@ -119,6 +119,11 @@ fn with_context<R>(
         engine: &ground.engine,
         lookup: &|name| target(tables, name),
         names: tables.names().into_iter().map(str::to_owned).collect(),
+        choices: &[
+            ("become_method", davit_reach::BECOME_METHODS),
+            ("connection", davit_reach::CONNECTIONS),
+            ("strategy", davit_run::STRATEGIES),
+        ],
         inventory,
         extra_vars: &ground.extra_vars,
         roles_path,
