@@ -13,7 +13,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use crate::Error;
 
 /// Each entry takes the file to the next version. Entries are added, never changed.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE runs (
         number    INTEGER PRIMARY KEY,
         id        TEXT    NOT NULL UNIQUE,
@@ -35,7 +36,21 @@ const MIGRATIONS: &[&str] = &["
         kind TEXT    NOT NULL,
         PRIMARY KEY (run, seq)
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    -- One number for run and event: a row goes behind the last one, and no page is split for it.
+    CREATE TABLE log (
+        place INTEGER PRIMARY KEY,
+        at    INTEGER NOT NULL,
+        kind  TEXT    NOT NULL
+    ) STRICT;
+    INSERT INTO log SELECT (run << 32) + seq, at, kind FROM events ORDER BY run, seq;
+    DROP TABLE events;
+    CREATE TRIGGER run_is_deleted AFTER DELETE ON runs BEGIN
+        DELETE FROM log WHERE place BETWEEN old.number << 32 AND (old.number << 32) + 0xFFFFFFFF;
+    END;
+",
+];
 
 /// How long the log may be before its pages are to move to the file: read in a millisecond.
 const LOG_BYTES: u64 = 1024 * 1024;
@@ -95,7 +110,11 @@ pub(crate) fn open_to_read(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags).map_err(failed)?;
     db.busy_timeout(PATIENCE).map_err(failed)?;
-    check_version(version(&db).map_err(failed)?, path)?;
+    let found = version(&db).map_err(failed)?;
+    check_version(found, path)?;
+    if (found as usize) < MIGRATIONS.len() {
+        return open(path);
+    }
     Ok(db)
 }
 

@@ -321,7 +321,7 @@ fn describe(error: &Error) -> String {
 }
 
 fn insert(db: &Connection, run: i64, row: Row) -> rusqlite::Result<()> {
-    db.prepare_cached("INSERT INTO events (run, seq, at, kind) VALUES (?1, ?2, ?3, ?4)")?
+    db.prepare_cached("INSERT INTO log (place, at, kind) VALUES ((?1 << 32) + ?2, ?3, ?4)")?
         .execute(params![run, signed(row.seq), signed(row.at_ms), row.kind])?;
     match row.about {
         Some(About::Started { playbooks, command, folder, check }) => db.execute(

@@ -157,7 +157,9 @@ impl Store {
         let mut statement = self
             .db
             .prepare_cached(
-                "SELECT seq, at, kind FROM events WHERE run = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3",
+                "SELECT place & 0xFFFFFFFF, at, kind FROM log
+                 WHERE place BETWEEN (?1 << 32) + ?2 AND (?1 << 32) + 0xFFFFFFFF
+                 ORDER BY place LIMIT ?3",
             )
             .map_err(failed)?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -199,8 +201,8 @@ impl Store {
     pub fn discard(&self, id: &str) -> Result<(), Error> {
         self.db
             .execute(
-                "DELETE FROM runs WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM events \
-                 WHERE events.run = runs.number AND kind LIKE '{\"type\":\"run_started\"%')",
+                "DELETE FROM runs WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM log \
+                 WHERE place BETWEEN runs.number << 32 AND (runs.number << 32) + 0xFFFFFFFF AND kind LIKE '{\"type\":\"run_started\"%')",
                 [id],
             )
             .map_err(|source| self.failed(source))?;

@@ -142,6 +142,48 @@ fn a_file_of_a_newer_davit_is_left_alone() {
     assert!(matches!(Store::open(&path), Err(Error::Newer { found: 99, .. })));
 }
 
+/// As the first version made it.
+const FIRST: &str = "
+    CREATE TABLE runs (
+        number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, started INTEGER NOT NULL, ended INTEGER,
+        playbooks TEXT NOT NULL DEFAULT '[]', command TEXT NOT NULL DEFAULT '[]',
+        folder TEXT NOT NULL DEFAULT '', checked INTEGER NOT NULL DEFAULT 0,
+        status TEXT NOT NULL DEFAULT 'running', process TEXT NOT NULL DEFAULT '',
+        hosts INTEGER NOT NULL DEFAULT 0, counts TEXT NOT NULL DEFAULT '{}'
+    ) STRICT;
+    CREATE TABLE events (
+        run INTEGER NOT NULL REFERENCES runs (number) ON DELETE CASCADE, seq INTEGER NOT NULL,
+        at INTEGER NOT NULL, kind TEXT NOT NULL, PRIMARY KEY (run, seq)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO runs (number, id, started, status) VALUES (1, 'old', 5, 'ok'), (2, 'late', 6, 'ok');
+    PRAGMA user_version = 1;
+";
+
+#[test]
+fn a_history_of_the_first_version_is_read_and_deleted_from() {
+    let (_folder, path) = place();
+    fs::create_dir(path.parent().expect("a folder")).expect("made");
+    let db = rusqlite::Connection::open(&path).expect("opens");
+    db.execute_batch(FIRST).expect("made");
+    let kind = serde_json::to_string(&started()).expect("text");
+    for (run, seq) in [(1, 0), (1, 1), (2, 0)] {
+        db.execute("INSERT INTO events VALUES (?1, ?2, 7, ?3)", rusqlite::params![run, seq, kind])
+            .expect("a row");
+    }
+    drop(db);
+    let reader = Store::open_to_read(&path).expect("opens");
+    let events: Vec<Event> = [0, 1].map(|seq| Event { seq, at_ms: 7, kind: started() }).into();
+    assert_eq!(reader.events("old").expect("events"), events);
+    let store = Store::open(&path).expect("opens");
+    store.delete("old").expect("deleted");
+    assert!(matches!(store.events("old"), Err(Error::NoRun(_))));
+    assert_eq!(store.events("late").expect("events"), events[..1]);
+    let left: u32 = rusqlite::Connection::open(&path)
+        .and_then(|it| it.query_row("SELECT count(*) FROM log", [], |row| row.get(0)))
+        .expect("a count");
+    assert_eq!(left, 1);
+}
+
 #[test]
 fn a_sink_whose_file_is_gone_bad_fails_and_does_not_hang() {
     let (_folder, path) = place();
@@ -149,7 +191,7 @@ fn a_sink_whose_file_is_gone_bad_fails_and_does_not_hang() {
     let id = store.begin().expect("an id");
     let mut sink = store.sink(&id).expect("a sink");
     let db = rusqlite::Connection::open(&path).expect("opens");
-    db.execute_batch("DROP TABLE events").expect("dropped");
+    db.execute_batch("DROP TABLE log").expect("dropped");
     let failed = (0..3).any(|seq| sink.accept(&Event { seq, at_ms: 0, kind: started() }).is_err());
     assert!(failed);
 }
