@@ -61,10 +61,11 @@ pub(crate) fn script(nonce: &str, skip: &[usize]) -> String {
          s=$(sha256sum <\"$1\" 2>/dev/null) || s=$(shasum -a 256 <\"$1\" 2>/dev/null) \
          || s=$(openssl dgst -sha256 -r <\"$1\" 2>/dev/null) || return 1; \
          [ \"${s%% *}\" = \"$h\" ]; }; \
+         x() { echo \"$n run\"; umask $m; exec \"$1/agent-$h\"; }; \
          l() { [ -L \"$1\" ] && return 1; if [ \"$1\" = \"$c\" ]; then [ -O \"$1/..\" ]; fi; }; \
          g() { [ -f \"$1/agent-$h\" ] && l \"$1\" || return 1; \
          [ -O \"$1\" ] && [ -O \"$1/agent-$h\" ] && v \"$1/agent-$h\" || return 1; \
-         echo \"$n run\"; umask $m; exec \"$1/agent-$h\"; }; \
+         x \"$1\"; }; \
          c=\"${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/davit\"; ",
     );
     let skips = |at: usize| skip.contains(&at);
@@ -102,7 +103,7 @@ pub(crate) fn script(nonce: &str, skip: &[usize]) -> String {
          if command -v gzip >/dev/null 2>&1; then echo \"$n need $i $z gz\"; head -c $z | gzip -dc 2>/dev/null >\"$t\"; \
          else echo \"$n need $i $r raw\"; head -c $r 2>/dev/null >\"$t\"; fi; kill -13 $w 2>/dev/null; \
          if v \"$t\"; then chmod 700 \"$t\"; if \"$t\" --check 2>/dev/null; then mv -f \"$t\" \"$d/agent-$h\"; \
-         find \"$d\" -maxdepth 1 -name \"agent-*\" -mtime +30 -exec rm -f {} + 2>/dev/null; g \"$d\"; \
+         find \"$d\" -maxdepth 1 -name \"agent-*\" -mtime +30 -exec rm -f {} + 2>/dev/null; x \"$d\"; \
          else rm -f \"$t\"; echo \"$n note $d: the agent does not run there\"; fi; \
          else rm -f \"$t\"; echo \"$n note $d: the agent did not arrive whole, is the disk full?\"; fi; \
          echo \"$n bad $i\"; exit 9; done; echo \"$n none\"; exit 9",
