@@ -50,10 +50,9 @@ impl Mode {
         if let Some(bits) = octal(text) {
             return Ok(Self::Bits(bits));
         }
-        if text.split(',').all(|clause| parse_clause(clause).is_some()) {
-            Ok(Self::Symbolic(text.to_owned()))
-        } else {
-            Err(ModeError::Symbolic(text.to_owned()))
+        match clauses(text).find(|clause| parse_clause(clause).is_none()) {
+            None => Ok(Self::Symbolic(text.to_owned())),
+            Some(clause) => Err(ModeError::Symbolic(clause.to_owned())),
         }
     }
 
@@ -63,7 +62,7 @@ impl Mode {
         match self {
             Self::Bits(bits) => u32::try_from(bits & i64::from(ALL)).unwrap_or(ALL),
             Self::Symbolic(text) => {
-                let clauses = text.split(',').filter_map(parse_clause);
+                let clauses = clauses(text).filter_map(parse_clause);
                 clauses.fold(current & ALL, |mode, clause| clause.apply(mode, directory, umask))
             }
         }
@@ -78,10 +77,18 @@ fn octal(text: &str) -> Option<i64> {
         None => (1, text.strip_prefix('+').unwrap_or(text)),
     };
     let digits = digits.strip_prefix("0o").or(digits.strip_prefix("0O")).unwrap_or(digits);
-    if digits.is_empty() || !digits.bytes().all(|it| it.is_ascii_digit()) {
+    let digits = digits.trim_start_matches('_');
+    let grouped =
+        digits.split('_').all(|it| it.bytes().all(|it| it.is_ascii_digit()) && !it.is_empty());
+    if !grouped {
         return None;
     }
-    i64::from_str_radix(digits, 8).ok().map(|it| it * sign)
+    i64::from_str_radix(&digits.replace('_', ""), 8).ok().map(|it| it * sign)
+}
+
+/// What stands between commas; nothing at all changes nothing.
+fn clauses(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').filter(|it| !it.is_empty())
 }
 
 /// `ug+rw-x`: who, and what is done to their bits.
@@ -93,7 +100,7 @@ struct Clause<'a> {
 fn parse_clause(text: &str) -> Option<Clause<'_>> {
     let first = text.find(['+', '-', '='])?;
     let (users, mut rest) = text.split_at(first);
-    if !users.chars().all(|it| "ugoa".contains(it)) {
+    if users != "a" && !users.chars().all(|it| "ugo".contains(it)) {
         return None;
     }
     let mut steps = Vec::new();
@@ -101,8 +108,7 @@ fn parse_clause(text: &str) -> Option<Clause<'_>> {
         let tail = &rest[1..];
         let end = tail.find(['+', '-', '=']).unwrap_or(tail.len());
         let (perms, after) = tail.split_at(end);
-        let known = perms.chars().all(|it| "rwxXst".contains(it));
-        if !known && !matches!(perms, "u" | "g" | "o") {
+        if !perms.chars().all(|it| "rwxXstugo".contains(it)) {
             return None;
         }
         steps.push((operator, perms));
@@ -147,17 +153,14 @@ fn bits_of(user: char, perms: &str, mode: u32, directory: bool) -> u32 {
         'g' => 3,
         _ => 0,
     };
-    match perms {
-        "u" => return (mode >> 6 & 7) << shift,
-        "g" => return (mode >> 3 & 7) << shift,
-        "o" => return (mode & 7) << shift,
-        _ => {}
-    }
     perms.chars().fold(0, |bits, perm| {
         bits | match perm {
             'r' => 4 << shift,
             'w' => 2 << shift,
             'x' => 1 << shift,
+            'u' => (mode >> 6 & 7) << shift,
+            'g' => (mode >> 3 & 7) << shift,
+            'o' => (mode & 7) << shift,
             'X' if directory || mode & EXECUTE != 0 => 1 << shift,
             's' if user == 'u' => 0o4000,
             's' if user == 'g' => 0o2000,
@@ -192,11 +195,16 @@ mod tests {
         check("u+s,o+t", 0o555, false, 0o5555);
         check("u=rwX,g=X,o=", 0o700, true, 0o710);
         check("u=rw-x+X", 0o644, false, 0o644);
+        check("u+x,,g-r", 0o644, false, 0o704);
+        check("u=go", 0o742, false, 0o642);
+        check("0_644", 0o600, false, 0o644);
     }
 
     #[test]
     fn what_is_no_mode_is_refused() {
         assert_eq!(Mode::parse(&json!("999")), Err(ModeError::Symbolic("999".into())));
+        assert_eq!(Mode::parse(&json!("u+x, g+x")), Err(ModeError::Symbolic(" g+x".into())));
+        assert_eq!(Mode::parse(&json!("ugoa=x")), Err(ModeError::Symbolic("ugoa=x".into())));
         assert_eq!(Mode::parse(&json!("u=rwz")), Err(ModeError::Symbolic("u=rwz".into())));
         assert_eq!(Mode::parse(&json!([1])), Err(ModeError::Type("list")));
         assert_eq!(Mode::parse(&json!(1.5)), Err(ModeError::Type("float")));
