@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use davit_module::{
-    Content, FileArgs, FileDiff, Host, ModuleError, Outcome, Ran, Sent, WriteOptions,
+    Content, FileArgs, FileDiff, Host, ModuleError, Outcome, Ran, Sent, WriteOptions, open_source,
 };
 use serde_json::Value;
 
@@ -48,7 +48,7 @@ impl Sums {
         let sum = |algorithm| -> std::io::Result<String> {
             match content {
                 Content::Bytes(bytes) => checksum::of(&mut &bytes[..], algorithm),
-                Content::File(path) => checksum::of(&mut std::fs::File::open(path)?, algorithm),
+                Content::File(path) => checksum::of(&mut open_source(path)?, algorithm),
                 // What is not here is known by the sum that came with it.
                 Content::Sent(sent) if matches!(algorithm, Algorithm::Sha1) => {
                     Ok(sent.sha1().to_owned())
@@ -74,7 +74,7 @@ impl Sums {
             self.md5 = md5;
         }
         if self.md5.is_empty() && !host.is_check() {
-            let sum = std::fs::File::open(host.at(dest))
+            let sum = open_source(&host.at(dest))
                 .and_then(|mut file| checksum::of(&mut file, Algorithm::Md5));
             self.md5 = sum.map_err(|err| ModuleError::io("read", dest, err))?;
         }
@@ -89,7 +89,7 @@ fn head(content: &Content) -> Vec<u8> {
     match content {
         Content::Bytes(all) => bytes.extend_from_slice(&all[..all.len().min(SHOWN)]),
         Content::File(path) => {
-            if let Ok(file) = std::fs::File::open(path) {
+            if let Ok(file) = open_source(path) {
                 // A diff of a file that cannot be read is empty; writing it will fail by itself.
                 let _ = file.take(SHOWN as u64).read_to_end(&mut bytes);
             }

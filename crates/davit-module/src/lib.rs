@@ -33,7 +33,8 @@ pub use crate::entry::{Entry, Module, Support};
 pub use crate::error::ModuleError;
 pub use crate::host::{
     Access, Body, Content, Dress, FileArgs, FileDiff, FileKind, Host, Installed, Meta, Mode,
-    ModeError, Program, Ran, Stamp, WriteOptions, errno_text, keep_folder, mode_text, split_words,
+    ModeError, Program, Ran, Stamp, WriteOptions, errno_text, keep_folder, mode_text, open_source,
+    split_words,
 };
 pub use crate::outcome::Outcome;
 pub use crate::session::{Change, ChangeKind, FileState, Options, Session};

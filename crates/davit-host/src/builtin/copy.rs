@@ -115,7 +115,14 @@ impl Module for Copy {
         if args.file.mode == "preserve" {
             args.file.mode = mode_text(meta.mode.into()).into();
         }
-        if meta.is_dir() { copy_folder(host, &args, &src) } else { copy_file(host, &args, &src) }
+        if meta.is_dir() {
+            return copy_folder(host, &args, &src);
+        }
+        if !meta.is_file() {
+            let msg = format!("Cannot copy invalid source '{src}': not a file");
+            return Err(ModuleError::failed(msg));
+        }
+        copy_file(host, &args, &src)
     }
 }
 

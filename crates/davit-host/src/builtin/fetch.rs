@@ -3,13 +3,12 @@
 //! This is the host's side, which reads the file; storing it is the controller's. Source:
 //! <https://docs.ansible.com/ansible/latest/collections/ansible/builtin/fetch_module.html>
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use davit_module::{Body, Host, Module, ModuleError, Outcome};
+use davit_module::{Body, Host, Module, ModuleError, Outcome, open_source};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -101,7 +100,7 @@ fn piece(host: &Host<'_>, path: &Path, offset: u64, length: u64) -> Result<Vec<u
         return Ok(bytes[offset..].iter().take(length).copied().collect());
     };
     let read = || -> io::Result<Vec<u8>> {
-        let mut file = File::open(&real)?;
+        let mut file = open_source(&real)?;
         file.seek(SeekFrom::Start(offset))?;
         let mut bytes = Vec::new();
         file.take(length).read_to_end(&mut bytes)?;

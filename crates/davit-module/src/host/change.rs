@@ -15,7 +15,7 @@ use nix::sys::time::TimeSpec;
 use super::meta::{FileKind, Meta, Stamp};
 use super::overlay::{Body, Node};
 use super::program::{Program, Ran, split_words};
-use super::read::{errno_text, shared};
+use super::read::{errno_text, open_source, shared};
 use super::{Host, attributes};
 use crate::session::ChangeKind;
 use crate::{ModuleError, Sent};
@@ -151,7 +151,7 @@ impl Host<'_> {
         match &content {
             Content::Bytes(bytes) => file.write_all(bytes).map_err(fail)?,
             Content::File(from) => {
-                let mut from = File::open(from).map_err(fail)?;
+                let mut from = open_source(from).map_err(fail)?;
                 io::copy(&mut from, &mut file).map_err(fail)?;
             }
             Content::Sent(sent) => {
@@ -483,7 +483,7 @@ pub(super) fn fill(file: &mut File, content: Content) -> io::Result<()> {
     };
     match content {
         Content::Bytes(bytes) => file.write_all(&bytes),
-        Content::File(from) => io::copy(&mut File::open(from)?, file).map(|_| ()),
+        Content::File(from) => io::copy(&mut open_source(&from)?, file).map(|_| ()),
         Content::Reader(mut reader) => pieces(&mut reader, file),
         Content::Sent(sent) => pieces(&mut sent.open()?, file),
     }

@@ -43,7 +43,7 @@ pub use self::mode::{Mode, ModeError};
 pub use self::overlay::Body;
 pub(crate) use self::overlay::Overlay;
 pub use self::program::{Program, Ran, split_words};
-pub use self::read::{Access, errno_text};
+pub use self::read::{Access, errno_text, open_source};
 pub(crate) use self::restore::Twins;
 
 use crate::{Attachment, Call, Cancel, Session};

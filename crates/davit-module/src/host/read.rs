@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Cursor, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -120,7 +121,7 @@ impl Host<'_> {
         let fail = |err| ModuleError::io("read", path, err);
         match self.body(path)? {
             Body::Bytes(bytes) => Ok(Box::new(Cursor::new(bytes))),
-            Body::File(real) => Ok(Box::new(File::open(real).map_err(fail)?)),
+            Body::File(real) => Ok(Box::new(open_source(&real).map_err(fail)?)),
             Body::Folder { .. } => Err(fail(io::ErrorKind::IsADirectory.into())),
             Body::Target(_) | Body::Unknown => {
                 Err(ModuleError::Unpredicted { path: path.to_path_buf() })
@@ -389,6 +390,19 @@ fn may_by_mode(meta: &Meta, access: Access) -> bool {
 }
 
 /// The SHA-1 of what a reader gives, in hex.
+/// Opens a file for reading, and never waits for whoever might write to a named pipe.
+///
+/// # Errors
+/// Where it cannot be opened, or is a named pipe.
+pub fn open_source(path: &Path) -> io::Result<File> {
+    let flags = nix::libc::O_NONBLOCK | nix::libc::O_CLOEXEC;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.file_type().is_fifo() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "is a named pipe"));
+    }
+    Ok(file)
+}
+
 pub(crate) fn sha1_of(reader: &mut dyn Read) -> io::Result<String> {
     let mut hash = Sha1::new();
     let mut buffer = vec![0; 64 * 1024];
@@ -406,7 +420,21 @@ pub(crate) fn sha1_of(reader: &mut dyn Read) -> io::Result<String> {
 #[must_use]
 pub fn errno_text(err: &io::Error) -> String {
     let Some(code) = err.raw_os_error() else { return err.to_string() };
-    format!("[Errno {code}] {}", nix::errno::Errno::from_raw(code).desc())
+    let errno = nix::errno::Errno::from_raw(code);
+    // Where glibc, whose words users know, says it in other ones.
+    let words = match errno {
+        nix::errno::Errno::EIO => "Input/output error",
+        nix::errno::Errno::EXDEV => "Invalid cross-device link",
+        nix::errno::Errno::ELOOP => "Too many levels of symbolic links",
+        nix::errno::Errno::EBADF => "Bad file descriptor",
+        nix::errno::Errno::EAGAIN => "Resource temporarily unavailable",
+        nix::errno::Errno::ENOMEM => "Cannot allocate memory",
+        nix::errno::Errno::EDQUOT => "Disk quota exceeded",
+        nix::errno::Errno::EOPNOTSUPP => "Operation not supported",
+        nix::errno::Errno::ENOTTY => "Inappropriate ioctl for device",
+        other => other.desc(),
+    };
+    format!("[Errno {code}] {words}")
 }
 
 /// Bytes that are shared.
