@@ -108,6 +108,9 @@ impl Module for File {
     type Args = Args;
 
     fn run(host: &mut Host<'_>, mut args: Args) -> Result<Outcome, ModuleError> {
+        if args.path.as_os_str().is_empty() {
+            return nameless(&args);
+        }
         let there = state_at(host, &args.path)?;
         let state = args.state.unwrap_or(match there {
             "absent" if args.recurse => State::Directory,
@@ -137,6 +140,31 @@ impl Module for File {
             State::Hard => hard(host, &args),
             State::Touch => touch(host, &args),
             State::Absent => absent(host, &args),
+        }
+    }
+}
+
+/// An empty path is no path: nothing is there, and nothing can be made.
+fn nameless(args: &Args) -> Result<Outcome, ModuleError> {
+    let refuse = |msg: String| ModuleError::failed(msg).with("path", &args.path);
+    match args.state.unwrap_or(State::File) {
+        State::Absent => {
+            Ok(Outcome::new().changed(false).with("path", &args.path).with("state", "absent"))
+        }
+        State::Touch => Err(refuse("Error, could not touch target.".to_owned())),
+        State::Directory => {
+            let why =
+                "There was an issue creating  as requested: [Errno 2] No such file or directory";
+            Err(refuse(format!("{why}: b''")))
+        }
+        State::Link if !args.force && args.src.is_some() => {
+            let src = args.src.as_deref().unwrap_or_default();
+            let why =
+                "src file does not exist, use 'force=yes' if you really want to create the link";
+            Err(refuse(format!("{why}: {src}")).with("src", src))
+        }
+        State::File | State::Link | State::Hard => {
+            Err(refuse("file () is absent, cannot continue".to_owned()).with("state", "absent"))
         }
     }
 }
@@ -282,16 +310,19 @@ fn absent(host: &mut Host<'_>, args: &Args) -> Result<Outcome, ModuleError> {
         diff.before.insert("path_content".to_owned(), content);
     }
     host.remove(&args.path).map_err(|err| {
-        let what = if there == "directory" { "rmtree failed" } else { "unlinking failed" };
+        if there != "directory" {
+            return ModuleError::failed("Unlinking failed.").with("path", &args.path);
+        }
         let path = args.path.display();
-        ModuleError::failed(format!("{what}: {}: '{path}'", errno_text(&err)))
-            .with("path", &args.path)
+        ModuleError::failed(format!("rmtree failed: {}: '{path}'", errno_text(&err)))
     })?;
     Ok(outcome.changed(true).with("diff", diff))
 }
 
 /// All that is beneath a folder, by kind.
 fn content_of(host: &Host<'_>, top: &Path) -> Result<serde_json::Value, ModuleError> {
+    // Names need not be UTF-8, and results are.
+    let shown = |path: &Path| path.to_string_lossy().into_owned();
     let (mut folders, mut files) = (Vec::new(), Vec::new());
     let mut left = vec![top.to_path_buf()];
     while let Some(folder) = left.pop() {
@@ -299,10 +330,13 @@ fn content_of(host: &Host<'_>, top: &Path) -> Result<serde_json::Value, ModuleEr
             let path = folder.join(name);
             match host.lstat(&path)? {
                 Some(meta) if meta.is_dir() => {
-                    folders.push(path.clone());
+                    folders.push(shown(&path));
                     left.push(path);
                 }
-                Some(_) => files.push(path),
+                Some(meta) if meta.is_link() && host.is_dir(&path) => {
+                    folders.push(shown(&path));
+                }
+                Some(_) => files.push(shown(&path)),
                 None => {}
             }
         }
@@ -316,6 +350,16 @@ fn link(host: &mut Host<'_>, args: &Args) -> Result<Outcome, ModuleError> {
     let mut src = args.src.clone();
     if src.is_none() && args.follow && there == "link" && host.exists(path) {
         src = Some(host.read_link(path)?.to_string_lossy().into_owned());
+    }
+    if src.is_none() && matches!(there, "file" | "hard" | "directory") && args.follow {
+        // The original reads a link here without asking whether it is one.
+        let msg =
+            format!("Task failed: Module failed: [Errno 22] Invalid argument: {}", bytes(path));
+        return Err(ModuleError::failed(msg));
+    }
+    if src.is_none() && matches!(there, "file" | "hard" | "directory") {
+        let msg = format!("refusing to convert from {there} to symlink for {}", path.display());
+        return Err(ModuleError::failed(msg).with("path", path));
     }
     if src.is_none() && there != "link" {
         return Err(ModuleError::failed("src is required for creating new symlinks"));
@@ -361,8 +405,9 @@ fn link(host: &mut Host<'_>, args: &Args) -> Result<Outcome, ModuleError> {
 /// Whether a symbolic link may take the place of what is there.
 fn may_link(host: &Host<'_>, args: &Args, there: &str, src: &str) -> Result<(), ModuleError> {
     let path = &args.path;
-    let beside =
-        if there == "directory" { path.as_path() } else { path.parent().unwrap_or(Path::new("")) };
+    // What ends in a slash is a folder, even where there is none.
+    let inside = there == "directory" || path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let beside = if inside { path.as_path() } else { path.parent().unwrap_or(Path::new("")) };
     let target = beside.join(src);
     if !args.force && !host.exists(&target) {
         let msg = format!(
@@ -499,16 +544,14 @@ fn set_times(
     if mtime.is_none() && atime.is_none() {
         return Ok(false);
     }
-    let fail = |err: &io::Error| {
-        ModuleError::failed(format!(
-            "Error while updating modification or access time: {}: {}",
-            errno_text(err),
-            bytes(path)
-        ))
-        .with("path", path)
+    let fail = |why: String| {
+        let what = "Error while updating modification or access time";
+        ModuleError::failed(format!("{what}: {why}")).with("path", path)
     };
-    let absent = || fail(&io::Error::from_raw_os_error(nix::libc::ENOENT));
-    let Some(before) = host.stat(path)? else { return Err(absent()) };
+    let unseen = |err: &io::Error| fail(format!("{}: {}", errno_text(err), bytes(path)));
+    let absent = || unseen(&io::Error::from_raw_os_error(nix::libc::ENOENT));
+    let there = host.meta(path, true).map_err(|err| unseen(&err))?;
+    let Some(before) = there else { return Err(absent()) };
     let mut changed = false;
     for (key, wanted, was) in [("mtime", mtime, before.mtime), ("atime", atime, before.atime)] {
         if let Some(wanted) = wanted.filter(|it| *it != was) {
@@ -518,7 +561,7 @@ fn set_times(
     }
     if changed {
         host.set_times(path, atime.unwrap_or(before.atime), mtime.unwrap_or(before.mtime))
-            .map_err(|err| fail(&err))?;
+            .map_err(|err| fail(errno_text(&err)))?;
     }
     Ok(changed)
 }

@@ -89,6 +89,9 @@ impl Module for Stat {
 
     fn run(host: &mut Host<'_>, args: Args) -> Result<Outcome, ModuleError> {
         let path = &args.path;
+        if path.as_os_str().is_empty() {
+            return Ok(Outcome::new().changed(false).with("stat", json!({"exists": false})));
+        }
         let meta = match host.meta(path, args.follow) {
             Ok(Some(meta)) => meta,
             Ok(None) => {

@@ -115,10 +115,10 @@ impl Host<'_> {
         let mut own = FileDiff::default();
         let diff = diff.unwrap_or(&mut own);
         let mut changed = self.set_context(path, args, diff)?;
-        if let Some(owner) = args.owner.as_deref().filter(|it| !it.is_empty()) {
+        if let Some(owner) = args.owner.as_deref() {
             changed |= self.set_owner(path, owner, diff)?;
         }
-        if let Some(group) = args.group.as_deref().filter(|it| !it.is_empty()) {
+        if let Some(group) = args.group.as_deref() {
             changed |= self.set_group(path, group, diff)?;
         }
         changed |= self.set_mode(path, &args.mode, diff)?;
@@ -153,7 +153,7 @@ impl Host<'_> {
         } else {
             let place = self.at(path);
             self.journalled(ChangeKind::Attributes, path, |_| lchown(place, Some(uid), None))
-                .map_err(|err| fail(format!("chown failed: {}", super::errno_text(&err))))?;
+                .map_err(|_| fail("chown failed".to_owned()))?;
         }
         Ok(true)
     }
@@ -182,7 +182,7 @@ impl Host<'_> {
         } else {
             let place = self.at(path);
             self.journalled(ChangeKind::Attributes, path, |_| lchown(place, None, Some(gid)))
-                .map_err(|err| fail(format!("chgrp failed: {}", super::errno_text(&err))))?;
+                .map_err(|_| fail("chgrp failed".to_owned()))?;
         }
         Ok(true)
     }
@@ -226,9 +226,8 @@ impl Host<'_> {
             fs::set_permissions(place, fs::Permissions::from_mode(bits))
         })
         .map_err(|err| {
-            ModuleError::failed("chmod failed")
-                .with("path", path)
-                .with("details", super::errno_text(&err))
+            let why = super::errno_text(&err);
+            ModuleError::failed(format!("Task failed: Module failed: {why}: b'{}'", path.display()))
         })?;
         Ok(true)
     }

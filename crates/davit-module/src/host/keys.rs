@@ -13,6 +13,9 @@ impl Host<'_> {
     pub(crate) fn add_path_keys(&self, reply: &mut Reply) {
         let named = reply.get("path").or_else(|| reply.get("dest"));
         let Some(path) = named.and_then(|it| it.as_str()).map(Path::new) else { return };
+        if path.as_os_str().is_empty() {
+            return;
+        }
         // The disk alone counts: what a dry run predicts is told by the module, not as found.
         let Some(meta) = self.on_disk(path) else { return };
         let mut set = |key: &str, value: serde_json::Value| {
