@@ -112,6 +112,10 @@ impl Module for BlockInFile {
                 let msg = format!("Path {} does not exist !", args.path.display());
                 return Err(ModuleError::failed(msg).with("rc", 257));
             }
+            if args.state == State::Absent {
+                let msg = format!("File {} not present", args.path.display());
+                return Ok(Outcome::new().changed(false).msg(msg));
+            }
             edit::make_parents(host, &args.path)?;
         }
         let block = block_lines(&args);
@@ -122,9 +126,8 @@ impl Module for BlockInFile {
         let after = lines.concat();
         let msg = match &before {
             Some(before) if *before == after => "",
-            None if after.is_empty() => "",
-            _ if block.is_empty() => "Block removed",
             None => "File created",
+            _ if block.is_empty() => "Block removed",
             Some(_) => "Block inserted",
         };
         let saving = Saving {
