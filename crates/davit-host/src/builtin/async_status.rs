@@ -44,11 +44,11 @@ pub(crate) struct Args {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Mode {
-    /// Remove what is kept of the job, whether it is done or not.
-    Cleanup,
     /// Say how it is getting on.
     #[default]
     Status,
+    /// Remove what is kept of the job, whether it is done or not.
+    Cleanup,
 }
 
 /// `ansible.builtin.async_status`.

@@ -133,6 +133,8 @@ fn section(args: &Args, text: &str) -> Result<Result<(usize, usize), String>, Mo
         Some(rest) if rest.starts_with(|it: char| "aimsux".contains(it)) => format!("(?s{rest}"),
         _ => format!("(?s){pattern}"),
     };
+    // What is wrong with a pattern is told by its places as users count them.
+    Pattern::new(&pattern, Flags::default()).map_err(broken)?;
     let compiled = Pattern::new(&dot_all, Flags::default()).map_err(broken)?;
     let found = compiled.find_from(text, 0).map_err(broken)?;
     let place = found.and_then(|it| it.name("subsection").map(|it| (it.start(), it.end())));

@@ -44,11 +44,11 @@ fn prefix() -> String {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum State {
-    /// A folder.
-    Directory,
     /// A file.
     #[default]
     File,
+    /// A folder.
+    Directory,
 }
 
 /// `ansible.builtin.tempfile`.
