@@ -148,13 +148,17 @@ impl Options {
             name = changed.map_err(|err| err.to_string())?.0;
         }
         let is_folder = name.ends_with('/');
-        let mut parts: Vec<&str> =
-            name.split('/').filter(|it| !it.is_empty() && *it != ".").collect();
+        // A `.` at the start counts where leading parts are taken away.
+        let mut parts: Vec<&str> = name.split('/').filter(|it| !it.is_empty()).collect();
+        if self.strip == 0 && !self.junk_paths && parts == ["."] {
+            return Ok(Some("./".to_owned()));
+        }
         if self.junk_paths {
             parts =
                 if is_folder { Vec::new() } else { parts.split_off(parts.len().saturating_sub(1)) };
         }
-        let left = parts.get(self.strip..).unwrap_or_default().join("/");
+        let left = parts.get(self.strip..).unwrap_or_default();
+        let left = left.iter().copied().filter(|it| *it != ".").collect::<Vec<_>>().join("/");
         Ok(if left.is_empty() {
             None
         } else if is_folder {
@@ -290,6 +294,9 @@ mod tests {
         check(&["--strip-components=1"], "top/a", Some("a"));
         check(&["--strip-components", "1"], "top/sub/", Some("sub/"));
         check(&["--strip=1"], "top/", None);
+        check(&["--strip=1"], "./top/a", Some("top/a"));
+        check(&["--strip=1"], "./", None);
+        check(&[], "./", Some("./"));
         check(&["--transform", "s/^top/new/"], "top/a", Some("new/a"));
         check(&["--transform=s,t\\(o\\)p,<\\1&>,"], "top/a", Some("<otop>/a"));
         check(&["--xform", "s/A/b/gi"], "aXa", Some("bXb"));

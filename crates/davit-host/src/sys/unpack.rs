@@ -5,7 +5,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use davit_module::names::{User, group_number};
-use davit_module::{Content, FileArgs, Host, Meta, ModuleError, Stamp, WriteOptions, mode_text};
+use davit_module::{
+    Content, FileArgs, Host, Meta, Mode, ModuleError, Stamp, WriteOptions, mode_text,
+};
 
 use super::archive::{Format, Kind, Member};
 use super::tar_options::{Options, excludes, includes};
@@ -68,7 +70,7 @@ impl Plan<'_> {
         if bare.split('/').any(|it| it == "..") {
             return Err(ModuleError::failed(format!("{name}: Member name contains '..'")));
         }
-        self.options.place(bare).map_err(ModuleError::failed)
+        self.options.place(name).map_err(ModuleError::failed)
     }
 
     /// Looks at what differs, and changes nothing.
@@ -99,7 +101,8 @@ impl Plan<'_> {
                 };
                 found.lines.push(format!(">{kind}{signs}.?? {name}"));
             }
-            found.files.push(name);
+            let as_listed = member.name.starts_with("./") && member.name.ends_with(name.as_str());
+            found.files.push(if as_listed { member.name.clone() } else { name });
             Ok(())
         })?;
         let missing = self.include.iter().filter(|it| !seen.contains(it.as_str()));
@@ -174,6 +177,11 @@ impl Plan<'_> {
         if !self.file.mode.is_null() {
             return None;
         }
+        self.own_mode(host, member)
+    }
+
+    /// The permissions that a member comes with.
+    fn own_mode(&self, host: &Host<'_>, member: &Member) -> Option<u32> {
         let exact = self.options.same_mode.unwrap_or_else(|| is_root() && !self.is_zip());
         let mode = member.mode?;
         Some(if exact { mode } else { mode & 0o777 & !host.umask() })
@@ -312,7 +320,10 @@ impl Plan<'_> {
     ) -> Result<(), UnpackError> {
         let (user, group) = self.owner_of(member);
         self.set_owner(host, path, user, group)?;
-        if let Some(mode) = self.mode_of(host, member) {
+        // What a symbolic mode changes is what the archive tells.
+        let base = matches!(Mode::parse(&self.file.mode), Ok(Some(Mode::Symbolic(_))));
+        let base = if base { self.own_mode(host, member) } else { None };
+        if let Some(mode) = self.mode_of(host, member).or(base) {
             let mode = FileArgs::of_mode(mode_text(i64::from(mode)).into());
             host.set_attributes(path, &mode, None)?;
         }
