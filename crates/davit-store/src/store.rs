@@ -68,6 +68,14 @@ impl Store {
                 )
                 .map_err(|source| self.failed(source))?;
             if added == 1 {
+                // A run that was discarded while it was still written down has left some behind, and
+                // its number is used again.
+                self.db
+                    .execute(
+                        "DELETE FROM log WHERE place BETWEEN ?1 << 32 AND (?1 << 32) + 0xFFFFFFFF",
+                        [self.db.last_insert_rowid()],
+                    )
+                    .map_err(|source| self.failed(source))?;
                 return Ok(id);
             }
             at += 1;
