@@ -60,6 +60,39 @@ impl<'s> Source<'s> {
     }
 }
 
+/// The plugins that there are; the order of the settings is kept.
+const PLUGINS: [&str; 9] = [
+    "host_list",
+    "advanced_host_list",
+    "script",
+    "auto",
+    "yaml",
+    "ini",
+    "toml",
+    "constructed",
+    "generator",
+];
+
+/// The enabled plugins without those that are not there.
+fn known_plugins(options: &LoadOptions, warnings: &mut Vec<Warning>) -> Result<Vec<String>, Error> {
+    let (known, unknown): (Vec<String>, Vec<String>) =
+        options.enabled.iter().cloned().partition(|name| {
+            let name = name.strip_prefix("ansible.builtin.").unwrap_or(name);
+            PLUGINS.contains(&name)
+        });
+    warnings.extend(
+        unknown
+            .iter()
+            .map(|name| Warning::new(format!("Failed to load inventory plugin, skipping {name}"))),
+    );
+    if known.is_empty() {
+        return Err(Error::refused(
+            "No inventory plugins available to generate inventory, make sure you have at least one enabled.",
+        ));
+    }
+    Ok(known)
+}
+
 impl Inventory {
     /// Reads `sources` in order: paths of files, scripts and folders, and lists of hosts such as `a,b,`. What is odd goes to `warnings`; so
     /// do sources that cannot be read, unless the options make them errors.
@@ -71,7 +104,8 @@ impl Inventory {
         options: &LoadOptions,
         warnings: &mut Vec<Warning>,
     ) -> Result<Self, Error> {
-        let mut inventory = Self::new(Arc::new(options.clone()));
+        let enabled = known_plugins(options, warnings)?;
+        let mut inventory = Self::new(Arc::new(LoadOptions { enabled, ..options.clone() }));
         let mut parsed = false;
         let mut skip = Vec::new();
         for extension in &options.ignore_extensions {

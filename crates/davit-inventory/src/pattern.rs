@@ -244,7 +244,7 @@ impl Inventory {
                 self.implicit.iter().find(|(name, _)| &**name == pattern).map(|(_, id)| *id),
             );
         }
-        if hosts.is_empty() && pattern != "all" {
+        if hosts.is_empty() && !any_group && pattern != "all" {
             let message = format!("Could not match supplied host pattern, ignoring: {pattern}");
             match self.options.pattern_mismatch {
                 PatternMismatch::Warning => {
