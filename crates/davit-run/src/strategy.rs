@@ -199,7 +199,7 @@ impl Batch {
         };
         let text = format!("Perform task: TASK: {name} (N)o/(y)es/(c)ontinue: ");
         let prompt = Arc::clone(&self.world.prompt);
-        let answer = tokio::task::spawn_blocking(move || prompt.ask(&text, false)).await;
+        let answer = tokio::task::spawn_blocking(move || prompt.ask_anyone(&text)).await;
         match answer.ok().flatten().unwrap_or_default().trim().to_lowercase().as_str() {
             "y" | "yes" => true,
             "c" | "continue" => {
@@ -652,7 +652,7 @@ fn first_piece(text: &str) -> (&str, &str) {
 fn show_args(task: &Task) -> String {
     let mut parts: Vec<String> = Vec::new();
     if let Some(text) = &task.written.raw_params {
-        parts.push(text.as_str().to_owned());
+        parts.push(format!("_raw_params={text}"));
     }
     for (key, value) in &task.written.args {
         parts.push(format!("{}={}", key.to_text(), value.to_str()));

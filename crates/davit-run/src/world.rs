@@ -65,6 +65,11 @@ pub struct World {
 pub trait Prompt: Send + Sync {
     /// Shows `text` and returns what was typed, or `None` where nobody can be asked.
     fn ask(&self, text: &str, secret: bool) -> Option<String>;
+
+    /// The same where a script may answer: `--step`.
+    fn ask_anyone(&self, text: &str) -> Option<String> {
+        self.ask(text, false)
+    }
 }
 
 /// Hosts that are out of the run.

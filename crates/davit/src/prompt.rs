@@ -18,6 +18,13 @@ impl Prompt for Terminal {
             if secret { rpassword::read_password().ok() } else { line() }
         })
     }
+
+    fn ask_anyone(&self, text: &str) -> Option<String> {
+        crate::screen::aside(|| {
+            show(text);
+            line()
+        })
+    }
 }
 
 /// Asks for a password: on the terminal, else the next line of standard input.
