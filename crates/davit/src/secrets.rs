@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use davit_vault::{IdSpec, Secret, Secrets, Source};
+use davit_vault::{IdSpec, Secret, Secrets, Source, SourceError};
 
 use crate::config::Config;
 use crate::prompt;
@@ -61,7 +61,11 @@ pub(crate) fn one(spec: &IdSpec, config: &Config, new: bool) -> Result<Secret, R
 
 fn from_file(path: &Path, label: &str) -> Result<Secret, Report> {
     davit_vault::load_password(path, label).map_err(|error| {
-        warn(&format!("Error getting vault password file ({label}): {error}"));
+        let what = match error {
+            SourceError::NotFound(_) => "Error getting vault password file",
+            _ => "Error in vault password file loading",
+        };
+        warn(&format!("{what} ({label}): {error}"));
         Report::new(error.to_string())
     })
 }

@@ -26,6 +26,12 @@ pub(super) fn read(file: &str, what: &str) -> Result<Vec<u8>, Report> {
         std::io::ErrorKind::NotFound => Report::new(format!(
             "Unable to read source file ({shown}): [Errno 2] No such file or directory: '{shown}'"
         )),
+        std::io::ErrorKind::IsADirectory => Report::new(format!(
+            "Unable to read source file ({shown}): [Errno 21] Is a directory: '{shown}'"
+        )),
+        std::io::ErrorKind::PermissionDenied => Report::new(format!(
+            "Unable to read source file ({shown}): [Errno 13] Permission denied: '{shown}'"
+        )),
         _ => Report::new(format!("Unable to read source file ({shown}): {error}")),
     })
 }

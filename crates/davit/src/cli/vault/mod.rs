@@ -310,6 +310,14 @@ fn rekey(args: &RekeyArgs) -> Result<u8, Report> {
     let ground = Ground::new(&args.file.vault, args.file.encrypt_vault_id.as_ref())?;
     let files = files(&args.file, "rekey")?;
     let secrets = ground.secrets(false)?;
+    let spec = match (&args.new_vault_id, &args.new_vault_password_file) {
+        (Some(id), _) => IdSpec::parse(id),
+        (None, Some(file)) => {
+            IdSpec { label: davit_vault::DEFAULT_ID.into(), source: Source::File(file.into()) }
+        }
+        (None, None) => IdSpec { label: davit_vault::DEFAULT_ID.into(), source: Source::AskPass },
+    };
+    let secret = secrets::one(&spec, &ground.config, true)?;
     let plain: Vec<(PathBuf, Vec<u8>)> = files
         .iter()
         .map(|file| {
@@ -319,14 +327,6 @@ fn rekey(args: &RekeyArgs) -> Result<u8, Report> {
             Ok((path, plain))
         })
         .collect::<Result<_, Report>>()?;
-    let spec = match (&args.new_vault_id, &args.new_vault_password_file) {
-        (Some(id), _) => IdSpec::parse(id),
-        (None, Some(file)) => {
-            IdSpec { label: davit_vault::DEFAULT_ID.into(), source: Source::File(file.into()) }
-        }
-        (None, None) => IdSpec { label: davit_vault::DEFAULT_ID.into(), source: Source::AskPass },
-    };
-    let secret = secrets::one(&spec, &ground.config, true)?;
     let id = args.file.encrypt_vault_id.clone().unwrap_or(spec.label);
     for (path, plain) in plain {
         let text = ground.encrypt_as(&plain, &secret, &id)?;
@@ -394,6 +394,12 @@ fn texts(args: &StringArgs) -> Result<Vec<Text>, Report> {
             return Err(Report::usage("stdin was empty, not encrypting"));
         }
         texts.push(Text { plain, name: args.stdin_name.clone(), from: "stdin" });
+    }
+    let plain = args.texts.iter().filter(|it| *it != "-").count();
+    if let Some(last) = args.name.last().filter(|_| args.name.len() < plain) {
+        say(&format!(
+            "The number of --name options do not match the number of args.\nThe last named variable will be \"{last}\". The rest will not have names."
+        ));
     }
     let mut names = args.name.iter().skip(usize::from(args.prompt && !args.name.is_empty()));
     for text in args.texts.iter().filter(|it| *it != "-") {
