@@ -6,9 +6,10 @@ use std::io;
 use davit_event::{Cause, End, Event, Kind, Reply, Show, Sink, Status};
 use serde_json::Value;
 
+use crate::view::dump::YamlStyle;
 use crate::view::message::say;
 use crate::view::paint::{Screen, To};
-use crate::view::{Outputs, Settings, diff, dump, problem, result};
+use crate::view::{Format, Outputs, Settings, diff, dump, problem, result};
 
 /// Modules whose output is shown as it is.
 const PLAIN: &[&str] = &["command", "win_command", "shell", "win_shell", "raw", "script"];
@@ -18,9 +19,14 @@ const EVERYTHING: u8 = 3;
 /// What `oneline` says before a failure: it was made for tracebacks.
 const NO_TRACEBACK: &str = "An exception occurred during task execution. To see the full traceback, use -vvv. The error was: (traceback unavailable)";
 
-fn is_plain(action: &str, reply: &Reply) -> bool {
+fn is_plain(action: &str, end: &End) -> bool {
+    // What says that it is no command's own result.
+    let foreign = match end.status {
+        Status::Ok | Status::Changed => "ansible_job_id",
+        _ => "module_stderr",
+    };
     action.rsplit('.').next().is_some_and(|name| PLAIN.contains(&name))
-        && !reply.contains_key("module_stderr")
+        && !end.reply.contains_key(foreign)
 }
 
 fn field<'a>(reply: &'a Reply, name: &str) -> &'a str {
@@ -123,12 +129,19 @@ impl Minimal {
         }
         let keys = || {
             let keys = result::shown_keys(&end.reply, action, settings.verbosity);
-            dump::json_map(&keys, Some(settings.result_indentation))
+            let indent = settings.result_indentation;
+            match settings.result_format {
+                Format::Json => dump::json_map(&keys, Some(indent)),
+                Format::Yaml => {
+                    let pretty = settings.pretty_results.unwrap_or(true);
+                    dump::yaml(&keys, YamlStyle { pretty, indent })
+                }
+            }
         };
         let text = match end.status {
             Status::Skipped => format!("{host} | SKIPPED"),
             Status::Unreachable => format!("{host} | UNREACHABLE! => {}", keys()),
-            _ if is_plain(action, &end.reply) => format!(
+            _ if is_plain(action, end) => format!(
                 "{host} | {state} | rc={} >>\n{}{}{}\n",
                 code(&end.reply),
                 field(&end.reply, "stdout"),
@@ -187,7 +200,7 @@ impl Oneline {
             }
             text
         };
-        let is_plain = is_plain(action, &end.reply);
+        let is_plain = is_plain(action, end);
         let lines = match end.status {
             Status::Skipped => vec![format!("{host} | SKIPPED")],
             Status::Unreachable => {

@@ -29,6 +29,7 @@ struct Task {
     banner: String,
     path: String,
     diff: bool,
+    handler: bool,
 }
 
 /// The view.
@@ -46,6 +47,8 @@ pub(crate) struct Traditional {
     running: HashMap<u32, u32>,
     /// Loops that have shown a round, by task and host.
     looped: HashSet<(u32, String)>,
+    /// Starts on hosts that were told, by task and host.
+    started: HashSet<(u32, String)>,
     recapped: bool,
 }
 
@@ -61,6 +64,7 @@ impl Traditional {
             last: None,
             running: HashMap::new(),
             looped: HashSet::new(),
+            started: HashSet::new(),
             recapped: false,
         }
     }
@@ -130,6 +134,7 @@ impl Traditional {
         let marker = self.marker(check);
         self.tasks.clear();
         self.looped.clear();
+        self.started.clear();
         self.running.clear();
         self.banner_of = None;
         self.last = None;
@@ -159,6 +164,7 @@ impl Traditional {
             banner,
             path: problem::path_of(path),
             diff: *diff,
+            handler: *handler,
         };
         self.tasks.insert(*task, started);
         self.last = Some(*task);
@@ -194,12 +200,19 @@ impl Traditional {
 
     fn host_started(&mut self, task: u32, host: &str) {
         *self.running.entry(task).or_default() += 1;
-        if !self.settings.show_per_host_start {
+        self.tell_start(task, host);
+    }
+
+    /// Says that a task begins on a host. What is done at once has no event for that.
+    fn tell_start(&mut self, task: u32, host: &str) {
+        if !self.settings.show_per_host_start || !self.started.insert((task, host.to_owned())) {
             return;
         }
-        let name = self.tasks.get(&task).map(|task| task.name.clone()).unwrap_or_default();
+        let Some(known) = self.tasks.get(&task) else { return };
+        let kind = if known.handler { "HANDLER" } else { "TASK" };
+        let text = format!(" [started {kind}: {} on {host}]", known.name);
         let code = self.settings.palette.ok.clone();
-        self.screen.line(To::Out, &format!(" [started TASK: {name} on {host}]"), Some(&code));
+        self.screen.line(To::Out, &text, Some(&code));
     }
 
     fn action(&self, task: u32) -> String {
@@ -207,6 +220,7 @@ impl Traditional {
     }
 
     fn item(&mut self, task: u32, host: &str, end: &End) {
+        self.tell_start(task, host);
         self.looped.insert((task, host.to_owned()));
         let action = self.action(task);
         let label = if end.no_log { CENSORED } else { end.item.as_deref().unwrap_or_default() };
@@ -251,7 +265,7 @@ impl Traditional {
     }
 
     fn retry(&mut self, task: u32, host: &str, left: u32, end: &End) {
-        self.task_banner(task);
+        self.tell_start(task, host);
         let name = self.tasks.get(&task).map(|task| task.name.clone()).unwrap_or_default();
         let mut text = format!(
             "FAILED - RETRYING: [{}]: {name} ({left} retries left).",
@@ -269,6 +283,7 @@ impl Traditional {
         if let Some(hosts) = self.running.get_mut(&task) {
             *hosts = hosts.saturating_sub(1);
         }
+        self.tell_start(task, host);
         let action = self.action(task);
         let looped = self.looped.contains(&(task, host.to_owned()));
         let to = result::host_label(host, end);

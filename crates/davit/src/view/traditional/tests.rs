@@ -359,6 +359,8 @@ fn only_what_changed_or_failed() {
 
     PLAY [web] *********************************************************************
      [started TASK: say on web1]
+     [started TASK: say on web2]
+     [started TASK: write config on web1]
 
     TASK [write config _raw_params=x] **********************************************
     --- before
@@ -368,20 +370,28 @@ fn only_what_changed_or_failed() {
     +b
 
     changed: [web1]
+     [started TASK: write config on web2]
+     [started TASK: loop on web1]
 
     TASK [loop _raw_params=x] ******************************************************
     changed: [web1] => (item=a)
+     [started TASK: loop on web2]
 
     TASK [more _raw_params=x] ******************************************************
     included: /srv/more.yml for web1 => (item=1)
+     [started TASK: more on web1]
+     [started TASK: restart on web1]
+    FAILED - RETRYING: [web1]: restart (2 retries left).
 
     TASK [restart _raw_params=x] ***************************************************
-    FAILED - RETRYING: [web1]: restart (2 retries left).
     task path: /srv/site.yml:12
     ...ignoring
+     [started TASK: restart on web2]
+     [started TASK: role : open port on web2]
 
     TASK [role : open port _raw_params=x] ******************************************
     task path: /srv/site.yml:14
+     [started TASK: role : open port on web1]
 
     NO MORE HOSTS LEFT *************************************************************
 
