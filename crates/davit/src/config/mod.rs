@@ -41,14 +41,35 @@ impl Config {
             let text = std::fs::read_to_string(&path).map_err(|error| {
                 Report::usage(format!("Error reading config file ({}): {error}", path.display()))
             })?;
-            config.sections = parse(&text).map_err(|line| {
-                let at = path.display();
-                Report::usage(format!("Error reading config file ({at}): line {line} is neither a section nor a key with a value"))
+            config.sections = parse(&text).map_err(|why| {
+                Report::usage(format!("Error reading config file ({}): {why}", path.display()))
             })?;
             config.file = Some(path);
             break;
         }
+        config.check_numbers()?;
         Ok(config)
+    }
+
+    /// A number that is none is an error in every command, whether it needs the number or not.
+    fn check_numbers(&self) -> Result<(), Report> {
+        for setting in table::SETTINGS {
+            let wanted = match setting.kind {
+                Kind::Int => "integer",
+                Kind::Float => "float",
+                _ => continue,
+            };
+            // These belong to a view, which may not be in use.
+            if setting.name.starts_with("CALLBACK_") {
+                continue;
+            }
+            let Some((text, _)) = self.found(setting) else { continue };
+            let number = text.trim().parse::<f64>().ok().filter(|it| it.is_finite());
+            if !number.is_some_and(|it| wanted == "float" || it.fract() == 0.0) {
+                return Err(self.invalid(setting.name, text, wanted));
+            }
+        }
+        Ok(())
     }
 
     fn candidates(&mut self) -> Vec<PathBuf> {
@@ -254,8 +275,9 @@ type Sections = BTreeMap<String, BTreeMap<String, String>>;
 
 /// `[section]`, `key = value`, lines after `#` and `;`, ends of lines after ` ;`, further lines that are indented.
 ///
-/// The error is the number of a line that is none of this.
-fn parse(text: &str) -> Result<Sections, usize> {
+/// # Errors
+/// Why the text is none of this.
+fn parse(text: &str) -> Result<Sections, String> {
     let mut sections = Sections::new();
     let mut section: Option<String> = None;
     let mut last: Option<String> = None;
@@ -275,15 +297,27 @@ fn parse(text: &str) -> Result<Sections, usize> {
         }
         if let Some(name) = trimmed.strip_prefix('[').and_then(|it| it.split_once(']')) {
             section = Some(name.0.to_owned());
-            sections.entry(name.0.to_owned()).or_default();
+            if sections.insert(name.0.to_owned(), BTreeMap::new()).is_some() {
+                return Err(format!(
+                    "While reading from '<string>' [line {:2}]: section '{}' already exists",
+                    at + 1,
+                    name.0
+                ));
+            }
             last = None;
             continue;
         }
         let (Some(section), Some((key, value))) = (&section, trimmed.split_once(['=', ':'])) else {
-            return Err(at + 1);
+            return Err(format!("line {} is neither a section nor a key with a value", at + 1));
         };
         let key = key.trim().to_lowercase();
-        sections.entry(section.clone()).or_default().insert(key.clone(), value.trim().to_owned());
+        let keys = sections.entry(section.clone()).or_default();
+        if keys.insert(key.clone(), value.trim().to_owned()).is_some() {
+            return Err(format!(
+                "While reading from '<string>' [line {:2}]: option '{key}' in section '{section}' already exists",
+                at + 1
+            ));
+        }
         last = Some(key);
     }
     Ok(sections)
@@ -323,8 +357,17 @@ mod tests {
         check("[defaults]\na = 1,\n  2,\n  3\nb=4", "a", Some("1,\n2,\n3"));
         check("[defaults]\n; a = 1\n# a = 2\n", "a", None);
         check("[other]\na = 1\n", "a", None);
-        assert_eq!(parse("[defaults]\nforks\n"), Err(2));
-        assert_eq!(parse("a = 1\n"), Err(1));
+        for (text, expect) in [
+            ("[defaults]\nforks\n", "line 2 is neither a section nor a key with a value"),
+            ("a = 1\n", "line 1 is neither a section nor a key with a value"),
+            (
+                "[a]\nb = 1\nB = 2\n",
+                "While reading from '<string>' [line  3]: option 'b' in section 'a' already exists",
+            ),
+            ("[a]\n[a]\n", "While reading from '<string>' [line  2]: section 'a' already exists"),
+        ] {
+            assert_eq!(parse(text), Err(expect.to_owned()));
+        }
     }
 
     #[test]
@@ -339,7 +382,9 @@ mod tests {
         assert_eq!(config.value("DEFAULT_FORKS"), Some(Value::from(7)));
         assert_eq!(config.value("ANSIBLE_NOCOWS"), Some(Value::Bool(true)));
         assert_eq!(config.value("NO_SUCH_SETTING"), None);
+        assert!(config.check_numbers().is_ok());
         config.environment.insert("ANSIBLE_FORKS".into(), "many".into());
         assert!(config.number("DEFAULT_FORKS").is_err());
+        assert!(config.check_numbers().is_err());
     }
 }
