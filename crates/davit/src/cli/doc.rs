@@ -62,6 +62,15 @@ const WIDTH: usize = 78;
 /// Prints it.
 pub(crate) fn run(args: &Args) -> Result<u8, Report> {
     let tables = crate::tables::all();
+    if args.list && args.json {
+        let all: serde_json::Map<String, serde_json::Value> = summaries(args, &tables)
+            .into_iter()
+            .map(|(name, about)| (name, about.into()))
+            .collect();
+        let text = serde_json::to_string_pretty(&all).map_err(|error| Report::of(&error))?;
+        print(&format!("{text}\n"))?;
+        return Ok(exit::OK);
+    }
     if args.list {
         print(&list(args, &tables))?;
         return Ok(exit::OK);
@@ -93,7 +102,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
         };
         let page = Page::of(&tables, line);
         if args.json {
-            all.insert(page.name.to_owned(), page.json());
+            all.insert(name.clone(), page.json());
         } else if args.snippet {
             out.push_str(&page.snippet(true));
         } else {
@@ -124,27 +133,27 @@ fn names(kind: Kind) -> Vec<String> {
     names
 }
 
-fn list(args: &Args, tables: &Tables) -> String {
+/// The names that are asked for, and what they are about as far as that is known.
+fn summaries(args: &Args, tables: &Tables) -> Vec<(String, String)> {
     let chosen = |name: &str| {
         args.names.is_empty() || args.names.iter().any(|it| name.starts_with(it.as_str()))
     };
-    let mut out = String::new();
     if args.kind != Kind::Module {
-        for name in names(args.kind).iter().filter(|it| chosen(it)) {
-            let _ = writeln!(out, "{name}");
-        }
-        return out;
+        let names = names(args.kind).into_iter().filter(|it| chosen(it));
+        return names.map(|it| (it, String::new())).collect();
     }
-    let pages: Vec<Page> = tables
-        .names()
-        .iter()
-        .filter(|it| chosen(it))
-        .filter_map(|it| tables.find(it))
-        .map(|it| Page::of(tables, it))
-        .collect();
-    let width = pages.iter().map(|it| it.name.len()).max().unwrap_or(0);
-    for page in pages {
-        let _ = writeln!(out, "{:width$} {}", page.name, page.summary());
+    let lines = tables.names().into_iter().filter(|it| chosen(it)).filter_map(|it| tables.find(it));
+    let pages = lines.map(|it| Page::of(tables, it));
+    pages.map(|page| (page.name.to_owned(), page.summary())).collect()
+}
+
+fn list(args: &Args, tables: &Tables) -> String {
+    let all = summaries(args, tables);
+    let width = all.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let mut out = String::new();
+    for (name, about) in all {
+        let line = format!("{name:width$} {about}");
+        let _ = writeln!(out, "{}", line.trim_end());
     }
     out
 }
