@@ -1,5 +1,6 @@
 //! Variables of the command line: `-e`.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use davit_value::{Map, Value};
@@ -15,17 +16,40 @@ impl Ground {
         for text in given.iter().filter(|it| !it.is_empty()) {
             if let Some(path) = text.strip_prefix('@') {
                 let path = self.folder.join(self.config.expand(path));
-                all.extend(&self.loader(Arc::new(|_| {})).vars_file(&path)?);
+                all.extend(&self.file_vars(&path)?);
             } else if text.starts_with(['{', '[']) {
                 all.extend(&inline_vars(text, self.duplicates())?);
             } else {
                 let text = davit_value::Str::trusted(text.as_str(), None);
-                let parts = davit_playbook::free_form("set_fact", &text).map_err(Report::new)?;
+                let parts = davit_playbook::free_form("set_fact", &text)
+                    .map_err(|message| Report::new(message).code(exit::PARSER))?;
                 // Words without `=` are nobody's variable; the original takes no notice either.
                 all.extend(&parts.args);
             }
         }
         Ok(all)
+    }
+
+    /// The variables of a file, which has to hold a dictionary.
+    fn file_vars(&self, path: &Path) -> Result<Map, Report> {
+        let loader = self.loader(Arc::new(|_| {}));
+        let vars = loader.vars_file(path)?;
+        // Of a file without any, only its text tells whether it holds a dictionary at all.
+        let is_empty = || {
+            std::fs::read_to_string(path).is_ok_and(|text| {
+                let file: Arc<str> = path.to_string_lossy().into();
+                match davit_yaml::parse(&text, &file) {
+                    Ok(Some(node)) => Convert::trusted()
+                        .value(&node, &file, &text)
+                        .is_ok_and(|it| it == Value::Null),
+                    parsed => matches!(parsed, Ok(None)),
+                }
+            })
+        };
+        if vars.is_empty() && is_empty() {
+            return Err(no_dictionary(&format!("@{}", path.display())));
+        }
+        Ok(vars)
     }
 }
 
@@ -44,8 +68,12 @@ fn inline_vars(text: &str, duplicates: Duplicates) -> Result<Map, Report> {
     };
     match value {
         Value::Map(map) => Ok(Map::clone(&map)),
-        _ => Err(Report::usage(format!(
-            "Invalid extra vars data supplied. '{text}' could not be made into a dictionary"
-        ))),
+        _ => Err(no_dictionary(text)),
     }
+}
+
+fn no_dictionary(text: &str) -> Report {
+    Report::usage(format!(
+        "Invalid extra vars data supplied. '{text}' could not be made into a dictionary"
+    ))
 }
