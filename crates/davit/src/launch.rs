@@ -10,6 +10,7 @@ use davit_run::{Start, Summary, World};
 use davit_store::Store;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::cli::Caller;
 use crate::config::Config;
 use crate::report::{Report, exit, say, warn};
 use crate::screen::{Loud, Screen, Wanted};
@@ -54,8 +55,9 @@ impl Launch<'_> {
         let config = &self.ground.config;
         let wanted = Wanted { verbosity: self.ground.verbosity(self.request)?, ..self.wanted };
         let screen = Screen::new(config, &wanted)?;
-        if wanted.verbosity > 0 && screen.view == "default" {
-            config_note(config);
+        let is_text = ["default", "minimal", "oneline", "yaml"].contains(&screen.view.as_str());
+        if is_text && (wanted.is_link || screen.view == "default") {
+            config_note(config, wanted.verbosity, wanted.is_link);
         }
         let mut sinks = screen.sinks(config)?;
         sinks.extend(self.extra);
@@ -94,10 +96,15 @@ impl Launch<'_> {
         // A program that does not end is not waited for.
         runtime.shutdown_background();
         crate::screen::leave();
-        let summary = outcome.map_err(|error| {
-            discard(config, &id);
-            Report::from(error)
-        })?;
+        let summary = match outcome {
+            Ok(summary) => summary,
+            Err(error) => {
+                // Whoever still writes the run down is done before it is forgotten.
+                drop(world);
+                discard(config, &id);
+                return Err(error.into());
+            }
+        };
         if let (Some(name), true) =
             (&self.request.start_at_task, world.is_before_start() && !summary.interrupted)
         {
@@ -152,13 +159,35 @@ fn code(summary: &Summary) -> u8 {
     }
 }
 
-fn config_note(config: &Config) {
-    let text = match &config.file {
+/// What `-v` says before anything else, in commands that have no run.
+pub(crate) fn notes(ground: &Ground, request: &Request, caller: &Caller) -> Result<(), Report> {
+    if caller.is_link {
+        config_note(&ground.config, ground.verbosity(request)?, true);
+    }
+    Ok(())
+}
+
+/// From this many `-v` on, the program says what it is.
+const SHOW_VERSION: u8 = 2;
+
+fn config_note(config: &Config, verbosity: u8, is_link: bool) {
+    if verbosity == 0 {
+        return;
+    }
+    let mut text = String::new();
+    if is_link && verbosity >= SHOW_VERSION {
+        text = format!("{}\n", crate::cli::version_of_link(config));
+    }
+    text += &match &config.file {
         Some(file) => format!("Using {} as config file\n", file.display()),
         None => "No config file found; using defaults\n".to_owned(),
     };
     // A note that cannot be shown is not worth failing for.
-    let _ = crate::report::print(&text);
+    if config.is("VERBOSE_TO_STDERR").unwrap_or(false) {
+        say(text.trim_end());
+    } else {
+        let _ = crate::report::print(&text);
+    }
 }
 
 /// Where copies of what the run replaces or removes are kept; what is not in the history cannot be

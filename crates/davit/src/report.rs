@@ -121,6 +121,32 @@ pub(crate) fn warn(text: &str) {
     let _ = crate::screen::aside(|| std::io::stderr().write_all(text.as_bytes()));
 }
 
+/// Tells what is odd in an inventory before there is a run to do so, as a view would.
+pub(crate) fn warn_of(warning: &davit_inventory::Warning, deprecations: bool) {
+    /// That deprecations can be turned off is said once.
+    static HINT: std::sync::Once = std::sync::Once::new();
+    let (head, code) = match warning.severity {
+        davit_inventory::Severity::Warning => ("[WARNING]", "1;35"),
+        davit_inventory::Severity::Deprecation if !deprecations => return,
+        davit_inventory::Severity::Deprecation => {
+            HINT.call_once(|| {
+                warn(view::DEPRECATIONS_CAN_BE_DISABLED);
+            });
+            ("[DEPRECATION WARNING]", "0;35")
+        }
+        davit_inventory::Severity::Error => ("[ERROR]", "0;31"),
+    };
+    let text = if warning.causes.is_empty() {
+        let origin = warning.place.as_ref().map(ToString::to_string);
+        let cause = Cause { message: warning.message.clone(), origin, help: warning.help.clone() };
+        view::problem_text(&[cause], crate::screen::source)
+    } else {
+        format!("{}\n\n", warning.text())
+    };
+    let text = paint(&format!("{head}: {text}"), code, crate::screen::colour_now());
+    let _ = crate::screen::aside(|| std::io::stderr().write_all(text.as_bytes()));
+}
+
 /// Writes a command's result; a reader that has gone away is no error.
 pub(crate) fn print(text: &str) -> Result<(), Report> {
     let mut out = std::io::stdout();
@@ -188,9 +214,7 @@ impl From<davit_store::Error> for Report {
 impl From<davit_vault::Error> for Report {
     fn from(error: davit_vault::Error) -> Self {
         let code = match error {
-            davit_vault::Error::NoEncryptId { .. } | davit_vault::Error::AmbiguousEncryptId(_) => {
-                exit::OPTIONS
-            }
+            davit_vault::Error::AmbiguousEncryptId(_) => exit::OPTIONS,
             _ => exit::ERROR,
         };
         Self::new(error.to_string()).code(code)

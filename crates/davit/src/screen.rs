@@ -32,6 +32,8 @@ pub(crate) struct Wanted {
     pub(crate) is_link: bool,
     /// The view where nothing names one.
     pub(crate) default: Option<&'static str>,
+    /// The configuration's word counts although there is a default.
+    pub(crate) configurable: bool,
     pub(crate) verbosity: u8,
 }
 
@@ -106,7 +108,9 @@ impl Screen {
     /// Works out how a run is to look.
     pub(crate) fn new(config: &Config, wanted: &Wanted) -> Result<Self, Report> {
         let terminal = io::stdout().is_terminal();
-        let configured = config.get("DEFAULT_STDOUT_CALLBACK").filter(|_| wanted.default.is_none());
+        let configured = config
+            .get("DEFAULT_STDOUT_CALLBACK")
+            .filter(|_| wanted.default.is_none() || wanted.configurable);
         let chosen = wanted.output.as_deref().or(configured).or(wanted.default);
         let own = terminal && !wanted.is_link;
         let name = chosen.unwrap_or(if own { "terminal" } else { "default" }).to_owned();
@@ -130,14 +134,16 @@ impl Screen {
         for name in config.list("CALLBACKS_ENABLED").unwrap_or_default() {
             if name.rsplit('.').next() == Some("junit") {
                 sinks.push(view::create_junit(junit(config)));
+            } else if name.rsplit('.').next() == Some("tree") {
+                let set = config
+                    .plugin(&["ANSIBLE_CALLBACK_TREE_DIR"], &[("callback_tree", "directory")]);
+                sinks.push(view::create_tree(config.expand(set.unwrap_or("~/.ansible/tree"))));
             } else if let Some(view) =
                 view::create_timing(&name, &self.settings, terminal_outputs())
             {
                 sinks.push(view);
             } else {
-                warn(&format!(
-                    "callback '{name}' is not supported: timer, profile_tasks and junit are"
-                ));
+                warn(&format!("Skipping callback plugin '{name}', unable to load"));
             }
         }
         if let Some(path) = config.path_of("DEFAULT_LOG_PATH")

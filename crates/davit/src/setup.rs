@@ -17,13 +17,18 @@ use crate::config::Config;
 use crate::connections::{
     Login, Passwords, become_password, connections, new_run_name, privileges,
 };
-use crate::report::{Report, exit, warn};
+use crate::report::{Report, exit, warn, warn_of};
+
+/// The names of this machine.
+const LOCALHOST: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// What the command line means, in every command that reads playbooks or inventories.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
     pub(crate) inventory: Vec<String>,
     pub(crate) limit: Option<String>,
+    /// The hosts that a command names itself, where no play does.
+    pub(crate) pattern: Option<String>,
     pub(crate) extra_vars: Vec<String>,
     /// `--tags`; without `-t`, what the configuration says.
     pub(crate) tags: Vec<String>,
@@ -50,7 +55,7 @@ pub(crate) struct Request {
     /// `become`, `become_user`, `become_method` as the command line has them.
     pub(crate) privileges: BTreeMap<String, String>,
     pub(crate) strict: bool,
-    /// Every tag is let through: for listings of tags.
+    /// Every tag is let through where none is chosen: for listings of tags.
     pub(crate) all_tags: bool,
     /// Stands for the playbook's folder where there is no playbook.
     pub(crate) playbook_dir: Option<PathBuf>,
@@ -242,7 +247,13 @@ impl Ground {
         request: &Request,
         warnings: &mut Vec<davit_inventory::Warning>,
     ) -> Result<Inventory, Report> {
-        Ok(Inventory::load(&self.sources(request), &self.load_options()?, warnings)?)
+        let loaded = Inventory::load(&self.sources(request), &self.load_options()?, warnings);
+        if loaded.is_err() {
+            // What led there would be lost with the warnings.
+            let deprecations = self.config.is("DEPRECATION_WARNINGS")?;
+            warnings.drain(..).for_each(|it| warn_of(&it, deprecations));
+        }
+        Ok(loaded?)
     }
 
     /// The Python that playbooks may find here, for those that start it themselves.
@@ -414,17 +425,23 @@ impl Ground {
     }
 
     /// No host at all is worth a word, and an error where it is the limit's doing.
-    fn check_hosts(
+    pub(crate) fn check_hosts(
         &self,
         request: &Request,
         inventory: &Inventory,
         warnings: &mut Vec<davit_inventory::Warning>,
     ) -> Result<(), Report> {
         let nobody = inventory.hosts().next().is_none();
-        if nobody && self.config.is("LOCALHOST_WARNING")? {
+        // Who names this machine knows what there is.
+        let meant = request.pattern.as_deref().is_some_and(|it| LOCALHOST.contains(&it));
+        if nobody && !meant && self.config.is("LOCALHOST_WARNING")? {
             warnings.push(davit_inventory::Warning::new(
                 "provided hosts list is empty, only localhost is available. Note that the implicit localhost does not match 'all'",
             ));
+        }
+        if request.pattern.is_some() {
+            // The caller has looked at the hosts itself.
+            return Ok(());
         }
         let Some(limit) = &request.limit else { return Ok(()) };
         let mut said = Vec::new();
@@ -458,10 +475,11 @@ pub(crate) fn tell(world: &World, warning: &davit_inventory::Warning) {
 }
 
 fn tags(request: &Request, config: &Config) -> Vec<String> {
-    if request.all_tags {
+    let configured = config.list_or_default("TAGS_RUN");
+    let chosen = [&request.tags, &request.skip_tags, &configured].iter().any(|it| !it.is_empty());
+    if request.all_tags && !chosen && config.list_or_default("TAGS_SKIP").is_empty() {
         return Vec::new();
     }
-    let configured = config.list_or_default("TAGS_RUN");
     match (request.tags.is_empty(), configured.is_empty()) {
         (false, _) => request.tags.clone(),
         (true, false) => configured,

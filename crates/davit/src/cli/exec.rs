@@ -15,8 +15,8 @@ use crate::cli::options::{
     BecomeOptions, ConnectionOptions, InventoryOptions, TaskOptions, VariableOptions, VaultOptions,
     Verbosity,
 };
-use crate::launch::{Launch, Work};
-use crate::report::{Report, exit, print, say, warn};
+use crate::launch::{Launch, Work, notes};
+use crate::report::{Report, exit, print, say, warn, warn_of};
 use crate::screen::{Screen, Wanted, made, nearest};
 use crate::setup::{Ground, Request};
 use crate::view;
@@ -125,7 +125,33 @@ pub(crate) fn run(args: &Args, caller: &Caller) -> Result<u8, Report> {
         inventory = ground.inventory(&request, &mut warnings)?;
     }
     let args = &args;
-    let hosts = inventory.list_hosts(&args.pattern, request.limit.as_deref(), &mut warnings)?;
+    request.pattern = Some(args.pattern.clone());
+    ground.check_hosts(&request, &inventory, &mut warnings)?;
+    let is_peopled = inventory.hosts().next().is_some();
+    let found = inventory.list_hosts(&args.pattern, request.limit.as_deref(), &mut warnings);
+    let (hosts, refused) = match found {
+        Ok(hosts) => (hosts, None),
+        // A pattern that matches nothing is an error only where something is to be run.
+        Err(error) if ground.config.text("HOST_PATTERN_MISMATCH") == "error" => {
+            (Vec::new(), Some(error))
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let nobody = hosts.is_empty() && is_peopled;
+    let deprecations = ground.config.is("DEPRECATION_WARNINGS")?;
+    let mut say_warnings = || warnings.drain(..).for_each(|it| warn_of(&it, deprecations));
+    if args.list_hosts || hosts.is_empty() {
+        notes(&ground, &request, caller)?;
+        say_warnings();
+    }
+    if nobody && request.limit.is_some() {
+        return Err(Report::new(
+            "Specified inventory, host pattern and/or --limit leaves us with no hosts to target.",
+        ));
+    }
+    if nobody {
+        warn("No hosts matched, nothing to do");
+    }
     if args.list_hosts {
         let mut out = format!("  hosts ({}):\n", hosts.len());
         for host in &hosts {
@@ -134,14 +160,13 @@ pub(crate) fn run(args: &Args, caller: &Caller) -> Result<u8, Report> {
         print(&out)?;
         return Ok(exit::OK);
     }
+    let call = call(args, &ground).inspect_err(|_| say_warnings())?;
+    if let Some(error) = refused {
+        return Err(error.into());
+    }
     if hosts.is_empty() {
-        for warning in &warnings {
-            warn(&warning.text());
-        }
-        warn("No hosts matched, nothing to do");
         return Ok(exit::OK);
     }
-    let call = call(args, &ground)?;
     made(vec![
         (name_of(&call.module), written(args, &call, &ground)),
         (OPTION_M.to_owned(), call.module.clone()),
@@ -162,7 +187,7 @@ pub(crate) fn run(args: &Args, caller: &Caller) -> Result<u8, Report> {
     let status = Arc::new(AtomicI64::new(0));
     let mut extra: Vec<Box<dyn Sink>> = vec![Box::new(ExitStatus(Arc::clone(&status)))];
     if let Some(folder) = &args.tree {
-        extra.push(Box::new(Tree { folder: ground.folder.join(folder) }));
+        extra.push(view::create_tree(ground.folder.join(folder)));
     }
     let launch = Launch {
         ground: &ground,
@@ -170,7 +195,8 @@ pub(crate) fn run(args: &Args, caller: &Caller) -> Result<u8, Report> {
         wanted: Wanted {
             output: args.output.clone(),
             is_link: caller.is_link,
-            default: (!configured).then_some(default),
+            default: Some(default),
+            configurable: configured,
             verbosity: 0,
         },
         work: Work::Made(Box::new(playbook)),
@@ -365,21 +391,4 @@ fn play(args: &Args, call: Call, ground: &Ground) -> Play {
 
 fn number(number: u64) -> Value {
     Value::Int(i128::from(number))
-}
-
-/// Writes each host's result to a file: `--tree`.
-struct Tree {
-    folder: PathBuf,
-}
-
-impl Sink for Tree {
-    fn accept(&mut self, event: &Event) -> io::Result<()> {
-        let Kind::HostDone { host, end, .. } = &event.kind else { return Ok(()) };
-        std::fs::create_dir_all(&self.folder)?;
-        // A name with a slash in it must not lead out of the folder.
-        let name = host.replace('/', "_");
-        let mut reply = end.reply.clone();
-        reply.remove("invocation");
-        std::fs::write(self.folder.join(name), view::result_json(&reply, None))
-    }
 }

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use clap::{Subcommand, ValueEnum};
 use davit_inventory::{Format, Inventory, ListOptions, Warning, convert};
 
+use crate::cli::Caller;
 use crate::cli::options::{InventoryOptions, VariableOptions, VaultOptions, Verbosity};
-use crate::report::{Report, exit, print, warn};
+use crate::launch::notes;
+use crate::report::{Report, exit, print, warn_of};
 use crate::setup::{Ground, Request};
 
 /// Show an inventory, convert it, or generate one.
@@ -128,15 +130,15 @@ pub(crate) struct ShowArgs {
 }
 
 /// Does what is asked.
-pub(crate) fn run(args: &Args) -> Result<u8, Report> {
+pub(crate) fn run(args: &Args, caller: &Caller) -> Result<u8, Report> {
     match &args.command {
         Some(Command::Convert(args)) => convert_files(args),
         Some(Command::Generate(args)) => generate(args),
-        None => show(&args.show),
+        None => show(&args.show, caller),
     }
 }
 
-fn show(args: &ShowArgs) -> Result<u8, Report> {
+fn show(args: &ShowArgs, caller: &Caller) -> Result<u8, Report> {
     let actions = [args.list, args.host.is_some(), args.graph].iter().filter(|it| **it).count();
     match actions {
         0 => {
@@ -157,9 +159,10 @@ fn show(args: &ShowArgs) -> Result<u8, Report> {
     args.vault.apply(&mut request);
     args.verbosity.apply(&mut request);
     let ground = Ground::new(&request)?;
+    notes(&ground, &request, caller)?;
     let mut warnings = Vec::new();
     let inventory = ground.inventory(&request, &mut warnings)?;
-    tell(&mut warnings);
+    tell(&ground, &mut warnings)?;
     let base = args.playbook_dir.as_ref().map(|it| ground.folder.join(it));
     let configured = ground.config.path_of("PLAYBOOK_DIR");
     let base = base.or(configured);
@@ -181,7 +184,7 @@ fn show(args: &ShowArgs) -> Result<u8, Report> {
     } else {
         inventory.list(&options, &mut warnings)
     };
-    tell(&mut warnings);
+    tell(&ground, &mut warnings)?;
     write(args.output.as_ref().filter(|_| args.list), &text?)
 }
 
@@ -191,7 +194,7 @@ fn convert_files(args: &ConvertArgs) -> Result<u8, Report> {
     let ground = Ground::new(&request)?;
     let mut warnings = Vec::new();
     let inventory = ground.inventory(&request, &mut warnings)?;
-    tell(&mut warnings);
+    tell(&ground, &mut warnings)?;
     write(args.output.as_ref(), &text(&inventory, args.to)?)
 }
 
@@ -214,7 +217,7 @@ fn generate(args: &GenerateArgs) -> Result<u8, Report> {
     };
     let mut warnings = Vec::new();
     let inventory = Inventory::generate(&groups, Arc::new(ground.load_options()?), &mut warnings)?;
-    tell(&mut warnings);
+    tell(&ground, &mut warnings)?;
     write(args.output.as_ref(), &text(&inventory, args.to)?)
 }
 
@@ -227,15 +230,17 @@ fn text(inventory: &Inventory, language: Language) -> Result<String, Report> {
 }
 
 /// Shows warnings, each once.
-fn tell(warnings: &mut Vec<Warning>) {
+fn tell(ground: &Ground, warnings: &mut Vec<Warning>) -> Result<(), Report> {
+    let deprecations = ground.config.is("DEPRECATION_WARNINGS")?;
     let mut said: Vec<String> = Vec::new();
     for warning in warnings.drain(..) {
         let text = warning.text();
         if !said.contains(&text) {
-            warn(&text);
+            warn_of(&warning, deprecations);
             said.push(text);
         }
     }
+    Ok(())
 }
 
 fn write(file: Option<&PathBuf>, text: &str) -> Result<u8, Report> {
@@ -243,7 +248,13 @@ fn write(file: Option<&PathBuf>, text: &str) -> Result<u8, Report> {
         None => print(text)?,
         Some(path) => {
             std::fs::write(path, text).map_err(|error| {
-                Report::new(format!("Unable to write to destination ({}): {error}", path.display()))
+                let shown = path.display();
+                Report::new(match error.kind() {
+                    std::io::ErrorKind::NotFound => format!(
+                        "Unable to write to destination file '{shown}': [Errno 2] No such file or directory: b'{shown}'"
+                    ),
+                    _ => format!("Unable to write to destination file '{shown}': {error}"),
+                })
             })?;
         }
     }

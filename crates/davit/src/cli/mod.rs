@@ -14,15 +14,17 @@ mod schema;
 mod show;
 mod template;
 mod undo;
+mod usage;
 mod vault;
 
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use davit_value::Value;
 
 use crate::config::Config;
 use crate::report::Report;
@@ -117,22 +119,47 @@ struct AnsibleDoc {
     args: doc::Args,
 }
 
-/// What `--version` of the original's programs says here.
+/// What `--version` of the original's programs says here, without their name.
 fn link_version() -> &'static str {
     static TEXT: LazyLock<String> = LazyLock::new(|| {
         let config = std::env::current_dir().ok().and_then(|folder| Config::load(&folder).ok());
-        let file = config
-            .and_then(|it| it.file)
-            .map_or_else(|| "None".to_owned(), |it| it.display().to_string());
-        let program =
-            std::env::current_exe().map(|it| it.display().to_string()).unwrap_or_default();
-        let [major, minor, patch] = davit_run::Settings::default().version;
-        format!(
-            "[core {major}.{minor}.{patch}]\n  config file = {file}\n  executable location = {program}\n  davit version = {}",
-            env!("CARGO_PKG_VERSION")
-        )
+        about(&config.unwrap_or_default())
     });
     &TEXT
+}
+
+/// The same with the name, where it is known what is configured.
+pub(crate) fn version_of_link(config: &Config) -> String {
+    let args: Vec<OsString> = std::env::args_os().take(1).collect();
+    format!("{} {}", base_name(&args), about(config))
+}
+
+fn about(config: &Config) -> String {
+    let file =
+        config.file.as_ref().map_or_else(|| "None".to_owned(), |it| it.display().to_string());
+    let paths = |name: &str| config.paths(name).into_iter().map(|it| it.display().to_string());
+    let modules: Vec<String> =
+        paths("DEFAULT_MODULE_PATH").map(|it| Value::from(it.as_str()).repr()).collect();
+    let collections: Vec<String> = paths("COLLECTIONS_PATHS").collect();
+    let [major, minor, patch] = davit_run::Settings::default().version;
+    format!(
+        "[core {major}.{minor}.{patch}]\n  config file = {file}\n  configured module search path = [{}]\n  ansible collection location = {}\n  executable location = {}\n  davit version = {}",
+        modules.join(", "),
+        collections.join(":"),
+        executable().display(),
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+/// The program as it was called, which may be a link.
+fn executable() -> PathBuf {
+    let called = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
+    if called.components().count() > 1 {
+        return std::path::absolute(&called).unwrap_or(called);
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|it| it.join(&called)).find(|it| it.is_file());
+    found.or_else(|| std::env::current_exe().ok()).unwrap_or(called)
 }
 
 /// Who calls: by which name, with which command line.
@@ -184,13 +211,28 @@ pub(crate) fn definition() -> clap::Command {
     Davit::command()
 }
 
+/// The definition of one of the original's programs, by its name.
+fn of_link(program: &str) -> Option<clap::Command> {
+    Some(match program {
+        "ansible-playbook" => AnsiblePlaybook::command(),
+        "ansible" => Ansible::command(),
+        "ansible-inventory" => AnsibleInventory::command(),
+        "ansible-vault" => AnsibleVault::command(),
+        "ansible-doc" => AnsibleDoc::command(),
+        _ => return None,
+    })
+}
+
 /// Runs the command that `args` name; the first is the program itself.
 pub(crate) fn main(args: &[OsString]) -> ExitCode {
     let command = match parse(args) {
         Ok(parsed) => parsed.command,
         Err(error) => {
             // A reader that has gone away misses the help, and nothing else.
-            let _ = error.print();
+            let _ = match usage::text(&base_name(args), args, &error) {
+                Some(text) => std::io::stderr().write_all(text.as_bytes()),
+                None => error.print(),
+            };
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
@@ -202,7 +244,7 @@ pub(crate) fn main(args: &[OsString]) -> ExitCode {
         Command::Show(args) => show::run(&args),
         Command::Resume(args) => resume::run(&args),
         Command::Undo(args) => undo::run(&args),
-        Command::Inventory(args) => inventory::run(&args),
+        Command::Inventory(args) => inventory::run(&args, &caller),
         Command::Vault(args) => vault::run(&args),
         Command::Doc(args) => doc::run(&args),
         Command::Lint(args) => lint::run(&args),

@@ -12,7 +12,7 @@ use crate::cli::options::{
     Verbosity,
 };
 use crate::cli::{Caller, lint, undo};
-use crate::launch::{Launch, Work};
+use crate::launch::{Launch, Work, notes};
 use crate::report::{Report, exit, print, say};
 use crate::screen::{Screen, Wanted};
 use crate::setup::{Ground, Request};
@@ -148,6 +148,7 @@ pub(crate) fn run_again(args: &Args, caller: &Caller, resume: Vec<Event>) -> Res
     let wanted =
         Wanted { output: args.output.clone(), is_link: caller.is_link, ..Wanted::default() };
     if args.is_listing() {
+        notes(&ground, &request, caller)?;
         return list(args, &ground, &request, &wanted);
     }
     // The original comes upon some mistakes only where their task runs: called by its name, this does, too.
@@ -203,7 +204,11 @@ fn save_retry(args: &Args, caller: &Caller, ground: &Ground, summary: &davit_run
     let hosts: BTreeSet<&String> = summary.failed.iter().chain(&summary.unreachable).collect();
     let text: String = hosts.iter().map(|it| format!("{it}\n")).collect();
     match std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, text)) {
-        Ok(()) if caller.is_link => {}
+        Ok(()) if caller.is_link => {
+            let path = std::path::absolute(&path).unwrap_or(path);
+            // The file is there, whether it can be said or not.
+            let _ = print(&format!("\tto retry, use: --limit @{}\n", path.display()));
+        }
         Ok(()) => {
             say(&format!("hint: to retry on the hosts that are left: --limit @{}", path.display()));
         }
@@ -262,7 +267,9 @@ fn play_text(args: &Args, number: usize, play: &PlayOutline, out: &mut String) {
         }
     }
     if args.list_tags {
-        let all: BTreeSet<&String> = play.tasks.iter().flat_map(|it| &it.tags).collect();
+        // Those of the play count even where none of its tasks is chosen.
+        let of_tasks = play.tasks.iter().flat_map(|it| &it.tags);
+        let all: BTreeSet<&String> = play.tags.iter().chain(of_tasks).collect();
         let all: Vec<&str> = all.into_iter().map(String::as_str).collect();
         let _ = writeln!(out, "      TASK TAGS: [{}]", all.join(", "));
     }

@@ -25,13 +25,14 @@ mod result;
 mod terminal;
 mod timing;
 mod traditional;
+mod tree;
 
 use std::io::Write;
 
 use davit_event::Sink;
 
-pub(crate) use crate::view::dump::json_map as result_json;
 pub(crate) use crate::view::junit::JunitSettings;
+pub(crate) use crate::view::message::DEPRECATIONS_CAN_BE_DISABLED;
 pub(crate) use crate::view::paint::{Palette, colour_code};
 pub(crate) use crate::view::problem::text as problem_text;
 pub(crate) use crate::view::terminal::{Size, Stage};
@@ -174,6 +175,11 @@ pub(crate) fn create_timing(name: &str, settings: &Settings, to: Outputs) -> Opt
         "profile_tasks" => Box::new(timing::Profile::new(settings, to)),
         _ => return None,
     })
+}
+
+/// The `tree` view, which writes a file for each host.
+pub(crate) fn create_tree(folder: std::path::PathBuf) -> Box<dyn Sink> {
+    Box::new(tree::Tree::new(folder))
 }
 
 /// The `junit` view, which writes a file for each playbook.

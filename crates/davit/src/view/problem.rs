@@ -19,6 +19,9 @@ const BEFORE: usize = 2;
 /// A line of source is cut to this many characters, its number included.
 const LONGEST: usize = 120;
 
+/// What stands between a message and what caused it.
+pub(crate) const CAUSED_BY: &str = "\n\n<<< caused by >>>\n\n";
+
 /// The text of a problem, without `[ERROR]: ` before it; with an empty line after it where it has
 /// several.
 pub(crate) fn text(causes: &[Cause], source: ReadSource) -> String {
@@ -33,7 +36,7 @@ pub(crate) fn text(causes: &[Cause], source: ReadSource) -> String {
             .enumerate()
             .map(|(place, link)| block(link, place + 1 == links.len(), source))
             .collect();
-        let blocks = blocks.join("\n\n<<< caused by >>>\n\n");
+        let blocks = blocks.join(CAUSED_BY);
         return format!("{headline}\n\n{blocks}\n\n");
     };
     let text = block(only, true, source);
