@@ -24,6 +24,18 @@ pub enum Error {
         /// What to do about it.
         help: Option<String>,
     },
+    /// A keyword of a play does not work out, so that there is no play.
+    #[error("Error processing keyword '{keyword}': {message}")]
+    Keyword {
+        /// Which.
+        keyword: String,
+        /// Why.
+        message: String,
+        /// Where.
+        origin: Option<Origin>,
+        /// What to do about it.
+        help: Option<String>,
+    },
     /// A file is not there or cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
@@ -41,6 +53,16 @@ impl Error {
 
     pub(crate) fn plain(message: impl Into<String>) -> Self {
         Self::At { message: message.into(), origin: None, help: None }
+    }
+
+    /// The same, of what a keyword of a play says.
+    pub(crate) fn of_keyword(self, keyword: &str) -> Self {
+        match self {
+            Self::At { message, origin, help } => {
+                Self::Keyword { keyword: keyword.to_owned(), message, origin, help }
+            }
+            other => other,
+        }
     }
 
     pub(crate) fn template(error: &davit_template::Error, near: Option<&Origin>) -> Self {

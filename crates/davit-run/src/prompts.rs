@@ -51,7 +51,10 @@ pub(crate) fn ask(
 
 fn typed(world: &Arc<World>, private: bool, confirm: bool, question: &str) -> Option<String> {
     for _ in 0..ATTEMPTS {
-        let first = world.prompt.ask(question, private)?;
+        let Some(first) = world.prompt.ask(question, private) else {
+            world.warn("Not prompting as we are not in interactive mode");
+            return None;
+        };
         if !confirm {
             return Some(first);
         }

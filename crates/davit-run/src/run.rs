@@ -211,10 +211,7 @@ impl Runner {
         vars.extend(&written.vars);
         let setup = Setup { world: &world, written, folder: &folder, vars: &vars };
         let pattern = setup.pattern()?;
-        let name = setup
-            .text(Some(&written.name).filter(|it| !it.is_null()))?
-            .filter(|it| !it.is_empty())
-            .unwrap_or_else(|| pattern.clone());
+        let name = setup.name()?.filter(|it| !it.is_empty()).unwrap_or_else(|| pattern.clone());
         let play = Arc::new(Play::new(
             Arc::clone(written),
             world.next_play(),

@@ -166,6 +166,10 @@ impl From<davit_run::Error> for Report {
             davit_run::Error::At { message, origin, help } => {
                 Self::new(message).at(origin.as_ref()).help(help)
             }
+            davit_run::Error::Keyword { ref origin, ref help, .. } => {
+                let report = Self::new(error.to_string()).at(origin.as_ref());
+                report.help(help.clone()).code(exit::PARSER)
+            }
             other => Self::of(&other),
         }
     }

@@ -102,7 +102,7 @@ impl Runner {
         vars.extend(&written.vars);
         let setup = Setup { world, written, folder: &folder, vars: &vars };
         let pattern = setup.pattern()?;
-        let name = setup.text(Some(&written.name).filter(|it| !it.is_null()))?;
+        let name = setup.name()?;
         let name = name.filter(|it| !it.is_empty()).unwrap_or_else(|| pattern.clone());
         let hosts = setup.hosts()?;
         let play = Arc::new(Play::new(

@@ -44,13 +44,18 @@ impl Setup<'_> {
             .map_err(|error| Error::template(&error, value.origin().or(Some(&self.written.origin))))
     }
 
-    pub(super) fn text(&self, value: Option<&Value>) -> Result<Option<String>, Error> {
-        value.map(|it| self.render(it).map(|it| it.to_str())).transpose()
+    /// `name:`, where it is written.
+    pub(super) fn name(&self) -> Result<Option<String>, Error> {
+        let value = Some(&self.written.name).filter(|it| !it.is_null());
+        let text = value.map(|it| self.render(it).map(|it| it.to_str())).transpose();
+        text.map_err(|error| error.of_keyword("name"))
     }
 
     pub(super) fn keyword(&self, name: &str) -> Result<Option<Value>, Error> {
         match self.written.keywords.get(name) {
-            Some(value) if !value.is_null() => self.render(value).map(Some),
+            Some(value) if !value.is_null() => {
+                self.render(value).map(Some).map_err(|error| error.of_keyword(name))
+            }
             _ => Ok(None),
         }
     }
@@ -68,7 +73,10 @@ impl Setup<'_> {
 
     /// `hosts:` as patterns, each of which may hold several.
     pub(super) fn patterns(&self) -> Result<Vec<String>, Error> {
-        Ok(match self.render(&self.written.hosts)? {
+        // A play without a name has that of its hosts, which is looked at first.
+        let keyword = if self.written.name.is_null() { "name" } else { "hosts" };
+        let hosts = self.render(&self.written.hosts).map_err(|it| it.of_keyword(keyword))?;
+        Ok(match hosts {
             Value::List(list) => list.iter().map(Value::to_str).collect(),
             other => vec![other.to_str()],
         })
