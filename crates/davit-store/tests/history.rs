@@ -119,6 +119,21 @@ fn pruning_keeps_the_newest_and_what_runs() {
 }
 
 #[test]
+fn what_a_discarded_run_left_behind_is_in_nobodys_way() {
+    let (_folder, path) = place();
+    let store = Store::open(&path).expect("opens");
+    let id = store.begin().expect("an id");
+    let mut late = store.sink(&id).expect("a sink");
+    // It is forgotten while it is still written down.
+    store.discard(&id).expect("discarded");
+    let kind = Kind::NoHostsMatched;
+    late.accept(&Event { seq: 0, at_ms: 1, kind }).expect("accepted");
+    drop(late);
+    let (next, events) = record(&store, vec![started(), task(1), done(1, "a")]);
+    assert_eq!(store.events(&next).expect("events"), events);
+}
+
+#[test]
 fn a_history_that_cannot_be_used_says_why() {
     let (folder, path) = place();
     fs::create_dir_all(path.parent().expect("a folder")).expect("made");
