@@ -178,8 +178,8 @@ impl Module for Find {
         }
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = since.as_secs_f64();
-        let (files, examined) = (Vec::new(), 0);
-        let mut search = Search { host, args: &args, age, size, now, files, examined };
+        let (files, refused, examined) = (Vec::new(), Map::new(), 0);
+        let mut search = Search { host, args: &args, age, size, now, files, refused, examined };
         let mut skipped = Map::new();
         let mut cut = false;
         for path in &args.paths {
@@ -193,14 +193,16 @@ impl Module for Find {
                 break;
             }
         }
-        let (files, examined) = (search.files, search.examined);
+        let (files, refused, examined) = (search.files, search.refused, search.examined);
         for (path, why) in &skipped {
             let why = why.as_str().unwrap_or_default();
             host.warn(format!("Skipped '{path}' path due to this access issue: {why}\n"));
         }
+        let whole = skipped.is_empty();
+        skipped.extend(refused);
         let msg = if cut {
             "Limit of matches reached"
-        } else if skipped.is_empty() {
+        } else if whole {
             "All paths examined"
         } else {
             "Not all paths examined, check warnings for details"
@@ -246,6 +248,8 @@ struct Search<'a, 'h> {
     size: Option<i64>,
     now: f64,
     files: Vec<Value>,
+    /// Folders that could not be read, and why: the others count all the same.
+    refused: Map<String, Value>,
     examined: usize,
 }
 
@@ -267,7 +271,8 @@ impl Search<'_, '_> {
                 return Err("stopped before it was done".to_owned());
             }
             if let Some(why) = folder.error {
-                return Err(why);
+                self.refused.insert(folder.path.display().to_string(), why.into());
+                continue;
             }
             if !self.args.recurse && folder.depth > 0 {
                 break;

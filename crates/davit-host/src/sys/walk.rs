@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use davit_module::{Host, Meta};
+use davit_module::{Host, Meta, ModuleError, errno_text};
 
 /// Something in a folder.
 #[derive(Clone, Debug)]
@@ -17,6 +17,7 @@ pub(crate) struct Found {
 
 /// A folder of the walk.
 pub(crate) struct Folder {
+    pub(crate) path: PathBuf,
     /// How far below the start: 0 is the start itself.
     pub(crate) depth: usize,
     /// What is in it: first what is no folder, then the folders, links to folders among them.
@@ -65,7 +66,9 @@ impl<'a, 'h> Walk<'a, 'h> {
         }
         let names = match self.names(&path) {
             Ok(names) => names,
-            Err(error) => return Some(Folder { depth, items: Vec::new(), error: Some(error) }),
+            Err(error) => {
+                return Some(Folder { path, depth, items: Vec::new(), error: Some(error) });
+            }
         };
         let (mut items, mut folders) = (Vec::new(), Vec::new());
         for name in names {
@@ -80,12 +83,17 @@ impl<'a, 'h> Walk<'a, 'h> {
             if is_folder { folders.push(found) } else { items.push(found) }
         }
         items.append(&mut folders);
-        Some(Folder { depth, items, error: None })
+        Some(Folder { path, depth, items, error: None })
     }
 
     /// The names in a folder as the system orders them; what is only predicted comes last.
     fn names(&self, path: &Path) -> Result<Vec<OsString>, String> {
-        let known = self.host.read_dir(path).map_err(|err| err.message())?;
+        let known = self.host.read_dir(path).map_err(|err| match err {
+            ModuleError::Io { source, .. } => {
+                format!("{}: '{}'", errno_text(&source), path.display())
+            }
+            other => other.message(),
+        })?;
         let mut left: BTreeSet<OsString> = known.into_iter().collect();
         let on_disk = fs::read_dir(self.host.at(path)).into_iter().flatten().flatten();
         let mut names: Vec<OsString> =
