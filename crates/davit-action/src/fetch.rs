@@ -104,6 +104,9 @@ async fn look(
     args.insert("get_mime".to_owned(), false.into());
     args.insert("get_attributes".to_owned(), false.into());
     let seen = context.call_module("ansible.legacy.stat", args, BTreeMap::new()).await;
+    if seen.is_failed() && message(&seen) == "Permission denied" {
+        return Err(refused(context, format!("File is not readable: {src}")));
+    }
     if seen.is_failed() || seen.unreachable {
         return Err(seen);
     }

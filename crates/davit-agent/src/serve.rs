@@ -12,6 +12,7 @@ use davit_module::{Options, Session, keep_folder};
 use davit_wire::{
     Decoder, Error, Greeting, Json, Kind, Limits, Message, Open, Refusal, Start, VERSION, of_credit,
 };
+use nix::unistd::{AccessFlags, access};
 
 use crate::calls::{Calls, OWN};
 use crate::memory::Memory;
@@ -28,6 +29,7 @@ const CONFUSED: i32 = 3;
 pub fn serve() -> i32 {
     // The file is named after its hash, which is no name to look for.
     let _ = nix::sys::prctl::set_name(c"davit-agent");
+    leave_closed_folder();
     let Ok(out) = Out::stdout() else { return 1 };
     let out = Arc::new(out);
     let watch = Arc::new(Watch::default());
@@ -194,6 +196,21 @@ impl Agent {
         self.calls = Some(Arc::clone(&calls));
         self.watch.begin(Duration::from_millis(start.silence_ms.max(1000)), calls);
         Ok(())
+    }
+}
+
+/// Who became another user may stand in a folder that is closed to that one, where no relative path
+/// and few programs work: modules begin at home then.
+fn leave_closed_folder() {
+    let flags = AccessFlags::R_OK | AccessFlags::X_OK;
+    if access(".", flags).is_ok() {
+        return;
+    }
+    let home = User::numbered(nix::unistd::geteuid().as_raw()).map(|it| it.dir);
+    for folder in home.into_iter().chain([PathBuf::from("/")]) {
+        if access(&folder, flags).is_ok() && std::env::set_current_dir(&folder).is_ok() {
+            return;
+        }
     }
 }
 

@@ -61,6 +61,12 @@ impl Module for Fetch {
 
     fn run(host: &mut Host<'_>, args: Args) -> Result<Outcome, ModuleError> {
         let missing = "the remote file does not exist, not transferring, ignored";
+        let unreadable =
+            || ModuleError::failed(format!("File is not readable: {}", args.src.display()));
+        let denied = |err: &io::Error| err.kind() == io::ErrorKind::PermissionDenied;
+        if host.meta(&args.src, true).is_err_and(|err| denied(&err)) {
+            return Err(unreadable());
+        }
         match host.stat(&args.src)? {
             None if args.fail_on_missing => return Err(ModuleError::failed(missing)),
             None => {
@@ -75,7 +81,11 @@ impl Module for Fetch {
             Some(_) => {}
         }
         if let Some(offset) = args.offset {
-            let bytes = piece(host, &args.src, offset, args.length.unwrap_or(u64::MAX))?;
+            let piece = piece(host, &args.src, offset, args.length.unwrap_or(u64::MAX));
+            let bytes = piece.map_err(|err| match err {
+                ModuleError::Io { source, .. } if denied(&source) => unreadable(),
+                other => other,
+            })?;
             return Ok(Outcome::new()
                 .changed(false)
                 .with("content", STANDARD.encode(bytes))

@@ -171,7 +171,12 @@ fn nameless(args: &Args) -> Result<Outcome, ModuleError> {
 
 /// The word for what stands at a path.
 fn state_at(host: &Host<'_>, path: &Path) -> Result<&'static str, ModuleError> {
-    Ok(match host.lstat(path)? {
+    let there = match host.meta(path, false) {
+        // What may not be looked at counts as not there.
+        Err(err) if err.kind() == io::ErrorKind::PermissionDenied => None,
+        _ => host.lstat(path)?,
+    };
+    Ok(match there {
         None => "absent",
         Some(meta) if meta.is_link() => "link",
         Some(meta) if meta.is_dir() => "directory",
@@ -306,7 +311,7 @@ fn absent(host: &mut Host<'_>, args: &Args) -> Result<Outcome, ModuleError> {
     }
     let mut diff = state_diff(&args.path, "absent", there);
     if there == "directory" && host.wants_diff() {
-        let content = content_of(host, &args.path)?;
+        let content = content_of(host, &args.path);
         diff.before.insert("path_content".to_owned(), content);
     }
     host.remove(&args.path).map_err(|err| {
@@ -320,15 +325,16 @@ fn absent(host: &mut Host<'_>, args: &Args) -> Result<Outcome, ModuleError> {
 }
 
 /// All that is beneath a folder, by kind.
-fn content_of(host: &Host<'_>, top: &Path) -> Result<serde_json::Value, ModuleError> {
+fn content_of(host: &Host<'_>, top: &Path) -> serde_json::Value {
     // Names need not be UTF-8, and results are.
     let shown = |path: &Path| path.to_string_lossy().into_owned();
     let (mut folders, mut files) = (Vec::new(), Vec::new());
     let mut left = vec![top.to_path_buf()];
     while let Some(folder) = left.pop() {
-        for name in host.read_dir(&folder)? {
+        // What may not be looked at is left out, and refused when it is to go.
+        for name in host.read_dir(&folder).unwrap_or_default() {
             let path = folder.join(name);
-            match host.lstat(&path)? {
+            match host.lstat(&path).unwrap_or_default() {
                 Some(meta) if meta.is_dir() => {
                     folders.push(shown(&path));
                     left.push(path);
@@ -341,7 +347,7 @@ fn content_of(host: &Host<'_>, top: &Path) -> Result<serde_json::Value, ModuleEr
             }
         }
     }
-    Ok(json!({"directories": folders, "files": files}))
+    json!({"directories": folders, "files": files})
 }
 
 fn link(host: &mut Host<'_>, args: &Args) -> Result<Outcome, ModuleError> {

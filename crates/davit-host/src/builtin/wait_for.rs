@@ -219,7 +219,13 @@ impl Wait<'_, '_, '_> {
             return Ok(self.active_connections()? == 0);
         }
         if let Some(path) = &self.args.path {
-            let there = self.host.exists(path);
+            let there = match self.host.meta(path, true) {
+                Err(err) if err.kind() == std::io::ErrorKind::PermissionDenied && !absent => {
+                    let msg = format!("Failed to stat {}, Permission denied", path.display());
+                    return Err(ModuleError::failed(msg).with("elapsed", self.elapsed()));
+                }
+                found => found.is_ok_and(|it| it.is_some()),
+            };
             if absent || !there || self.pattern.is_none() {
                 return Ok(there != absent);
             }

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use davit_module::{Host, ModuleError, Outcome, Program, Ran, expand_path, split_words};
+use davit_module::{Access, Host, ModuleError, Outcome, Program, Ran, expand_path, split_words};
 use serde_json::Value;
 
 use super::{clock, glob, text};
@@ -78,7 +78,8 @@ impl Command {
         }
         let chdir = self.chdir.as_deref().filter(|it| !it.as_os_str().is_empty());
         let folder = chdir.map(|it| host.at(it));
-        if folder.as_ref().is_some_and(|it| !host.is_dir(it)) {
+        let enter = |it: &PathBuf| host.is_dir(it) && host.may(it, Access::Execute);
+        if folder.as_ref().is_some_and(|it| !enter(it)) {
             let error = result.fail("Unable to change directory before execution.");
             return Err(error.with("rc", Value::Null));
         }
