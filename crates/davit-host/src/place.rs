@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use davit_module::{
-    Content, FileArgs, FileDiff, Host, ModuleError, Outcome, Ran, Sent, WriteOptions, open_source,
+    Access, Content, FileArgs, FileDiff, Host, ModuleError, Outcome, Ran, Sent, WriteOptions,
+    open_source,
 };
 use serde_json::Value;
 
@@ -114,21 +115,33 @@ pub(crate) fn put(
     content: Content,
 ) -> Result<Outcome, ModuleError> {
     let dest = destination(host, placing)?;
+    if let Err(err) = host.meta(&dest, false)
+        && err.kind() == std::io::ErrorKind::PermissionDenied
+    {
+        let dest = dest.display();
+        let why = "Permission denied";
+        return Err(ModuleError::failed(format!(
+            "Task failed: Failed to get information on remote file ({dest}): {why}"
+        )));
+    }
     let there = host.lstat(&dest)?;
+    // What cannot be read may still be replaced.
+    let legible = host.may(&dest, Access::Read);
     let mut sums = Sums::of(&content)?;
     if there.is_some() && !placing.force {
         let src = placing.src.unwrap_or_default();
         let outcome = Outcome::new().changed(false).without_path_keys();
         return Ok(outcome.with("dest", &dest).with("src", src));
     }
-    let same = there.as_ref().is_some_and(|it| it.is_file()) && host.sha1(&dest)? == sums.sha1;
+    let same =
+        legible && there.as_ref().is_some_and(|it| it.is_file()) && host.sha1(&dest)? == sums.sha1;
     if same {
         return keep(host, placing, &dest, &sums);
     }
     let shown = dest.to_string_lossy();
     let source = placing.src.unwrap_or(placing.dest);
     let diff = if host.wants_diff() {
-        let before = host.is_file(&dest).then(|| host.read(&dest)).transpose()?;
+        let before = (legible && host.is_file(&dest)).then(|| host.read(&dest)).transpose()?;
         vec![host.text_diff(before.as_deref(), &head(&content), (&shown, source))]
     } else {
         Vec::new()
@@ -138,6 +151,13 @@ pub(crate) fn put(
         return Err(noted(mismatch(wanted)));
     }
     make_parents(host, placing, &dest).map_err(noted)?;
+    if let Some(folder) = dest
+        .parent()
+        .filter(|it| there.is_none() && !it.as_os_str().is_empty() && !host.may(it, Access::Write))
+    {
+        let msg = format!("Destination {} not writable", folder.display());
+        return Err(noted(ModuleError::failed(msg)));
+    }
     let options = WriteOptions {
         validate: placing.validate,
         refuse: Some(refused),

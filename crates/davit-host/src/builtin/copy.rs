@@ -225,9 +225,9 @@ fn copy_folder(host: &mut Host<'_>, args: &Args, src: &str) -> Result<Outcome, M
                 dest = args.dest
             )));
         }
-        if !into_itself {
-            shown = plain.join(name);
-        }
+    }
+    if !into_itself && (there || args.dest.ends_with('/')) {
+        shown = plain.join(name);
     }
     let top = if into_itself { plain.to_path_buf() } else { plain.join(name) };
     let mut changed = false;
