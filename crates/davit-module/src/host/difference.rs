@@ -19,10 +19,13 @@ impl Host<'_> {
         let mut diff = json!({});
         side(&mut diff, ("before", "dst"), before.unwrap_or_default());
         side(&mut diff, ("after", "src"), after);
-        if before.is_some() {
+        // A side that is not shown has no header either.
+        if before.is_some() && diff.get("before").is_some() {
             diff["before_header"] = headers.0.into();
         }
-        diff["after_header"] = headers.1.into();
+        if diff.get("after").is_some() {
+            diff["after_header"] = headers.1.into();
+        }
         diff
     }
 }
