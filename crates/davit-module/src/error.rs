@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use davit_event::Reply;
 use serde::Serialize;
 
+use crate::host::errno_text;
 use crate::spec::ArgError;
 
 /// Why a module failed.
@@ -89,6 +90,13 @@ impl ModuleError {
     /// The result's `msg`: the text with that of its causes.
     #[must_use]
     pub fn message(&self) -> String {
+        if let Self::Io { action: "read", path, source } = self
+            && source.raw_os_error().is_some()
+        {
+            // Users of the format know it so, as what the original does not foresee.
+            let why = errno_text(source);
+            return format!("Task failed: Module failed: {why}: '{}'", path.display());
+        }
         let mut text = self.to_string();
         let mut source = std::error::Error::source(self);
         while let Some(cause) = source {
