@@ -38,6 +38,7 @@ async fn run(context: &TaskContext, args: Map) -> Attempt {
             return Err(broken(context, "list index out of range"));
         }
         match source::find(context, "files", &name) {
+            Some(path) if path.is_dir() => missing = Some(source::no_file(&path)),
             Some(path) => {
                 let decrypt = flag(&args, "decrypt", true);
                 attachments

@@ -2,7 +2,6 @@
 //!
 //! It does not know what they are for, nor hosts.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
@@ -22,6 +21,15 @@ pub(crate) fn find(context: &TaskContext, folder: &str, name: &str) -> Option<Pa
 /// What is said of a file that [`find`] does not find.
 pub(crate) fn not_found(context: &TaskContext, folder: &str, name: &str) -> String {
     context.not_found(folder, name)
+}
+
+/// What is said of something that is there and is no file.
+pub(crate) fn no_file(path: &Path) -> String {
+    format!(
+        "Could not find or access '{}' on the Ansible Controller.\nIf you are using a module and \
+         expect the file to exist on the remote, see the remote_src option",
+        path.display()
+    )
 }
 
 /// A path without `.` and `..`, links left alone. A `/` at its end stays.
@@ -79,7 +87,7 @@ pub(crate) fn locked(context: &TaskContext, path: &Path, failure: Outcome) -> Ou
 
 fn is_vault(path: &Path) -> io::Result<bool> {
     let mut head = Vec::new();
-    File::open(path)?.take(64).read_to_end(&mut head)?;
+    davit_module::open_source(path)?.take(64).read_to_end(&mut head)?;
     Ok(davit_vault::is_vault_bytes(&head))
 }
 

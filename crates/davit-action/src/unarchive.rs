@@ -56,7 +56,7 @@ async fn run(context: &TaskContext, mut args: Map) -> Attempt {
                 attachments.insert("src".to_owned(), source::attachment(context, &path, decrypt)?);
                 args.insert("src", path.to_string_lossy().as_ref().into());
             }
-            Some(path) => missing = Some(format!("Source '{}' is not a file", path.display())),
+            Some(path) => missing = Some(source::no_file(&path)),
             None => missing = Some(source::not_found(context, "files", &src)),
         }
     }
