@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use davit_module::{
-    Access, Attachment, FileArgs, Host, Module, ModuleError, Outcome, Rules, Support,
+    Access, Attachment, FileArgs, Host, Module, ModuleError, Outcome, Rules, Support, errno_text,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -139,6 +139,14 @@ impl Module for Unarchive {
             file: &args.file,
         };
         let fail = |err: UnpackError| match err {
+            UnpackError::Module(ModuleError::Io { source, .. }) => {
+                let msg = format!("failed to unpack {} to {}", args.src, args.dest);
+                ModuleError::failed(msg)
+                    .with("handler", handler(format))
+                    .with("dest", &args.dest)
+                    .with("src", &args.src)
+                    .with("details", errno_text(&source))
+            }
             UnpackError::Module(err) => err,
             UnpackError::Archive(err) => ModuleError::failed(format!(
                 "failed to unpack {} to {}: {err}",

@@ -365,7 +365,9 @@ impl Plan<'_> {
             return Ok(false);
         }
         let mut changed = false;
-        for name in files {
+        // Names below `./` make the folder itself a part of the archive.
+        let top = files.iter().any(|it| it.starts_with("./") && it != "./").then_some("./");
+        for name in files.iter().map(String::as_str).chain(top) {
             let path = self.dest.join(name.trim_end_matches('/'));
             let Some(meta) = host.lstat(&path)? else { continue };
             changed |= host.set_attributes(&path, &for_kind(self.file, &meta), None)?;
