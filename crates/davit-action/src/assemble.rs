@@ -60,6 +60,14 @@ async fn run(context: &TaskContext, args: Map) -> Attempt {
         if !outcome.result.contains("dest") {
             outcome.result.insert("dest", dest.into());
         }
+        // Here the original gives the one diff by itself, not in a list.
+        let only = outcome.result.get("diff").and_then(|it| match it.as_list() {
+            Some([one]) => Some(one.clone()),
+            _ => None,
+        });
+        if let Some(diff) = only {
+            outcome.result.insert("diff", diff);
+        }
         outcome.result.insert("checksum", sha1.into());
         outcome.result.insert("md5sum", md5.into());
         outcome.result.insert("src", folder.to_string_lossy().as_ref().into());

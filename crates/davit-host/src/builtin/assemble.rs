@@ -126,19 +126,7 @@ fn sent(host: &mut Host<'_>, args: &Args, content: Content) -> Result<Outcome, M
         directory_mode: &serde_json::Value::Null,
         file: &args.file,
     };
-    let diff = match &content {
-        Content::Bytes(bytes) if host.wants_diff() => {
-            let dest = Path::new(&args.dest);
-            let before = host.is_file(dest).then(|| host.read(dest)).transpose()?;
-            Some(host.text_diff(before.as_deref(), bytes, (&args.dest, &args.src)))
-        }
-        _ => None,
-    };
-    let outcome = place::put(host, &placing, content)?;
-    Ok(match diff {
-        Some(diff) => outcome.with("diff", diff),
-        None => outcome,
-    })
+    place::put(host, &placing, content)
 }
 
 /// All pieces in one.
