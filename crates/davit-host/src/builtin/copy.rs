@@ -217,14 +217,12 @@ fn copy_folder(host: &mut Host<'_>, args: &Args, src: &str) -> Result<Outcome, M
     let name = Path::new(src).file_name().unwrap_or_default();
     let mut shown = plain.to_path_buf();
     let there = host.lstat(plain)?.is_some();
-    if there {
-        if !host.is_dir(plain) {
-            return Err(ModuleError::failed(format!(
-                "Task failed: Module failed: Could not replace '{dest}' with b'{src}': [Errno 20] \
+    if there && !host.is_dir(plain) {
+        return Err(ModuleError::failed(format!(
+            "Task failed: Module failed: Could not replace '{dest}' with b'{src}': [Errno 20] \
                  Not a directory: b'{src}' -> b'{dest}'",
-                dest = args.dest
-            )));
-        }
+            dest = args.dest
+        )));
     }
     if !into_itself && (there || args.dest.ends_with('/')) {
         shown = plain.join(name);
