@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use davit_event::{Bus, Cause, End, Event, Kind, Reply, Sink, Status};
+use davit_inventory::{Inventory, Warning};
 use davit_playbook::{Entry, Item, Keyword, Keywords, Play, Playbook, Task, TaskKind};
 use davit_value::{Map, Origin, Str, Value};
 
@@ -127,38 +128,18 @@ pub(crate) fn run(args: &Args, caller: &Caller) -> Result<u8, Report> {
     let args = &args;
     request.pattern = Some(args.pattern.clone());
     ground.check_hosts(&request, &inventory, &mut warnings)?;
-    let is_peopled = inventory.hosts().next().is_some();
-    let found = inventory.list_hosts(&args.pattern, request.limit.as_deref(), &mut warnings);
-    let (hosts, refused) = match found {
-        Ok(hosts) => (hosts, None),
-        // A pattern that matches nothing is an error only where something is to be run.
-        Err(error) if ground.config.text("HOST_PATTERN_MISMATCH") == "error" => {
-            (Vec::new(), Some(error))
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let nobody = hosts.is_empty() && is_peopled;
+    let (hosts, refused) = chosen(&ground, &request, &inventory, &mut warnings)?;
     let deprecations = ground.config.is("DEPRECATION_WARNINGS")?;
     let mut say_warnings = || warnings.drain(..).for_each(|it| warn_of(&it, deprecations));
     if args.list_hosts || hosts.is_empty() {
         notes(&ground, &request, caller)?;
         say_warnings();
     }
-    if nobody && request.limit.is_some() {
-        return Err(Report::new(
-            "Specified inventory, host pattern and/or --limit leaves us with no hosts to target.",
-        ));
-    }
-    if nobody {
-        warn("No hosts matched, nothing to do");
+    if hosts.is_empty() && inventory.hosts().next().is_some() {
+        nobody(&request)?;
     }
     if args.list_hosts {
-        let mut out = format!("  hosts ({}):\n", hosts.len());
-        for host in &hosts {
-            let _ = writeln!(out, "    {host}");
-        }
-        print(&out)?;
-        return Ok(exit::OK);
+        return list(&hosts);
     }
     let call = call(args, &ground).inspect_err(|_| say_warnings())?;
     if let Some(error) = refused {
@@ -209,6 +190,44 @@ pub(crate) fn run(args: &Args, caller: &Caller) -> Result<u8, Report> {
     let status = u8::try_from(status.load(Ordering::Relaxed)).ok().filter(|it| *it > 0);
     let is_one = hosts.len() == 1 && !args.command.is_empty() && !caller.is_link;
     Ok(status.filter(|_| is_one && code == exit::FAILED_HOSTS).unwrap_or(code))
+}
+
+/// The hosts that are meant, and why there are none where that is an error of what runs on them.
+fn chosen(
+    ground: &Ground,
+    request: &Request,
+    inventory: &Inventory,
+    warnings: &mut Vec<Warning>,
+) -> Result<(Vec<Arc<str>>, Option<davit_inventory::Error>), Report> {
+    let pattern = request.pattern.as_deref().unwrap_or_default();
+    match inventory.list_hosts(pattern, request.limit.as_deref(), warnings) {
+        Ok(hosts) => Ok((hosts, None)),
+        Err(error) if ground.config.text("HOST_PATTERN_MISMATCH") == "error" => {
+            Ok((Vec::new(), Some(error)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// There are hosts, and none of them is meant.
+fn nobody(request: &Request) -> Result<(), Report> {
+    if request.limit.is_some() {
+        return Err(Report::new(
+            "Specified inventory, host pattern and/or --limit leaves us with no hosts to target.",
+        ));
+    }
+    warn("No hosts matched, nothing to do");
+    Ok(())
+}
+
+/// `--list-hosts`.
+fn list(hosts: &[Arc<str>]) -> Result<u8, Report> {
+    let mut out = format!("  hosts ({}):\n", hosts.len());
+    for host in hosts {
+        let _ = writeln!(out, "    {host}");
+    }
+    print(&out)?;
+    Ok(exit::OK)
 }
 
 /// User and name of a host that is no pattern: `web1`, `deploy@10.0.0.7`.
