@@ -224,7 +224,6 @@ impl<'a> Compiler<'a> {
         let inner = Arc::new(Parent {
             keywords: written.keywords.clone(),
             vars: Arc::new(written.vars.clone()),
-            is_include: true,
             file: Some(path.as_path().into()),
             up: Some(Arc::clone(parent)),
             ..Parent::default()
@@ -275,7 +274,6 @@ impl<'a> Compiler<'a> {
         let inner = Arc::new(Parent {
             keywords: written.keywords.clone(),
             vars: Arc::new(written.vars.clone()),
-            is_include: true,
             up: Some(Arc::clone(parent)),
             ..Parent::default()
         });
