@@ -460,31 +460,50 @@ impl Batch {
             }
             return Ok(());
         }
+        let newly: Vec<Arc<str>> = failed
+            .into_iter()
+            .filter(|host| {
+                read(&self.play.hosts).unreachable.contains(*host)
+                    || self.cursors.get(*host).is_none_or(Cursor::has_failed_now)
+            })
+            .cloned()
+            .collect();
         for cursor in self.cursors.values_mut() {
             cursor.clear_failed_now();
         }
         self.take_in_failed(hosts);
-        if let Some(most) = self.max_fail_percentage {
-            let state = read(&self.play.hosts);
-            let lost = self
-                .hosts
-                .iter()
-                .filter(|it| state.failed.contains(*it) || state.unreachable.contains(*it))
-                .count();
-            #[expect(clippy::cast_precision_loss, reason = "counts of hosts")]
-            let share = lost as f64 * 100.0 / self.hosts.len().max(1) as f64;
-            drop(state);
-            if share > most {
-                for host in self.living() {
-                    if let Some(cursor) = self.cursors.get_mut(&host) {
-                        cursor.end();
-                    }
-                    write(&self.play.hosts).failed.insert(host);
-                }
-                self.ending = Some(Ending::Broken);
-            }
+        if newly.iter().any(|host| self.is_lost(host)) {
+            self.count_lost();
         }
         Ok(())
+    }
+
+    /// True once nothing is left to run for a host that failed: what is always run has been.
+    fn is_lost(&self, host: &Arc<str>) -> bool {
+        let state = read(&self.play.hosts);
+        state.unreachable.contains(host)
+            || (state.failed.contains(host) && self.cursors.get(host).is_none_or(Cursor::is_out))
+    }
+
+    /// Ends the batch where more of its hosts are lost than may be.
+    fn count_lost(&mut self) {
+        let Some(most) = self.max_fail_percentage else { return };
+        let lost = self.hosts.iter().filter(|it| self.is_lost(it)).count();
+        #[expect(clippy::cast_precision_loss, reason = "counts of hosts")]
+        let share = lost as f64 * 100.0 / self.hosts.len().max(1) as f64;
+        if share <= most {
+            return;
+        }
+        for host in self.living() {
+            if let Some(cursor) = self.cursors.get_mut(&host) {
+                cursor.end();
+            }
+            write(&self.play.hosts).failed.insert(host);
+        }
+        self.ending = Some(Ending::Broken);
+        // Told for those who still wait and for those who go on: the original's two lines.
+        self.world.emit(Kind::NoHostsRemaining);
+        self.world.emit(Kind::NoHostsRemaining);
     }
 
     /// Hosts whose cursors have come to the end of a failure.
