@@ -42,18 +42,20 @@ impl Job {
                 answer.outcome = outcome;
                 return;
             }
+            if plan.most > 1 {
+                // The task's own conditions see it.
+                outcome.result.insert("attempts", attempt.into());
+            }
             self.judge(&mut outcome, &mut context);
             round.scope.locals.clone_from(&context.scope.locals);
-            if plan.most > 1 || plan.until {
+            if plan.most > 1 {
                 let again = self.until(&context, &outcome, &plan);
                 match again {
                     Ok(true) => {
-                        outcome.result.insert("attempts", attempt.into());
                         answer.outcome = outcome;
                         return;
                     }
                     Ok(false) if attempt < plan.most && !self.world.is_stopping() => {
-                        outcome.result.insert("attempts", attempt.into());
                         outcome.result.insert("retries", plan.most.into());
                         self.announce_retry(&outcome, answer, plan.most - attempt, &round);
                         tokio::time::sleep(plan.delay).await;
@@ -167,7 +169,8 @@ impl Job {
             outcome.result.insert("changed", false.into());
         }
         self.see(outcome, context);
-        if self.task.own("failed_when").is_some() {
+        let conditions = self.task.own("failed_when").map(|(value, _)| value);
+        if conditions.is_some_and(|it| !matches!(it, Value::List(list) if list.is_empty())) {
             match self.conditions("failed_when", context) {
                 Ok(failed) => {
                     if outcome.is_failed() && !failed {
@@ -228,6 +231,10 @@ impl Job {
             Value::List(list) => list.as_slice(),
             other => std::slice::from_ref(other),
         };
+        if value.is_null() && keyword != "until" {
+            let text = "Empty conditional expressions are not allowed.";
+            return Err(task_failed(self.task.origin(), vec![cause(text, origin)]));
+        }
         // The result's own keys are variables of these conditions, below all others.
         for condition in conditions {
             let holds = context.env().condition(condition).map_err(|error| {

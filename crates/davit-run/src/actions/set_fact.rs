@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 
 use super::{flag, is_name};
 use crate::action::{Action, Outcome, Running};
+use crate::keyword::to_flag;
 
 /// Sets variables of the host, for the rest of the run.
 ///
@@ -39,6 +40,14 @@ pub(super) const ACTION: Action = Action {
 };
 
 fn run(args: &Map) -> Outcome {
+    if let Some(value) = args.get("cacheable")
+        && to_flag(value).is_none()
+    {
+        return Outcome::failed(format!(
+            "Task failed: The value '{}' is not a valid boolean. Valid booleans include: 0, 1, '0', '1', 'f', 'false', 'n', 'no', 'off', 'on', 't', 'true', 'y', 'yes'",
+            value.to_str()
+        ));
+    }
     let cacheable = flag(args, "cacheable", false);
     let mut facts = Map::new();
     for (key, value) in args {
