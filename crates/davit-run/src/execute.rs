@@ -13,7 +13,7 @@ use davit_value::{Map, Str, Value};
 use crate::action::{Line, Outcome, flag};
 use crate::failure::{task_failed, template_cause};
 use crate::keyword::Keyword;
-use crate::loops::{Loop, Round};
+use crate::loops::{Loop, Round, plain_failure};
 use crate::scope::TaskScope;
 use crate::shown::reply_to_show;
 use crate::tree::{Task, Work};
@@ -160,7 +160,12 @@ impl Job {
                 skipped &= flag(&outcome.result, "skipped");
                 unreachable |= outcome.unreachable;
                 done.no_log |= answer.no_log;
-                done.ignore_errors = answer.ignore_errors;
+                // One failure that counts is enough.
+                if failed.is_none() {
+                    done.ignore_errors = answer.ignore_errors;
+                } else if outcome.is_failed() {
+                    done.ignore_errors &= answer.ignore_errors;
+                }
                 done.ignore_unreachable = answer.ignore_unreachable;
                 if done.delegated.is_none() {
                     done.delegated.clone_from(&answer.delegated);
@@ -175,8 +180,15 @@ impl Job {
                 results.push(Value::from(outcome.result));
                 done.parts.push(part);
             }
-            if self.breaks(&looped, scope, results.last(), at) {
-                break;
+            match self.breaks(&looped, scope, results.last(), at) {
+                Ok(false) => {}
+                Ok(true) => break,
+                Err(mut outcome) => {
+                    // What the rounds did is lost.
+                    outcome.result.remove("changed");
+                    done.outcome = outcome;
+                    return done;
+                }
             }
             if self.world.connections.is_cancelled() {
                 break;
@@ -232,21 +244,37 @@ impl Job {
     fn close_round(&self, looped: &Loop, round: Round, answer: &Answer) -> (Part, Outcome) {
         let mut outcome = answer.outcome.clone();
         looped.describe(&round, &mut outcome.result);
+        let label = looped.final_label(&round, &outcome.result, self).unwrap_or_else(|failure| {
+            // What was done stays done, and is told as failed.
+            for key in ["failed", "msg"] {
+                if let Some(value) = failure.result.get(key) {
+                    outcome.result.insert(key, value.clone());
+                }
+            }
+            outcome.causes = failure.causes;
+            looped.plain_label(&round)
+        });
         let part = Part {
             result: outcome.result.clone(),
             locals: round.scope.locals,
-            label: round.label.clone(),
+            label: label.clone(),
             delegated: answer.delegated.clone(),
             notify: answer.notify.clone(),
         };
-        let end = self.end(&outcome, answer, round.label);
+        let end = self.end(&outcome, answer, label);
         self.world.emit(Kind::ItemDone { task: self.number, host: self.host.to_string(), end });
         (part, outcome)
     }
 
-    fn breaks(&self, looped: &Loop, scope: &TaskScope, last: Option<&Value>, at: usize) -> bool {
+    fn breaks(
+        &self,
+        looped: &Loop,
+        scope: &TaskScope,
+        last: Option<&Value>,
+        at: usize,
+    ) -> Result<bool, Outcome> {
         if looped.break_when.is_empty() {
-            return false;
+            return Ok(false);
         }
         let mut round = looped.round(at - 1, scope, &Map::new(), self);
         if let (Some(name), Some(last)) = (self.register(), last) {
@@ -254,7 +282,16 @@ impl Job {
         }
         let outside = round.scope.outside();
         let env = Env::new(&self.world.engine, &round.scope, &outside);
-        looped.break_when.iter().all(|it| env.condition(it).unwrap_or(false))
+        for condition in &looped.break_when {
+            let holds = env.condition(condition).map_err(|error| {
+                let near = condition.origin().or(Some(self.task.origin()));
+                plain_failure(template_cause("", &error, near))
+            })?;
+            if !holds {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     pub(crate) fn end(&self, outcome: &Outcome, answer: &Answer, item: Option<String>) -> End {
@@ -348,9 +385,13 @@ impl Job {
         answer: &mut Answer,
     ) -> Result<(), Outcome> {
         let keywords = Keyword { task: &self.task, scope, outside };
-        answer.no_log = self.world.settings.no_log || keywords.flag("no_log")?.unwrap_or(false);
+        // Whoever asks in vain whether to hide something is shown nothing.
+        let no_log = keywords.flag("no_log");
+        answer.no_log =
+            self.world.settings.no_log || no_log.as_ref().map_or(true, |it| it.unwrap_or(false));
         answer.ignore_errors = true;
         answer.ignore_errors = keywords.flag("ignore_errors")?.unwrap_or(false);
+        no_log?;
         answer.ignore_unreachable = keywords.flag("ignore_unreachable")?.unwrap_or(false);
         Ok(())
     }
@@ -398,16 +439,22 @@ pub(crate) struct Answer {
 fn sum_up(results: Vec<Value>, changed: bool, skipped: bool, failed: Option<&Outcome>) -> Outcome {
     let mut outcome = Outcome::default();
     outcome.result.insert("results", Value::list(results));
-    outcome.result.insert("changed", changed.into());
     outcome.result.insert("skipped", skipped.into());
+    // The original's order of keys: what did not change is only told in the end.
+    if changed {
+        outcome.result.insert("changed", true.into());
+    }
+    if failed.is_some() {
+        outcome.result.insert("failed", true.into());
+    }
     let msg = match (failed, skipped) {
         (Some(_), _) => "One or more items failed",
         (None, true) => "All items skipped",
         (None, false) => "All items completed",
     };
     outcome.result.insert("msg", msg.into());
+    outcome.result.insert("changed", changed.into());
     if let Some(failed) = failed {
-        outcome.result.insert("failed", true.into());
         outcome.causes.clone_from(&failed.causes);
     }
     outcome

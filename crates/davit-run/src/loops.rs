@@ -6,6 +6,7 @@ use davit_template::{Env, Outside};
 use davit_value::{Key, Map, Origin, Value};
 
 use crate::action::Outcome;
+use crate::actions::is_name;
 use crate::execute::Job;
 use crate::failure::{cause, task_failed, template_cause};
 use crate::keyword::to_flag;
@@ -51,7 +52,7 @@ pub(crate) fn rounds(
     };
     let value = env.resolve(&written.value).map_err(|error| failed(&error))?;
     let items = match &written.lookup {
-        None => list_of(value, job, origin)?,
+        None => list_of(value, origin)?,
         Some(lookup) => {
             let terms = match value {
                 Value::List(list) | Value::Tuple(list) => list.to_vec(),
@@ -81,10 +82,10 @@ fn lookup_options(job: &Job, lookup: &str) -> Map {
     options
 }
 
-fn list_of(value: Value, job: &Job, origin: Option<&Origin>) -> Result<Vec<Value>, Outcome> {
+fn list_of(value: Value, origin: Option<&Origin>) -> Result<Vec<Value>, Outcome> {
     let settled = value.settle().map_err(|error| {
         let error = davit_template::Error::from(error);
-        task_failed(job.task.origin(), vec![template_cause("", &error, origin)])
+        plain_failure(template_cause("", &error, origin))
     })?;
     match settled {
         Value::List(list) | Value::Tuple(list) => Ok(list.to_vec()),
@@ -101,7 +102,7 @@ fn list_of(value: Value, job: &Job, origin: Option<&Origin>) -> Result<Vec<Value
 }
 
 /// A failure whose message is the cause's own.
-fn plain_failure(why: davit_event::Cause) -> Outcome {
+pub(crate) fn plain_failure(why: davit_event::Cause) -> Outcome {
     let mut outcome = Outcome::failed(why.message.as_str());
     outcome.causes = vec![why];
     outcome
@@ -162,7 +163,9 @@ impl Control {
                 let lead = format!("Error processing keyword 'loop_control.{name}': ");
                 task_failed(job.task.origin(), vec![template_cause(&lead, &error, origin)])
             })?;
-            control.set(name, &rendered);
+            control
+                .set(name, &rendered)
+                .map_err(|text| plain_failure(cause(text, value.origin().or(origin))))?;
         }
         if env.scope.get(&control.var).is_some() {
             job.world.message(
@@ -178,7 +181,10 @@ impl Control {
         Ok(control)
     }
 
-    fn set(&mut self, name: &str, value: &Value) {
+    fn set(&mut self, name: &str, value: &Value) -> Result<(), String> {
+        if matches!(name, "loop_var" | "index_var") && !is_name(&value.to_str()) {
+            return Err(format!("Invalid variable name {}.", Value::from(value.to_str()).repr()));
+        }
         match name {
             "loop_var" => self.var = value.to_str(),
             "index_var" => self.index_var = Some(value.to_str()),
@@ -189,7 +195,13 @@ impl Control {
                     Value::Str(text) => text.trim().parse().ok(),
                     other => other.as_number(),
                 };
-                self.pause = Duration::from_secs_f64(seconds.unwrap_or(0.0).clamp(0.0, 1e9));
+                let seconds = seconds.filter(|it: &f64| it.is_finite()).ok_or_else(|| {
+                    format!(
+                        "Error processing keyword 'pause': The value {} could not be converted to 'float'.",
+                        value.repr()
+                    )
+                })?;
+                self.pause = Duration::from_secs_f64(seconds.clamp(0.0, 1e9));
             }
             "parallel" => {
                 let width = value.as_number().or_else(|| value.as_str()?.trim().parse().ok());
@@ -204,6 +216,7 @@ impl Control {
             }
             _ => {}
         }
+        Ok(())
     }
 
     fn into_loop(self, items: Vec<Value>) -> Loop {
@@ -236,27 +249,41 @@ impl Loop {
         if self.extended {
             scope.locals.insert("ansible_loop", self.extended(index));
         }
-        let label = match &self.label {
-            None => Some(show(&item)),
-            Some(label) => {
-                let outside = scope.outside();
-                let env = Env::new(&job.world.engine, &scope, &outside);
-                match env.resolve(label) {
-                    Ok(label) => Some(show(&label)),
-                    Err(error) => {
-                        let why = template_cause(
-                            "Failed to template loop_control.label: ",
-                            &error,
-                            label.origin(),
-                        );
-                        let failure = plain_failure(why);
-                        let label = Some(show(&item));
-                        return Round { scope, index, label, failure: Some(failure) };
-                    }
-                }
-            }
-        };
-        Round { scope, index, label, failure: None }
+        let label = self.label(&scope, &item, job).unwrap_or_else(|_| show(&item));
+        Round { scope, index, label: Some(label), failure: None }
+    }
+
+    /// How the item of a round is shown that has come to `result`, which a label may speak of.
+    pub(crate) fn final_label(
+        &self,
+        round: &Round,
+        result: &Map,
+        job: &Job,
+    ) -> Result<Option<String>, Outcome> {
+        if !self.label.as_ref().is_some_and(Value::is_live) {
+            return Ok(round.label.clone());
+        }
+        let mut scope = round.scope.clone();
+        if let Some(name) = job.register() {
+            scope.locals.insert(name, result.clone().into());
+        }
+        let item = self.items.get(round.index).cloned().unwrap_or_default();
+        self.label(&scope, &item, job).map(Some)
+    }
+
+    /// How the item is shown where no label says so.
+    pub(crate) fn plain_label(&self, round: &Round) -> Option<String> {
+        self.items.get(round.index).map(show)
+    }
+
+    fn label(&self, scope: &TaskScope, item: &Value, job: &Job) -> Result<String, Outcome> {
+        let Some(label) = &self.label else { return Ok(show(item)) };
+        let outside = scope.outside();
+        let env = Env::new(&job.world.engine, scope, &outside);
+        env.resolve(label).map(|label| show(&label)).map_err(|error| {
+            let lead = "Failed to template loop_control.label: ";
+            plain_failure(template_cause(lead, &error, label.origin()))
+        })
     }
 
     fn extended(&self, index: usize) -> Value {

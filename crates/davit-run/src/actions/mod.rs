@@ -71,7 +71,7 @@ fn flag(args: &Map, name: &str, default: bool) -> bool {
 }
 
 /// True for what may name a variable.
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(|it| it == '_' || it.is_ascii_alphabetic())
         && chars.all(|it| it == '_' || it.is_ascii_alphanumeric())

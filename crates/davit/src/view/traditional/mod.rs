@@ -312,10 +312,11 @@ impl Traditional {
             Status::Failed => {
                 self.task_banner(task);
                 // The rounds of a loop have told their own failures; that of `debug` is told twice.
-                if !looped {
+                if !looped || end.reply.get("results").is_none() {
                     self.problem(end);
                 }
-                if !looped || result::is_debug(&action) {
+                let told = looped && end.reply.get("results").is_some();
+                if !told || result::is_debug(&action) {
                     if self.settings.show_task_path_on_failure
                         && self.settings.verbosity < SHOW_PATHS
                     {
