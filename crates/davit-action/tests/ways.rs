@@ -180,7 +180,7 @@ fn variables_stand_above_keywords_and_the_special_above_the_general() {
     check("connection: community.docker.docker", "a docker a - remote_user=deploy");
     check(
         "delegate_to: localhost, become: true, become_user: nobody9",
-        "localhost local localhost sudo:nobody9:-:- remote_user=deploy",
+        "localhost local 127.0.0.1 sudo:nobody9:-:- remote_user=deploy",
     );
 }
 

@@ -80,6 +80,15 @@ impl Session {
         self.changes().push(change);
     }
 
+    /// Notes whose other name the last change has made.
+    pub(crate) fn linked_from(&self, from: &Path) {
+        let mut changes = self.changes();
+        let after = changes.last_mut().and_then(|it| it.after.as_mut());
+        if let Some(after) = after.filter(|it| it.is_file()) {
+            after.target = Some(from.to_path_buf());
+        }
+    }
+
     /// What a dry run predicts by now.
     pub(crate) fn overlay(&self) -> Arc<Mutex<Overlay>> {
         Arc::clone(&self.inner.overlay)

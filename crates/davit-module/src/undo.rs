@@ -11,13 +11,13 @@
 //! It does not know runs, plays or other hosts.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::host::{Twins, mode_text, read_list};
+use crate::host::{Twins, mode_text, open_kept, read_list};
 use crate::session::{Change, ChangeKind, FileState};
 use crate::{Host, ModuleError};
 
@@ -143,6 +143,8 @@ struct Origins<'a> {
     left: HashMap<&'a Path, Option<&'a FileState>>,
     /// Where a file was changed that had other names: how that name ended does not tell how they did.
     shared: HashSet<&'a Path>,
+    /// Where something was removed: what stands there now may be another folder.
+    removed: HashSet<&'a Path>,
 }
 
 enum Origin {
@@ -176,12 +178,21 @@ impl<'a> Origins<'a> {
             }
         }
         let left = changes.iter().rev().map(|it| (it.path.as_path(), it.after.as_ref())).collect();
-        let is_shared = |it: &&Change| match (&it.before, &it.after) {
-            (Some(before), Some(after)) => after.nlink > 1 && before.ino == after.ino,
-            _ => false,
+        // A file that was changed while it had several names, and all that was done to any of them.
+        let inode = |it: &&Change| match (&it.before, &it.after) {
+            (Some(before), Some(after)) if before.ino == after.ino => {
+                Some(after).filter(|it| it.is_file() && it.nlink > 1).map(|it| it.ino)
+            }
+            _ => None,
+        };
+        let inodes: HashSet<u64> = changes.iter().filter_map(|it| inode(&it)).collect();
+        let is_shared = |it: &&Change| {
+            [&it.before, &it.after].into_iter().flatten().any(|it| inodes.contains(&it.ino))
         };
         let shared = changes.iter().filter(is_shared).map(|it| it.path.as_path()).collect();
-        Self { all, left, shared }
+        let is_removal = |it: &&Change| it.kind == ChangeKind::Remove;
+        let removed = changes.iter().filter(is_removal).map(|it| it.path.as_path()).collect();
+        Self { all, left, shared, removed }
     }
 
     /// What stood at `path` when `folder` above it was removed or made.
@@ -219,7 +230,12 @@ impl<'a> Origins<'a> {
                 Origin::Nothing => now.is_none(),
                 Origin::Stood(want) => {
                     is_already(host, path, (now.as_ref(), left), Some(want))
-                        && (want.kept.is_none() || !want.is_dir() || host.has_tree(path, want))
+                        && (!want.is_dir()
+                            || if want.kept.is_some() {
+                                host.has_tree(path, want)
+                            } else {
+                                !self.removed.contains(path)
+                            })
                 }
                 Origin::Unknown => false,
             };
@@ -249,6 +265,21 @@ fn is_already(
         && want.flags.as_ref().is_none_or(|it| flags().as_ref() == Some(it))
         && want.context.as_ref().is_none_or(|it| host.context(path).ok().as_ref() == Some(it))
         && want.atime.is_none_or(|it| now.mtime == want.mtime && read() == Some(it))
+        && (now.ino == want.ino || holds_what_was_kept(host, path, want))
+}
+
+/// Whether another file in the place of one holds the same, as far as a copy was kept.
+fn holds_what_was_kept(host: &Host<'_>, path: &Path, want: &FileState) -> bool {
+    let Some(kept) = want.kept.as_deref().filter(|_| want.is_file()) else { return true };
+    let (Ok(now), Ok(kept)) = (host.open(path), open_kept(kept)) else { return false };
+    let (mut now, mut kept) = (BufReader::new(now).bytes(), BufReader::new(kept).bytes());
+    loop {
+        match (now.next(), kept.next()) {
+            (None, None) => return true,
+            (Some(Ok(one)), Some(Ok(other))) if one == other => {}
+            _ => return false,
+        }
+    }
 }
 
 /// What is known while changes are undone.

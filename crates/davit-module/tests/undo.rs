@@ -12,6 +12,7 @@ use davit_module::{
     Call, Change, Content, Did, FileArgs, Host, Options, Session, Stamp, Undone, WriteOptions, undo,
 };
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 /// Where something may stand.
 const PATHS: [&str; 10] = ["a", "b", "c", "d", "d/a", "d/b", "d/e", "d/e/a", "f", "f/a"];
@@ -181,8 +182,21 @@ fn dids(report: &[Undone]) -> Vec<(&str, Did)> {
     report.iter().map(|it| (it.path.as_str(), it.did)).collect()
 }
 
+/// The same cases each time, so that what fails is what was changed; `PROPTEST_RNG_SEED` and
+/// `PROPTEST_CASES` look elsewhere.
+fn settings() -> ProptestConfig {
+    let given = ProptestConfig::default();
+    let named = |name: &str| std::env::var_os(name).is_some();
+    ProptestConfig {
+        cases: if named("PROPTEST_CASES") { given.cases } else { 400 },
+        rng_seed: if named("PROPTEST_RNG_SEED") { given.rng_seed } else { RngSeed::Fixed(4) },
+        failure_persistence: None,
+        ..given
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(settings())]
 
     #[test]
     fn what_was_done_is_undone_and_redone(seed in any::<u16>(), steps in steps()) {

@@ -371,6 +371,7 @@ impl Host<'_> {
             self.journalled(ChangeKind::HardLink, path, |_| {
                 swap_in(&place, |beside| fs::hard_link(&from, beside))
             })?;
+            self.session().linked_from(&super::journal::plain_place(&from));
         } else {
             fs::hard_link(&from, &place)?;
             self.made_link(&from, path);

@@ -94,7 +94,7 @@ fn loses_content(kind: ChangeKind, before: &FileState) -> bool {
 }
 
 /// The path with the links of its parents followed: one name for each place.
-fn plain_place(path: &Path) -> PathBuf {
+pub(super) fn plain_place(path: &Path) -> PathBuf {
     let name = path.file_name().filter(|it| *it != OsStr::new(".."));
     match (path.parent().map(fs::canonicalize), name) {
         (Some(Ok(parent)), Some(name)) => parent.join(name),

@@ -35,7 +35,7 @@ pub use self::attributes::{FileArgs, FileDiff};
 pub use self::change::{Content, Installed, WriteOptions};
 pub use self::dress::Dress;
 pub use self::keep::keep_folder;
-pub(crate) use self::keep::read_list;
+pub(crate) use self::keep::{open_kept, read_list};
 pub use self::keys::mode_text;
 pub(crate) use self::keys::{group_name, user_name};
 pub use self::meta::{FileKind, Meta, Stamp};

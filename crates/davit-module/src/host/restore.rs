@@ -3,7 +3,7 @@
 //! It does not know whether it should: that nothing else has changed the path since is for the
 //! caller to see to.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, DirBuilder, File, FileTimes, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown, lchown, symlink};
@@ -21,11 +21,14 @@ use super::{Host, attributes};
 use crate::ModuleError;
 use crate::session::{Change, ChangeKind, FileState};
 
+/// In how many folders another name of a file is looked for.
+const FOLDERS: usize = 64;
+
 /// Which file has the content that an inode once had: hard links are made links again by it.
 #[derive(Debug, Default)]
 pub(crate) struct Twins {
     /// By the inode's number before the change.
-    restored: HashMap<u64, PathBuf>,
+    restored: HashMap<u64, Vec<PathBuf>>,
     /// Paths that may still be the inode itself.
     pub(crate) candidates: Vec<PathBuf>,
 }
@@ -89,6 +92,7 @@ impl Host<'_> {
         if let Some(twin) = self.twin(path, want, twins)
             && self.hard_link(&twin, path).is_ok()
         {
+            twins.restored.entry(want.ino).or_default().push(path.to_path_buf());
             return Ok(());
         }
         let kept = want.kept.as_deref().ok_or_else(|| {
@@ -108,12 +112,12 @@ impl Host<'_> {
                 .map_err(|err| ModuleError::io("write", path, err))?;
         }
         self.mark_changed();
-        twins.restored.insert(want.ino, path.to_path_buf());
+        twins.restored.entry(want.ino).or_default().push(path.to_path_buf());
         Ok(())
     }
 
-    /// Another name of the file that stood at `path`, as it was: one that was put back, one
-    /// that was changed too, or one beside it.
+    /// Another name of the file that stood at `path`, as it was: one that was changed too, one
+    /// beside any of these, or one that was put back.
     fn twin(&self, path: &Path, want: &FileState, twins: &Twins) -> Option<PathBuf> {
         if want.nlink < 2 {
             return None;
@@ -124,13 +128,18 @@ impl Host<'_> {
                 && state
                     .is_some_and(|it| it.differs(want).is_none() && (!same || it.ino == want.ino))
         };
-        let restored = twins.restored.get(&want.ino).filter(|it| is_it(it, false));
-        let known = restored.or_else(|| twins.candidates.iter().find(|it| is_it(it, true)));
-        known.cloned().or_else(|| {
-            let folder = path.parent()?;
+        // The file itself, under another name, before one that was put back in its place.
+        if let Some(known) = twins.candidates.iter().find(|it| is_it(it, true)) {
+            return Some(known.clone());
+        }
+        let around = twins.candidates.iter().filter_map(|it| it.parent());
+        let folders: BTreeSet<&Path> = path.parent().into_iter().chain(around).collect();
+        let beside = folders.into_iter().take(FOLDERS).find_map(|folder| {
             let names = self.read_dir(folder).ok()?;
             names.into_iter().map(|it| folder.join(it)).find(|it| is_it(&it, true))
-        })
+        });
+        let restored = twins.restored.get(&want.ino).into_iter().flatten();
+        beside.or_else(|| restored.rev().find(|it| is_it(it, false)).cloned())
     }
 
     fn put_back_tree(
@@ -176,7 +185,7 @@ impl Host<'_> {
             self.forget_prediction(path);
         }
         for entry in entries.iter().filter(|it| it.state.is_file()) {
-            twins.restored.insert(entry.state.ino, join(&place, &entry.path));
+            twins.restored.entry(entry.state.ino).or_default().push(join(&place, &entry.path));
         }
         self.mark_changed();
         Ok(())
