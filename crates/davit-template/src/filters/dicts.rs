@@ -251,13 +251,26 @@ pub(super) fn items2dict(call: &Call<'_>) -> Answer {
     let (key_name, value_name) = (bound.text_or(1, "key"), bound.text_or(2, "value"));
     let mut out = Map::new();
     for item in list {
-        let Some(map) = item.as_map() else {
-            return Err(ValueError::Type(format!(
-                "items2dict requires a list of dictionaries, got {} instead.",
-                settled.repr()
-            )));
+        let members = match item {
+            Value::Map(map) => (map.get(&key_name), map.get(&value_name)),
+            // Pairs, with numbers for names.
+            Value::List(pair) | Value::Tuple(pair)
+                if matches!(
+                    (bound.get(1), bound.get(2)),
+                    (Some(Value::Int(_)), Some(Value::Int(_)))
+                ) =>
+            {
+                let at = |name: &str| name.parse().ok().and_then(|at: usize| pair.get(at));
+                (at(&key_name), at(&value_name))
+            }
+            _ => {
+                return Err(ValueError::Type(format!(
+                    "items2dict requires a list of dictionaries, got {} instead.",
+                    settled.repr()
+                )));
+            }
         };
-        let (Some(key), Some(value)) = (map.get(&key_name), map.get(&value_name)) else {
+        let (Some(key), Some(value)) = members else {
             return Err(ValueError::Value(format!(
                 "items2dict requires each dictionary in the list to contain the keys '{key_name}' and '{value_name}', got {} instead.",
                 settled.repr()
