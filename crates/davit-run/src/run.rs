@@ -244,7 +244,7 @@ impl Runner {
         }
         *write(&play.hosts) = Hosts { all: hosts.clone(), ..Hosts::default() };
         self.forget_lost(&play);
-        let batches = setup.batches(&hosts)?;
+        let batches = setup.batches(&setup.in_order(&hosts)?)?;
         for batch in batches {
             let batch: Vec<Arc<str>> = batch
                 .into_iter()

@@ -83,6 +83,21 @@ impl Setup<'_> {
     }
 
     pub(super) fn hosts(&self) -> Result<Vec<Arc<str>>, Error> {
+        let limit = self.world.settings.limit.as_deref();
+        let mut warnings = Vec::new();
+        let patterns = self.patterns()?;
+        let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
+        let mut hosts =
+            read(&self.world.inventory).match_patterns(&patterns, limit, &mut warnings)?;
+        self.world.settle_local_names(&mut hosts);
+        for warning in warnings {
+            self.world.warn(&warning.text());
+        }
+        Ok(hosts)
+    }
+
+    /// The hosts as `order` has them, which is how they go into batches.
+    pub(super) fn in_order(&self, hosts: &[Arc<str>]) -> Result<Vec<Arc<str>>, Error> {
         let order = match self.keyword("order")? {
             Some(name) => Order::from_name(&name.to_str(), self.world.seed()).ok_or_else(|| {
                 let text = format!("Invalid order specified: {}", name.to_str());
@@ -90,17 +105,8 @@ impl Setup<'_> {
             })?,
             None => Order::default(),
         };
-        let limit = self.world.settings.limit.as_deref();
-        let mut warnings = Vec::new();
-        let patterns = self.patterns()?;
-        let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
-        let mut hosts =
-            read(&self.world.inventory).match_patterns(&patterns, limit, &mut warnings)?;
+        let mut hosts = hosts.to_vec();
         order.apply(&mut hosts);
-        self.world.settle_local_names(&mut hosts);
-        for warning in warnings {
-            self.world.warn(&warning.text());
-        }
         Ok(hosts)
     }
 
