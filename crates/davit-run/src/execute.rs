@@ -353,23 +353,20 @@ impl Job {
         }
         answer.no_log |= flag(&answer.outcome.result, "_ansible_no_log");
         answer.outcome.result.remove("_ansible_no_log");
-        if let Ok(names) = self.notified(&scope, outside, &answer) {
+        if let Ok(names) = self.notified(&scope, outside) {
             answer.notify = names;
         }
         answer
     }
 
-    /// The handlers that a changed result notifies.
+    /// The handlers that a changed result notifies. A round of a loop that changed nothing names
+    /// some as well: they are notified when another round changed something.
     fn notified(
         &self,
         scope: &TaskScope,
         outside: &Outside,
-        answer: &Answer,
     ) -> Result<Vec<String>, davit_template::Error> {
         let Some((value, _)) = self.task.keyword("notify") else { return Ok(Vec::new()) };
-        if !flag(&answer.outcome.result, "changed") {
-            return Ok(Vec::new());
-        }
         Ok(match Env::new(&self.world.engine, scope, outside).resolve(value)? {
             Value::List(list) => list.iter().map(Value::to_str).collect(),
             Value::Null => Vec::new(),

@@ -272,6 +272,9 @@ impl Batch {
     }
 
     fn notify(&mut self, task: &Arc<Task>, hosts: &[Arc<str>], done: &Done) -> Result<(), Error> {
+        if !flag(&done.outcome.result, "changed") {
+            return Ok(());
+        }
         for part in &done.parts {
             for name in &part.notify {
                 for host in hosts {
