@@ -165,9 +165,11 @@ fn read(path: &Path) -> Option<Value> {
 const WRONG: &[(&str, &str)] = &[
     ("conditionals/errors", "/when"),
     ("keywords/async_simple", "/async_status"),
+    ("keywords/attempts_and_empty", "/cacheable"),
     ("keywords/bad_keyword", "/whne"),
     ("keywords/bad_values", "/ignore_errors"),
     ("keywords/retries_bad", "/retries"),
+    ("loops/labels_and_breaks", "/pause"),
     ("loops/with_unknown", "/with_nosuch"),
     ("modules/", ""),
     ("play/bad_module", "/no_such_module"),
