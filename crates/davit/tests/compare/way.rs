@@ -95,11 +95,28 @@ impl Way {
         let mut text = text.to_owned();
         if let Some(sshd) = &self.sshd {
             text = text.replace(&sshd.hosts.addresses[0].to_string(), "{HOST}");
-            text = text.replace(&sshd.hosts.port.to_string(), "{PORT}");
+            text = hide_number(&text, &sshd.hosts.port.to_string(), "{PORT}");
         }
         if let Some(ground) = &self.ground {
             text = text.replace(&ground.folder().display().to_string(), "{GROUND}");
         }
         text
     }
+}
+
+/// A text with something in the place of a number, but not of digits in the middle of a longer one:
+/// the time of an event may hold those of a port.
+fn hide_number(text: &str, number: &str, by: &str) -> String {
+    let mut hidden = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(place) = rest.find(number) {
+        let (before, after) = (&rest[..place], &rest[place + number.len()..]);
+        let longer = before.ends_with(|it: char| it.is_ascii_digit())
+            || after.starts_with(|it: char| it.is_ascii_digit());
+        hidden.push_str(before);
+        hidden.push_str(if longer { number } else { by });
+        rest = after;
+    }
+    hidden.push_str(rest);
+    hidden
 }
