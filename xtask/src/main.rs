@@ -6,6 +6,7 @@
 
 mod bench;
 mod licences;
+mod models;
 mod process;
 mod quickstart;
 mod reference;
@@ -21,7 +22,8 @@ usage: cargo xtask COMMAND
   setup        install what the tests need: ansible-core 2.19 in its own environment and, as root
                on Debian, servers and containers that the tests start for themselves
   test         setup, formatting, lints, build, all tests, tidy
-  gen          write docs/reference from what the program knows of itself
+  gen          write docs/reference from what the program knows of itself; with `aws-models` the
+               models of AWS's services from the package that has them
   tidy         rules about files that no compiler checks
   quickstart   build davit and run examples/quickstart: check, for real, and once more
   ci           what .ci/run does: test, then quickstart
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     let outcome = match command.as_str() {
         "setup" => setup::setup(),
         "test" => test::test(),
+        "gen" if rest == ["aws-models"] => models::write(),
         "gen" => reference::write(),
         "tidy" => tidy::tidy(),
         "quickstart" => quickstart::quickstart(),

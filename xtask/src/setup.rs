@@ -38,6 +38,15 @@ const HOSTS: &[(&str, &str)] = &[
     ("useradd", "passwd"),
 ];
 
+/// What the AWS client is compared with, and what it talks to.
+const AWS: &[&str] = &[
+    "awscli==1.46.3",
+    "awscrt==0.38.1",
+    "boto3==1.44.5",
+    "botocore==1.44.5",
+    "moto[server]==5.2.5",
+];
+
 /// What the benchmarks compare with besides, where it can be had.
 const PEERS: &[&str] = &[ANSIBLE, "pyinfra==3.*", "mitogen==0.3.*"];
 
@@ -45,6 +54,7 @@ const PEERS: &[&str] = &[ANSIBLE, "pyinfra==3.*", "mitogen==0.3.*"];
 pub(crate) fn setup() -> Outcome {
     programs()?;
     hosts();
+    aws()?;
     let venv = venv()?;
     if installed(&venv) {
         println!("ansible-core 2.19 is in {}", venv.display());
@@ -73,12 +83,22 @@ fn environment(venv: &Path, names: &[&str]) -> Outcome {
 
 /// The environment with what the benchmarks compare with, made when it is first asked for.
 pub(crate) fn peers() -> Result<PathBuf, String> {
-    let venv = cache()?.join("peers");
+    kept("peers", PEERS)
+}
+
+/// The environment with botocore and moto, which the tests of the AWS client find by its place.
+fn aws() -> Outcome {
+    kept("aws", AWS).map(drop)
+}
+
+/// An environment below the cache that has these packages.
+fn kept(name: &str, packages: &[&str]) -> Result<PathBuf, String> {
+    let venv = cache()?.join(name);
     let done = venv.join("complete");
-    if !done.exists() {
-        environment(&venv, PEERS)?;
-        fs::write(&done, PEERS.join("\n"))
-            .map_err(|error| format!("{}: {error}", done.display()))?;
+    let list = packages.join("\n");
+    if !fs::read_to_string(&done).is_ok_and(|it| it == list) {
+        environment(&venv, packages)?;
+        fs::write(&done, list).map_err(|error| format!("{}: {error}", done.display()))?;
     }
     Ok(venv)
 }

@@ -1,0 +1,1 @@
+//! Calls operations: builds, signs, sends, tries again, reads.

@@ -1,0 +1,1 @@
+//! The configuration files of the AWS CLI. Reads no environment: paths are handed in.

@@ -1,0 +1,1 @@
+//! Carries requests over HTTP: one pool, time-outs everywhere.

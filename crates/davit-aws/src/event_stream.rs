@@ -1,0 +1,1 @@
+//! Frames of event streams: reading and writing them. Does no IO.

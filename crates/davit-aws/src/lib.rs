@@ -1,0 +1,30 @@
+//! A client for every service of AWS, driven by the service models.
+//!
+//! Everything that boto3 can call is called by its name, with nothing generated per service: see
+//! [`model`] for what there is to call, [`value::Value`] for what goes in and comes out.
+
+pub mod checksum;
+pub mod client;
+pub mod config;
+pub mod connection;
+pub mod credentials;
+pub mod endpoint;
+pub mod event_stream;
+pub mod http;
+pub mod model;
+pub mod paginate;
+pub mod parse;
+pub mod retry;
+pub mod serialize;
+pub mod sign;
+pub mod time;
+pub mod validate;
+pub mod value;
+pub mod wait;
+
+use base64::Engine as _;
+
+/// Bytes as text.
+fn base64(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}

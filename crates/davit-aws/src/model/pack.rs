@@ -1,0 +1,323 @@
+//! Makes the compact form of a service out of the files of its model, as botocore has them: what is
+//! only there to be read by people is left out. Knows nothing of compression.
+
+use std::{cmp::Reverse, collections::HashMap};
+
+use serde_json::{Map, Value, json};
+
+use super::tree::Writer;
+
+/// The files of a service's model.
+#[derive(Debug, Default)]
+pub struct Files {
+    /// `service-2.json`.
+    pub service: Value,
+    /// `paginators-1.json`, null if there is none.
+    pub paginators: Value,
+    /// `waiters-2.json`, null if there is none.
+    pub waiters: Value,
+    /// `endpoint-rule-set-1.json`, null if there is none.
+    pub rules: Value,
+}
+
+/// What a member says of how it is written, which it takes over from its shape.
+const TRAITS: &[&str] = &[
+    "contextParam",
+    "eventheader",
+    "eventpayload",
+    "flattened",
+    "hostLabel",
+    "idempotencyToken",
+    "jsonvalue",
+    "location",
+    "locationName",
+    "queryName",
+    "requiresLength",
+    "sensitive",
+    "sparse",
+    "streaming",
+    "timestampFormat",
+    "wrapper",
+    "xmlAttribute",
+    "xmlNamespace",
+];
+const OPERATION: &[&str] = &[
+    "auth",
+    "authtype",
+    "endpoint",
+    "endpointdiscovery",
+    "endpointoperation",
+    "errors",
+    "http",
+    "httpChecksum",
+    "httpChecksumRequired",
+    "input",
+    "operationContextParams",
+    "output",
+    "readonly",
+    "requestcompression",
+    "staticContextParams",
+    "unsignedPayload",
+];
+const SHAPE: &[&str] = &[
+    "document",
+    "enum",
+    "error",
+    "event",
+    "eventstream",
+    "exception",
+    "key",
+    "max",
+    "member",
+    "members",
+    "min",
+    "payload",
+    "required",
+    "retryable",
+    "type",
+    "union",
+    "value",
+];
+
+/// Adds what a `*.sdk-extras.json` says to the file it belongs to.
+pub fn merge(into: &mut Value, extras: &Value) {
+    match (into, extras) {
+        (Value::Object(into), Value::Object(extras)) => {
+            for (key, value) in extras {
+                merge(into.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (into, extras) => *into = extras.clone(),
+    }
+}
+
+/// The compact form. `common` are strings that many services have and that are not written again.
+///
+/// Layout, all numbers varints: how many further strings, for each its length, their bytes; then the metadata, the parameters of clients, the pagination, the waiters and the rules,
+/// each as its length and a tree; then the operations and the shapes, each as how many, and for
+/// each its name, its length and a tree.
+#[must_use]
+pub fn pack(files: &Files, common: &[&str]) -> Vec<u8> {
+    let (parts, table) = take_apart(files);
+    let mut out = Output::new(&table, common);
+    parts.sides.iter().for_each(|it| out.tree(it));
+    for group in [&parts.operations, &parts.shapes] {
+        out.writer.size(group.len());
+        for (name, value) in group {
+            let place = out.places[name.as_str()];
+            out.writer.number(place);
+            out.tree(value);
+        }
+    }
+    out.writer.bytes
+}
+
+/// The strings that `pack` would write.
+#[must_use]
+pub fn strings_of(files: &Files) -> Vec<String> {
+    take_apart(files).1.counts.into_keys().collect()
+}
+
+/// What of a model is kept.
+struct Parts {
+    sides: [Value; 5],
+    operations: Vec<(String, Value)>,
+    shapes: Vec<(String, Value)>,
+}
+
+fn take_apart(files: &Files) -> (Parts, Table) {
+    let shapes = files.service["shapes"].as_object().cloned().unwrap_or_default();
+    let places: HashMap<&str, usize> =
+        shapes.keys().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
+    let strip = Strip { shapes: &shapes, places };
+    let mut operations: Vec<(String, Value)> = entries(&files.service["operations"])
+        .map(|(name, value)| (name.clone(), strip.operation(value)))
+        .collect();
+    operations.sort_by(|left, right| left.0.cmp(&right.0));
+    let sides = [
+        files.service["metadata"].clone(),
+        without_words(&files.service["clientContextParams"]),
+        files.paginators["pagination"].clone(),
+        without_words(&files.waiters["waiters"]),
+        without_words(&files.rules),
+    ];
+    let shapes = shapes.iter().map(|(name, value)| (name.clone(), strip.shape(value))).collect();
+    let parts = Parts { sides, operations, shapes };
+    let mut table = Table::default();
+    parts.sides.iter().for_each(|it| table.add(it));
+    for (name, value) in parts.operations.iter().chain(&parts.shapes) {
+        table.count(name);
+        table.add(value);
+    }
+    (parts, table)
+}
+
+/// One value in the same form: the strings, then the length and the tree.
+#[must_use]
+pub fn pack_value(value: &Value) -> Vec<u8> {
+    let value = without_words(value);
+    let mut table = Table::default();
+    table.add(&value);
+    let mut out = Output::new(&table, &[]);
+    out.tree(&value);
+    out.writer.bytes
+}
+
+/// What is being packed, with the places of its strings.
+struct Output<'a> {
+    writer: Writer,
+    places: HashMap<&'a str, u64>,
+}
+
+impl<'a> Output<'a> {
+    /// The strings that are not common are written.
+    fn new(table: &'a Table, common: &[&'a str]) -> Self {
+        let mut places: HashMap<&str, u64> = common.iter().copied().zip(0..).collect();
+        let own: Vec<&str> =
+            table.sorted().into_iter().filter(|it| !places.contains_key(it)).collect();
+        let mut writer = Writer::default();
+        writer.size(own.len());
+        own.iter().for_each(|it| writer.size(it.len()));
+        own.iter().for_each(|it| writer.bytes.extend(it.as_bytes()));
+        places.extend(own.into_iter().zip(common.len() as u64..));
+        Self { writer, places }
+    }
+
+    fn tree(&mut self, value: &Value) {
+        let mut one = Writer::default();
+        one.tree(value, &|text| self.places[text]);
+        self.writer.size(one.bytes.len());
+        self.writer.bytes.extend(one.bytes);
+    }
+}
+
+struct Strip<'a> {
+    shapes: &'a Map<String, Value>,
+    places: HashMap<&'a str, usize>,
+}
+
+impl Strip<'_> {
+    fn operation(&self, value: &Value) -> Value {
+        let mut kept = pick(value, OPERATION);
+        for side in ["input", "output"] {
+            if let Some(reference) = kept.get(side) {
+                let mut made = self.reference(reference);
+                if let Some(wrapper) = reference.get("resultWrapper") {
+                    made = json!({"shape": self.place(reference), "resultWrapper": wrapper});
+                }
+                kept.insert(side.to_owned(), made);
+            }
+        }
+        if let Some(Value::Array(errors)) = kept.get("errors") {
+            let errors = errors.iter().map(|it| self.place(it)).collect();
+            kept.insert("errors".to_owned(), errors);
+        }
+        // Nearly all requests are answered with 200, and what is not does not look at it.
+        if let Some(Value::Object(http)) = kept.get_mut("http") {
+            http.shift_remove("responseCode");
+        }
+        without_words(&Value::Object(kept))
+    }
+
+    fn shape(&self, value: &Value) -> Value {
+        let mut kept = pick(value, SHAPE);
+        kept.extend(pick(value, TRAITS));
+        for side in ["member", "key", "value"] {
+            if let Some(reference) = kept.get(side) {
+                let made = self.reference(reference);
+                kept.insert(side.to_owned(), made);
+            }
+        }
+        if let Some(Value::Object(members)) = kept.get("members") {
+            let members = members.iter().map(|(name, it)| (name.clone(), self.reference(it)));
+            let members = Value::Object(members.collect());
+            kept.insert("members".to_owned(), members);
+        }
+        Value::Object(kept)
+    }
+
+    /// What stands where a shape is used: which, and how it is written there if anything is said of
+    /// that.
+    fn reference(&self, value: &Value) -> Value {
+        let mut kept = Map::new();
+        kept.insert("shape".to_owned(), self.place(value));
+        if let Some(shape) = value["shape"].as_str().and_then(|it| self.shapes.get(it)) {
+            kept.extend(pick(shape, TRAITS));
+        }
+        kept.extend(pick(value, TRAITS));
+        if kept.len() == 1 { self.place(value) } else { Value::Object(kept) }
+    }
+
+    /// Which shape is named.
+    fn place(&self, value: &Value) -> Value {
+        let name = value["shape"].as_str().unwrap_or_default();
+        self.places.get(name).copied().unwrap_or(0).into()
+    }
+}
+
+fn pick(value: &Value, keys: &[&str]) -> Map<String, Value> {
+    let wanted = entries(value).filter(|(key, _)| keys.contains(&key.as_str()));
+    // A flag that is not set says what no flag says.
+    wanted
+        .filter(|(_, value)| **value != Value::Bool(false))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flatten()
+}
+
+/// The same without what is there for people.
+fn without_words(value: &Value) -> Value {
+    match value {
+        Value::Object(entries) => entries
+            .iter()
+            .filter(|(key, value)| {
+                !(matches!(key.as_str(), "documentation" | "description") && value.is_string())
+            })
+            .map(|(key, value)| (key.clone(), without_words(value)))
+            .collect(),
+        Value::Array(items) => items.iter().map(without_words).collect(),
+        other => other.clone(),
+    }
+}
+
+/// How often each string is there.
+#[derive(Default)]
+struct Table {
+    counts: HashMap<String, usize>,
+}
+
+impl Table {
+    fn count(&mut self, text: &str) {
+        if let Some(count) = self.counts.get_mut(text) {
+            *count += 1;
+        } else {
+            self.counts.insert(text.to_owned(), 1);
+        }
+    }
+
+    fn add(&mut self, value: &Value) {
+        match value {
+            Value::String(text) => self.count(text),
+            Value::Array(items) => items.iter().for_each(|it| self.add(it)),
+            Value::Object(entries) => {
+                for (key, value) in entries {
+                    self.count(key);
+                    self.add(value);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The strings, those that stand in many places first, since their numbers are short.
+    fn sorted(&self) -> Vec<&str> {
+        let mut strings: Vec<(&str, usize)> =
+            self.counts.iter().map(|(text, count)| (text.as_str(), *count)).collect();
+        let often = |count: usize| if count > 4 { count } else { 0 };
+        strings.sort_by_key(|&(text, count)| (Reverse(often(count)), text));
+        strings.into_iter().map(|(text, _)| text).collect()
+    }
+}

@@ -1,0 +1,1 @@
+//! Reads answers: what an operation gives, and errors. Does no IO.

@@ -1,0 +1,1 @@
+//! Makes requests out of what an operation takes. Does no IO.

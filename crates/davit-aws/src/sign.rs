@@ -1,0 +1,1 @@
+//! Signatures of requests. Does no IO and reads no clock.

@@ -1,0 +1,1 @@
+//! Holds what an operation is given against its model, before anything is sent.

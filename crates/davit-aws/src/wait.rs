@@ -1,0 +1,1 @@
+//! Waiters: what is called and what is waited for. Does no IO.

@@ -1,0 +1,1 @@
+//! Answers are read as botocore reads them.

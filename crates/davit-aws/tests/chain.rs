@@ -1,0 +1,1 @@
+//! Credentials are found where the AWS CLI finds them.

@@ -1,0 +1,1 @@
+//! Requests go where botocore sends them.

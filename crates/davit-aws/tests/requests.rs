@@ -1,0 +1,1 @@
+//! Requests are what botocore makes of the same input.
