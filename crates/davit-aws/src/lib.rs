@@ -14,6 +14,7 @@ pub mod http;
 pub mod model;
 pub mod paginate;
 pub mod parse;
+pub mod query;
 pub mod retry;
 pub mod serialize;
 pub mod sign;

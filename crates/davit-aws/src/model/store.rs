@@ -366,7 +366,7 @@ mod tests {
                 match &service.shape(id).kind {
                     Kind::Structure(it) => {
                         for member in &it.members {
-                            service.shape(member.shape);
+                            assert!(!service.shape(member.shape).name.is_empty());
                         }
                     }
                     Kind::List { member, .. } => drop(service.shape(member.shape).name),
