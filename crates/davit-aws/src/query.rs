@@ -158,16 +158,7 @@ fn evaluate<'a>(ast: &Ast, value: &'a Value, depth: usize) -> Found<'a> {
             Ok(Cow::Owned(flatten(evaluate(node, value, depth)?.into_owned())))
         }
         Ast::Projection { lhs, rhs, .. } => {
-            let left = evaluate(lhs, value, depth)?;
-            let Value::List(items) = &*left else { return Ok(Cow::Borrowed(NULL)) };
-            let mut projected = Vec::with_capacity(items.len());
-            for item in items {
-                let one = evaluate(rhs, item, depth)?;
-                if !matches!(*one, Value::Null) {
-                    projected.push(one.into_owned());
-                }
-            }
-            Ok(Cow::Owned(Value::List(projected)))
+            project(&*evaluate(lhs, value, depth)?, rhs, depth).map(Cow::Owned)
         }
         Ast::ObjectValues { node, .. } => Ok(match &*evaluate(node, value, depth)? {
             Value::Map(map) => Cow::Owned(Value::List(map.values().cloned().collect())),
@@ -197,6 +188,19 @@ fn evaluate<'a>(ast: &Ast, value: &'a Value, depth: usize) -> Found<'a> {
             functions::call(name, args, value, depth).map(Cow::Owned)
         }
     }
+}
+
+/// What an expression gives for each value of a list, where it gives something.
+fn project(list: &Value, rhs: &Ast, depth: usize) -> Result<Value, QueryError> {
+    let Value::List(items) = list else { return Ok(Value::Null) };
+    let mut projected = Vec::with_capacity(items.len());
+    for item in items {
+        let one = evaluate(rhs, item, depth)?;
+        if !matches!(*one, Value::Null) {
+            projected.push(one.into_owned());
+        }
+    }
+    Ok(Value::List(projected))
 }
 
 /// Goes on with what was found, whether it is a part of the value or was made up.

@@ -1,0 +1,239 @@
+//! Which proxy a connection goes through, and how. Reads no environment.
+
+use std::{
+    error::Error,
+    future::Future,
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use base64::Engine as _;
+use hyper::{
+    Uri,
+    header::HeaderValue,
+    rt::{Read, ReadBufCursor, Write},
+};
+use hyper_util::{
+    client::legacy::connect::{Connected, Connection, HttpConnector, proxy::Tunnel},
+    rt::TokioIo,
+};
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+/// What goes through which proxy: `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Proxies {
+    /// The proxy for `http://`, `http://user:password@proxy:3128`.
+    pub http: Option<String>,
+    /// The proxy for `https://`.
+    pub https: Option<String>,
+    /// What goes through none: hosts, domains (with what is below them), addresses, `*`.
+    pub none: Vec<String>,
+}
+
+impl Proxies {
+    /// The proxy for an address.
+    fn of(&self, uri: &Uri) -> Option<&str> {
+        let proxy = match uri.scheme_str() {
+            Some("https") => self.https.as_deref(),
+            _ => self.http.as_deref(),
+        }?;
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let port = uri.port_u16();
+        let spared = self.none.iter().any(|it| spares(it, host, port));
+        (!spared).then_some(proxy)
+    }
+}
+
+/// Whether an entry of `NO_PROXY` is about a host.
+fn spares(entry: &str, host: &str, port: Option<u16>) -> bool {
+    let entry = entry.trim().to_ascii_lowercase();
+    let host = host.to_ascii_lowercase();
+    if entry == "*" {
+        return true;
+    }
+    let (name, wanted) = match entry.rsplit_once(':') {
+        Some((name, wanted)) if !name.contains(':') => (name, wanted.parse().ok()),
+        _ => (entry.as_str(), None),
+    };
+    if wanted.is_some() && wanted != port {
+        return false;
+    }
+    let name = name.trim_start_matches('.');
+    !name.is_empty() && (host == name || host.ends_with(&format!(".{name}")))
+}
+
+/// Makes connections, through a proxy where one is to be gone through.
+#[derive(Clone, Debug)]
+pub(super) struct Connector {
+    tcp: HttpConnector,
+    proxies: Proxies,
+    limit: Duration,
+}
+
+type Boxed = Box<dyn Error + Send + Sync>;
+
+impl Connector {
+    /// Connections by `tcp`, within `limit` where a proxy has to answer first.
+    pub(super) const fn new(tcp: HttpConnector, proxies: Proxies, limit: Duration) -> Self {
+        Self { tcp, proxies, limit }
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = Stream;
+    type Error = Boxed;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream, Boxed>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Boxed>> {
+        self.tcp.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let mut tcp = self.tcp.clone();
+        let limit = self.limit;
+        let Some(proxy) = self.proxies.of(&to) else {
+            let connecting = tcp.call(to);
+            return Box::pin(
+                async move { Ok(Stream { inner: connecting.await?, by_proxy: false }) },
+            );
+        };
+        let proxy = read(proxy);
+        Box::pin(async move {
+            let (address, auth) = proxy?;
+            if to.scheme_str() == Some("https") {
+                let mut tunnel = Tunnel::new(address.clone(), tcp);
+                if let Some(auth) = auth {
+                    tunnel = tunnel.with_auth(auth);
+                }
+                let through = tokio::time::timeout(limit, tunnel.call(to)).await;
+                let inner =
+                    through.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?.map_err(
+                        |error| ProxyError { proxy: address.to_string(), source: error.into() },
+                    )?;
+                return Ok(Stream { inner, by_proxy: false });
+            }
+            let inner = tcp
+                .call(address.clone())
+                .await
+                .map_err(|error| ProxyError { proxy: address.to_string(), source: error.into() })?;
+            Ok(Stream { inner, by_proxy: true })
+        })
+    }
+}
+
+/// No connection through a proxy.
+#[derive(Debug, thiserror::Error)]
+#[error("the proxy {proxy} does not connect")]
+struct ProxyError {
+    proxy: String,
+    source: Boxed,
+}
+
+/// The address of a proxy and what it is told about who asks.
+fn read(proxy: &str) -> Result<(Uri, Option<HeaderValue>), Boxed> {
+    let with_scheme =
+        if proxy.contains("://") { proxy.to_owned() } else { format!("http://{proxy}") };
+    let (scheme, rest) = with_scheme.split_once("://").unwrap_or(("http", &with_scheme));
+    if scheme != "http" {
+        return Err(format!("a proxy is spoken to over http, not {scheme}").into());
+    }
+    let (authority, _) = rest.split_once('/').unwrap_or((rest, ""));
+    let (login, host) = match authority.rsplit_once('@') {
+        Some((login, host)) => (Some(login), host),
+        None => (None, authority),
+    };
+    let auth = login.map(|login| {
+        let plain = percent_encoding::percent_decode_str(login).decode_utf8_lossy();
+        let token = base64::engine::general_purpose::STANDARD.encode(plain.as_bytes());
+        HeaderValue::from_str(&format!("Basic {token}"))
+    });
+    let auth = auth.transpose()?;
+    let host = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
+    // The address that errors show has no password in it.
+    let address = Uri::builder().scheme("http").authority(host).path_and_query("/").build()?;
+    Ok((address, auth))
+}
+
+/// A connection to a service or to a proxy that fetches what it is asked for.
+pub(super) struct Stream {
+    inner: TokioIo<TcpStream>,
+    by_proxy: bool,
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        self.inner.connected().proxy(self.by_proxy)
+    }
+}
+
+impl Read for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(context, buffer)
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(context, pieces)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_spared() {
+        for (entry, host, spared) in [
+            ("*", "a.b", true),
+            ("b", "a.b", true),
+            (".b", "a.b", true),
+            ("a.b", "xa.b", false),
+            ("127.0.0.1", "127.0.0.1", true),
+            ("a.b:80", "a.b", false),
+            ("", "a.b", false),
+        ] {
+            assert_eq!(spares(entry, host, Some(443)), spared, "{entry} {host}");
+        }
+    }
+
+    #[test]
+    fn passwords_of_proxies_are_not_in_their_address() {
+        let (address, auth) = read("http://user:p%40ss@proxy:3128/").expect("readable");
+        assert_eq!(address.to_string(), "http://proxy:3128/");
+        assert_eq!(auth.expect("some"), "Basic dXNlcjpwQHNz");
+        assert_eq!(read("proxy").expect("readable").0.to_string(), "http://proxy:80/");
+        assert!(read("socks5://proxy").is_err());
+    }
+}
