@@ -8,6 +8,7 @@ pub mod client;
 pub mod config;
 pub mod connection;
 pub mod credentials;
+mod customise;
 pub mod endpoint;
 pub mod event_stream;
 pub mod http;
