@@ -22,7 +22,7 @@ use hyper_util::{
 
 use self::{body::Sending, proxy::Connector};
 pub use self::{
-    body::{Body, FilePart},
+    body::{Body, FilePart, Pieces},
     proxy::Proxies,
 };
 use crate::http::{Headers, Request, Response};

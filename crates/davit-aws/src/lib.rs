@@ -10,6 +10,7 @@ pub mod connection;
 pub mod credentials;
 mod customise;
 pub mod endpoint;
+pub mod error;
 pub mod event_stream;
 pub mod http;
 pub mod model;
@@ -25,6 +26,8 @@ pub mod value;
 pub mod wait;
 
 use base64::Engine as _;
+
+pub use self::{client::Client, error::Error, value::Value};
 
 /// Bytes as text.
 fn base64(bytes: &[u8]) -> String {

@@ -34,11 +34,14 @@ pub enum Body {
     /// What comes from elsewhere, once, and how long it is if that is known.
     Stream {
         /// Its pieces.
-        pieces: Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>,
+        pieces: Pieces,
         /// Its length in bytes.
         length: Option<u64>,
     },
 }
+
+/// The pieces of a body.
+pub type Pieces = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
 /// A part of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +89,20 @@ impl Body {
     }
 }
 
+impl Body {
+    /// Its pieces, one after the other.
+    pub(crate) async fn pieces(self) -> io::Result<Pieces> {
+        let mut sending = Sending::open(self).await?;
+        Ok(Box::pin(futures_util::stream::poll_fn(move |context| {
+            let piece = ready!(sending.poll_piece(context));
+            if let (Some(Ok(piece)), Some(left)) = (&piece, &mut sending.left) {
+                *left = left.saturating_sub(piece.len() as u64);
+            }
+            Poll::Ready(piece)
+        })))
+    }
+}
+
 /// How much of a body is handed on at once, so that a slow line is told from a dead one.
 const PIECE: usize = 64 << 10;
 
@@ -99,7 +116,7 @@ pub(crate) struct Sending {
 enum Source {
     Bytes(Bytes),
     File(File),
-    Stream(Mutex<Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>>),
+    Stream(Mutex<Pieces>),
 }
 
 /// When a piece of a body was last handed on.

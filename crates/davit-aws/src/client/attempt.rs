@@ -1,0 +1,467 @@
+//! One attempt after the other: where the request goes, its checksum and signature, the answer, and
+//! what comes of an error. Reads answers; makes no requests out of parameters.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use bytes::Bytes;
+use futures_util::stream;
+
+use super::{Client, Map, Opened, chance, lock, open::Parts, prepare::Prepared, sleep};
+use crate::{
+    checksum::{self, Chunked, Place, Plan, RequestSettings},
+    connection::{Body, FilePart, Pieces, TransportError},
+    credentials::Credentials,
+    customise,
+    endpoint::{self, Auth, Scheme},
+    error::Error,
+    http::{Request, Response},
+    parse,
+    retry::Failure,
+    sign::{self, Payload, Scope, Settings, Signing, Token},
+    value::Value,
+};
+
+/// An attempt that failed, with the answer if there was one.
+struct Failed {
+    error: Error,
+    answer: Option<Response>,
+}
+
+impl<E: Into<Error>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), answer: None }
+    }
+}
+
+/// What was learned from an attempt that failed, each of which is acted on once.
+#[derive(Default)]
+struct Learned {
+    region: bool,
+    clock: bool,
+}
+
+impl Client {
+    /// Sends a call until it is answered or makes no sense any more.
+    pub(super) async fn attempts(&self, mut call: Prepared) -> Result<Opened, Error> {
+        if call.built.event_stream.is_some() {
+            let reason = "takes a stream of events, which cannot be sent";
+            return Err(Error::Unfit { operation: call.operation.name, reason });
+        }
+        self.sign_copy(&mut call).await?;
+        let policy = self.policy(call.service);
+        let mut learned = Learned::default();
+        let (mut attempt, mut spent) = (1, 0);
+        loop {
+            sleep(policy.before_sending(self.seconds())).await;
+            let Failed { error, answer } = match self.attempt(&mut call, attempt, policy.most()).await
+            {
+                Ok(opened) => {
+                    policy.answered(self.seconds(), false);
+                    policy.succeeded(spent);
+                    return Ok(opened);
+                }
+                Err(failed) => failed,
+            };
+            let failure = failure(&error, answer.as_ref());
+            let throttled = failure.reason() == Some(crate::retry::Reason::Throttling);
+            policy.answered(self.seconds(), throttled);
+            if call.once {
+                return Err(error);
+            }
+            if self.learn(&mut call, &mut learned, &error, answer.as_ref()).await {
+                attempt += 1;
+                continue;
+            }
+            let Some(wait) = policy.again(&failure, attempt, chance(), &mut spent) else {
+                return Err(error);
+            };
+            sleep(wait).await;
+            attempt += 1;
+        }
+    }
+
+    /// Sends a call once.
+    async fn attempt(
+        &self,
+        call: &mut Prepared,
+        attempt: u32,
+        most: u32,
+    ) -> Result<Opened, Failed> {
+        let (mut request, auth) = self.address(call)?;
+        let headers = &mut request.headers;
+        headers.set("User-Agent", self.options.user_agent.as_str());
+        headers.set("amz-sdk-invocation-id", call.invocation.to_string());
+        headers.set("amz-sdk-request", format!("attempt={attempt}; max={most}"));
+        let body = match &call.body {
+            Some(body) => body.again(),
+            None => None,
+        };
+        let body = body.or_else(|| call.body.take_if(|_| call.once));
+        let (plan, body) = self.with_checksum(call, &mut request, body).await?;
+        self.sign(call, &mut request, &auth, plan.as_ref()).await?;
+        let answer = self.options.pool.send(&request, body).await?;
+        let parts = Parts { service: call.service, operation: call.operation, attempt };
+        if answer.status < 300 && parts.is_stream() {
+            let input = Value::Map(std::mem::take(&mut call.params));
+            let verifier = checksum::resolve_response(call.operation, &input, &answer.headers);
+            return Ok(Opened::stream(parts, answer, verifier)?);
+        }
+        let mut response = answer.read(super::LARGEST).await?;
+        customise::response(call.service, call.operation, &mut response);
+        if response.status >= 300 {
+            let error = parse::error(call.service, call.operation, &response).into();
+            return Err(Failed { error, answer: Some(response) });
+        }
+        match parse::output(call.service, call.operation, &response) {
+            Ok(mut output) => {
+                let values = &mut output.values;
+                customise::after(call.service, call.operation, values, &response, &call.notes);
+                Ok(Opened::whole(parts, output))
+            }
+            Err(error) => Err(Failed { error: error.into(), answer: Some(response) }),
+        }
+    }
+
+    /// The request with its address, and how it is signed there.
+    fn address(&self, call: &Prepared) -> Result<(Request, Auth), Error> {
+        let mut settings = call.endpoint.clone();
+        if let Some(bucket) = bucket(call)
+            && let Some(region) = lock(&self.shared.buckets).get(bucket)
+        {
+            settings.region = Some(region.clone());
+        }
+        let endpoint = endpoint::resolve(call.service, call.operation, &call.params, &settings)?;
+        let mut request = call.built.request.clone();
+        let prefix = call.built.host_prefix.as_deref();
+        endpoint::apply(call.service, call.operation, &endpoint, prefix, &mut request);
+        if call.service.name == "machinelearning"
+            && let Some(url) = call.params.get("PredictEndpoint").and_then(Value::as_str)
+            && let Some(host) = url.split("://").last()
+        {
+            host.trim_end_matches('/').clone_into(&mut request.host);
+        }
+        let auth =
+            endpoint::auth(call.service, call.operation, &endpoint, &self.options.auth)?;
+        Ok((request, auth))
+    }
+
+    /// Gives the request its checksum, and what is to be sent as its body.
+    async fn with_checksum(
+        &self,
+        call: &Prepared,
+        request: &mut Request,
+        body: Option<Body>,
+    ) -> Result<(Option<Plan>, Body), Error> {
+        // What comes in pieces can only have its checksum behind it.
+        let pieces = matches!(body, Some(Body::Stream { .. }));
+        let settings = RequestSettings {
+            calculation: call.request_checksums,
+            presigned: false,
+            trailers: request.scheme == "https",
+        };
+        let input = Value::Map(call.params.clone());
+        let plan =
+            checksum::resolve_request(call.service, call.operation, &input, request, &settings)?;
+        let Some(plan) = plan else {
+            let body = body.unwrap_or_else(|| Body::Bytes(request.body.clone()));
+            return Ok((None, body));
+        };
+        if plan.place == Place::Header && !pieces {
+            match &body {
+                Some(Body::File(part)) => {
+                    let mut hasher = plan.algorithm.hasher();
+                    hasher = read_file(part.clone(), hasher, |hasher, bytes| {
+                        hasher.update(bytes);
+                    })
+                    .await?;
+                    plan.put_value(request, hasher.finish());
+                }
+                Some(Body::Bytes(bytes)) => {
+                    plan.put_value(request, plan.algorithm.of_bytes(bytes));
+                }
+                _ => plan.put_header(request),
+            }
+            let body = body.unwrap_or_else(|| Body::Bytes(request.body.clone()));
+            return Ok((Some(plan), body));
+        }
+        if plan.place == Place::Header {
+            // No checksum of what is not there yet; without TLS it cannot come behind the body.
+            return Ok((None, body.unwrap_or_default()));
+        }
+        let body = body.unwrap_or_else(|| Body::Bytes(std::mem::take(&mut request.body)));
+        let length = body.length();
+        let chunked = plan.put_trailer(request, length);
+        let encoded = length.map(|it| Chunked::encoded_length(plan.algorithm, it));
+        let body = Body::Stream { pieces: chunks(body, chunked).await?, length: encoded };
+        Ok((Some(plan), body))
+    }
+
+    /// Signs the request.
+    async fn sign(
+        &self,
+        call: &Prepared,
+        request: &mut Request,
+        auth: &Auth,
+        plan: Option<&Plan>,
+    ) -> Result<(), Error> {
+        match auth.scheme {
+            Scheme::Anonymous => {
+                sign::anonymous(request, plan);
+                return Ok(());
+            }
+            Scheme::Bearer => {
+                let token = self.options.credentials.bearer(call.service).await?;
+                let Some(token) = token else {
+                    let reason = "wants a bearer token, and there is none";
+                    return Err(Error::Unfit { operation: call.operation.name, reason });
+                };
+                return Ok(sign::bearer(request, &token)?);
+            }
+            _ => {}
+        }
+        let credentials = self.credentials_for(call, auth).await?;
+        let hash;
+        let streaming = checksum::takes_stream(call.service, call.operation);
+        let mut payload = if auth.double_encode {
+            if auth.sign_body { Payload::Body } else { Payload::Unsigned }
+        } else {
+            Payload::of_s3(request, plan, streaming, self.options.sign_payload)
+        };
+        if payload == Payload::Body && call.once {
+            payload = Payload::Unsigned;
+        }
+        if payload == Payload::Body
+            && let Some(body) = &call.body
+        {
+            payload = match body {
+                Body::File(part) => {
+                    let context = ring::digest::Context::new(&ring::digest::SHA256);
+                    let context = read_file(part.clone(), context, ring::digest::Context::update);
+                    hash = sign::hex(context.await?.finish().as_ref());
+                    Payload::Hash(&hash)
+                }
+                Body::Bytes(bytes) => {
+                    hash = sign::sha256(bytes);
+                    Payload::Hash(&hash)
+                }
+                Body::Stream { .. } | Body::Empty => Payload::Body,
+            };
+        }
+        if auth.scheme == Scheme::SigV2 {
+            return Ok(sign::sign_query_v2(request, &credentials, self.now())?);
+        }
+        let mut settings = if auth.double_encode {
+            Settings::standard(payload)
+        } else {
+            Settings::s3(payload)
+        };
+        if auth.scheme == Scheme::SigV4a {
+            settings.scheme = sign::Scheme::V4a;
+        }
+        if auth.scheme == Scheme::S3Express {
+            settings.token = Token::S3Express;
+        }
+        let scope = Scope { region: &auth.region, service: &auth.signing_name, time: self.now() };
+        let keys = &self.shared.keys;
+        sign::sign(request, &Signing { credentials: &credentials, scope, settings, keys })?;
+        Ok(())
+    }
+
+    /// The keys for a request: those of the client, or of a session with a directory bucket.
+    pub(super) async fn credentials_for(
+        &self,
+        call: &Prepared,
+        auth: &Auth,
+    ) -> Result<Arc<Credentials>, Error> {
+        if auth.scheme != Scheme::S3Express || call.operation.name == "CreateSession" {
+            return Ok(self.options.credentials.credentials().await?);
+        }
+        let bucket = bucket(call).unwrap_or_default().to_owned();
+        let soon = self.now() + jiff::SignedDuration::from_secs(30);
+        if let Some(session) = lock(&self.shared.sessions).get(&bucket)
+            && session.expires.is_none_or(|it| it > soon)
+        {
+            return Ok(Arc::clone(session));
+        }
+        let params = Map::from_iter([("Bucket".to_owned(), Value::from(bucket.as_str()))]);
+        let output = Box::pin(self.call("s3", "CreateSession", params)).await?;
+        let part = |name: &str| {
+            let found = output.get("Credentials").and_then(|it| it.get(name));
+            found.and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let expires = match output.get("Credentials").and_then(|it| it.get("Expiration")) {
+            Some(Value::Timestamp(it)) => Some(*it),
+            _ => None,
+        };
+        let session = Arc::new(Credentials {
+            access_key_id: part("AccessKeyId"),
+            secret_access_key: part("SecretAccessKey"),
+            session_token: Some(part("SessionToken")),
+            expires,
+            account_id: None,
+            source: format!("session with {bucket}"),
+        });
+        lock(&self.shared.sessions).insert(bucket, Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// Learns from an error what makes the next attempt different: where a bucket is, or what time it
+    /// is. Whether there was something to learn.
+    async fn learn(
+        &self,
+        call: &mut Prepared,
+        learned: &mut Learned,
+        error: &Error,
+        answer: Option<&Response>,
+    ) -> bool {
+        let (Some(answer), Some(said)) = (answer, error.service()) else { return false };
+        if !learned.clock && is_of_clock(&said.code, &said.message) {
+            let ahead = answer
+                .headers
+                .get("date")
+                .and_then(crate::time::parse)
+                .map(|it| it.duration_since((self.options.now)()).as_secs());
+            let known = self.shared.skew.load(Ordering::Relaxed);
+            if let Some(ahead) = ahead.filter(|it| (it - known).abs() > 60) {
+                learned.clock = true;
+                self.shared.skew.store(ahead, Ordering::Relaxed);
+                return true;
+            }
+        }
+        if learned.region || call.service.name != "s3" {
+            return false;
+        }
+        let Some(bucket) = bucket(call).map(str::to_owned) else { return false };
+        let of_region = answer.headers.get("x-amz-bucket-region");
+        let elsewhere = match said.code.as_str() {
+            "AuthorizationHeaderMalformed" => said.fields.contains_key("Region"),
+            "PermanentRedirect" => true,
+            "IllegalLocationConstraintException" => call.operation.name != "CreateBucket",
+            "301" | "400" => match call.operation.name {
+                "HeadObject" => true,
+                "HeadBucket" => of_region.is_some(),
+                _ => false,
+            },
+            _ => matches!(answer.status, 301 | 302 | 307),
+        };
+        if !elsewhere || bucket.starts_with("arn:") {
+            return false;
+        }
+        learned.region = true;
+        let region = match of_region.or_else(|| said.fields.get("Region").and_then(Value::as_str)) {
+            Some(region) => Some(region.to_owned()),
+            None if call.operation.name == "HeadBucket" => None,
+            None => Box::pin(self.region_of(&bucket)).await,
+        };
+        let Some(region) = region.filter(|it| endpoint::is_valid_region(it)) else { return false };
+        lock(&self.shared.buckets).insert(bucket, region);
+        true
+    }
+
+    /// The region that a bucket says it is in.
+    async fn region_of(&self, bucket: &str) -> Option<String> {
+        let params = Map::from_iter([("Bucket".to_owned(), Value::from(bucket))]);
+        match self.call("s3", "HeadBucket", params).await {
+            Ok(output) => output.metadata.headers.get("x-amz-bucket-region").map(str::to_owned),
+            Err(error) => {
+                error.service()?.headers.get("x-amz-bucket-region").map(str::to_owned)
+            }
+        }
+    }
+}
+
+/// The bucket that a call of S3 is about.
+fn bucket(call: &Prepared) -> Option<&str> {
+    if call.service.name == "s3" { call.params.get("Bucket").and_then(Value::as_str) } else { None }
+}
+
+/// Whether an error is about what time it is.
+fn is_of_clock(code: &str, message: &str) -> bool {
+    match code {
+        "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => true,
+        "InvalidSignatureException" | "SignatureDoesNotMatch" | "AuthFailure" => {
+            message.contains("expired") || message.contains("not yet current")
+        }
+        _ => false,
+    }
+}
+
+/// What is known of a failure, for whether to try again.
+fn failure<'a>(error: &'a Error, answer: Option<&'a Response>) -> Failure<'a> {
+    let retry_after = answer
+        .and_then(|it| it.headers.get("x-amz-retry-after"))
+        .and_then(|it| it.parse().ok());
+    match error {
+        Error::Service(said) => Failure {
+            code: Some(&said.code),
+            status: answer.map(|it| it.status),
+            connection: false,
+            modeled: said.retryable,
+            modeled_throttling: said.throttling,
+            retry_after,
+        },
+        Error::Transport(error) => Failure { connection: error.passes(), ..Failure::default() },
+        // An answer of the service that breaks off is the connection's fault.
+        Error::Unreadable(error) => Failure {
+            connection: error.defect == parse::Defect::Truncated,
+            status: answer.map(|it| it.status),
+            ..Failure::default()
+        },
+        _ => Failure::default(),
+    }
+}
+
+/// Goes over a part of a file.
+async fn read_file<T: Send + 'static>(
+    part: FilePart,
+    mut state: T,
+    each: fn(&mut T, &[u8]),
+) -> Result<T, Error> {
+    use std::io::{Read, Seek, SeekFrom};
+    let path = part.path.display().to_string();
+    let read = move || -> std::io::Result<T> {
+        let mut file = std::fs::File::open(&part.path)?;
+        file.seek(SeekFrom::Start(part.from))?;
+        let mut rest = file.take(part.length);
+        let mut buffer = vec![0; 256 << 10];
+        loop {
+            match rest.read(&mut buffer)? {
+                0 => return Ok(state),
+                size => each(&mut state, &buffer[..size]),
+            }
+        }
+    };
+    let outcome = tokio::task::spawn_blocking(read).await;
+    let outcome = outcome.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    outcome.map_err(|source| Error::File { path, source })
+}
+
+/// A body in the encoding that has its checksum behind it.
+async fn chunks(body: Body, chunked: Chunked) -> Result<Pieces, Error> {
+    let pieces = body.pieces().await.map_err(|source| TransportError::Body { source })?;
+    let state = Some((pieces, chunked));
+    let encoded = stream::unfold(state, |state| async move {
+        use futures_util::StreamExt;
+        let (mut pieces, mut chunked) = state?;
+        let wrong = |error: checksum::ChecksumError| std::io::Error::other(error);
+        match pieces.next().await {
+            Some(Ok(piece)) => {
+                let mut out = Vec::new();
+                match chunked.push(piece, &mut out) {
+                    Ok(()) => Some((Ok(out), Some((pieces, chunked)))),
+                    Err(error) => Some((Err(wrong(error)), None)),
+                }
+            }
+            Some(Err(error)) => Some((Err(error), None)),
+            None => Some((chunked.finish().map(|end| vec![end]).map_err(wrong), None)),
+        }
+    });
+    let flat = futures_util::StreamExt::flat_map(encoded, |pieces| {
+        let pieces: Vec<std::io::Result<Bytes>> = match pieces {
+            Ok(pieces) => pieces.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        };
+        stream::iter(pieces)
+    });
+    Ok(Box::pin(flat))
+}

@@ -1,0 +1,156 @@
+//! Why a call gave nothing: one type for the whole crate, whose causes stand where they arise.
+
+use std::{error::Error as StdError, time::Duration};
+
+use crate::{
+    checksum::ChecksumError, connection::TransportError, credentials::CredentialsError,
+    customise::Refused, endpoint::EndpointError, model::ModelError, paginate::PageError,
+    parse::{ServiceError, Unreadable}, query::QueryError, serialize, sign::SignError,
+    validate::Invalid,
+};
+
+/// Why a call gave nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No model has this name.
+    #[error("there is no service {name:?}{}", nearest(.nearest.as_deref()))]
+    UnknownService {
+        /// What was asked for.
+        name: String,
+        /// The name that is most like it.
+        nearest: Option<String>,
+    },
+    /// The service has no such operation.
+    #[error("{service} has no operation {name:?}{}", nearest(.nearest.as_deref()))]
+    UnknownOperation {
+        /// The service.
+        service: &'static str,
+        /// What was asked for.
+        name: String,
+        /// The name that is most like it.
+        nearest: Option<String>,
+    },
+    /// The service has no such waiter.
+    #[error("{service} has nothing to wait for that is called {name:?}{}", nearest(.nearest.as_deref()))]
+    UnknownWaiter {
+        /// The service.
+        service: &'static str,
+        /// What was asked for.
+        name: String,
+        /// The name that is most like it.
+        nearest: Option<String>,
+    },
+    /// A model cannot be read.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// What was given is not what the operation takes.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// A parameter cannot be sent.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// A parameter cannot be sent.
+    #[error(transparent)]
+    Serialize(#[from] serialize::Error),
+    /// It is not known where the request goes.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// There is nothing to sign with.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// It cannot be signed.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// A body is not what its checksum says.
+    #[error(transparent)]
+    Checksum(#[from] ChecksumError),
+    /// There was no answer, or not the whole of it.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The answer makes no sense.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    /// The service says no.
+    #[error(transparent)]
+    Service(Box<ServiceError>),
+    /// Pages do not go on.
+    #[error(transparent)]
+    Page(#[from] PageError),
+    /// An expression of JMESPath makes no sense.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// A file to be sent cannot be read.
+    #[error("{path} cannot be read")]
+    File {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// What was waited for can no longer come.
+    #[error("{waiter}: what is waited for will not come: {seen}")]
+    WaitFailed {
+        /// The waiter.
+        waiter: &'static str,
+        /// What was seen at last.
+        seen: String,
+    },
+    /// What was waited for did not come in time.
+    #[error("{waiter}: not there after {calls} calls in {} s", waited.as_secs())]
+    WaitTimeout {
+        /// The waiter.
+        waiter: &'static str,
+        /// How often was asked.
+        calls: u32,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// The operation does not do what it was used for.
+    #[error("{operation} {reason}")]
+    Unfit {
+        /// The operation.
+        operation: &'static str,
+        /// What it cannot be used for.
+        reason: &'static str,
+    },
+}
+
+impl Error {
+    /// What the service says, if it is the service that says no.
+    #[must_use]
+    pub fn service(&self) -> Option<&ServiceError> {
+        if let Self::Service(error) = self { Some(error) } else { None }
+    }
+
+    /// The code of the service's error: `NoSuchBucket`.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.service().map(|it| it.code.as_str())
+    }
+
+    /// The whole chain of causes in one line.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut next = self.source();
+        while let Some(error) = next {
+            let cause = error.to_string();
+            if !text.contains(&cause) {
+                text = format!("{text}: {cause}");
+            }
+            next = error.source();
+        }
+        text
+    }
+}
+
+impl From<ServiceError> for Error {
+    fn from(error: ServiceError) -> Self {
+        Self::Service(Box::new(error))
+    }
+}
+
+fn nearest(name: Option<&str>) -> String {
+    name.map(|name| format!(" (did you mean {name:?}?)")).unwrap_or_default()
+}
