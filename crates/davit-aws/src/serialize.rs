@@ -336,6 +336,13 @@ mod tests {
     }
 
     #[test]
+    fn a_member_of_its_own_goes_before_the_entries_of_a_map() {
+        let params = json!({"parameters": {"mode": "x", "failonwarnings": "no"}, "failOnWarnings": true, "body": "{}"});
+        let built = check("apigateway", "ImportRestApi", params).unwrap();
+        assert_eq!(built.request.query_string(), "mode=import&mode=x&failonwarnings=true");
+    }
+
+    #[test]
     fn events_are_handed_over_apart() {
         let model = json!({"modelId": "m"});
         let start = ("bedrock-runtime", "InvokeModelWithBidirectionalStream");

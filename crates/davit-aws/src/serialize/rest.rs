@@ -27,7 +27,7 @@ pub(super) fn request(call: &Call<'_>, body: Body) -> Result<Request, Error> {
         if matches!(value, Value::Null) {
             continue;
         }
-        parts.add(call.service, member, value).map_err(|it| it.within(member.name))?;
+        parts.add(call, member, value).map_err(|it| it.within(member.name))?;
     }
     let mut request = Request { method: call.operation.method.to_owned(), ..Request::default() };
     address(call, &parts, &mut request)?;
@@ -48,51 +48,45 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn add(
         &mut self,
-        service: &Service,
+        call: &Call<'_>,
         member: &'a Member,
         value: &'a Value,
     ) -> Result<(), Error> {
+        let service = call.service;
         let name = member.traits.location_name.unwrap_or(member.name);
-        match member.traits.location {
-            Some(Location::Uri) => self.labels.push((name, in_address(service, member, value)?)),
-            Some(Location::Query) => self.add_query(service, name, member, value)?,
-            Some(Location::Header) => {
+        match (member.traits.location, &service.shape(member.shape).kind, value) {
+            (Some(Location::Uri), ..) => {
+                self.labels.push((name, in_address(service, member, value)?));
+            }
+            (Some(Location::Query), Kind::Map { value: member, .. }, Value::Map(map)) => {
+                for (key, item) in map {
+                    if !has_member(call, Location::Query, key) {
+                        let texts = texts(service, member, item).map_err(|it| it.within(key))?;
+                        self.query.insert(key, texts);
+                    }
+                }
+            }
+            (Some(Location::Query), ..) => {
+                self.query.insert(name, texts(service, member, value)?);
+            }
+            (Some(Location::Header), ..) => {
                 if let Some(text) = in_header(service, member, value)? {
                     self.add_header(name, &text)?;
                 }
             }
-            Some(Location::Headers) => {
-                let Value::Map(map) = value else {
-                    return Err(Error::kind(&service.shape(member.shape).kind, value));
-                };
+            (Some(Location::Headers), _, Value::Map(map)) => {
                 for (key, item) in map {
                     let unfit = Unfit::Type { expected: "a string", given: item.kind() };
                     let text = item.as_str().ok_or_else(|| Error::new(unfit).within(key))?;
-                    self.add_header(&format!("{name}{key}"), text).map_err(|it| it.within(key))?;
+                    let header = format!("{name}{key}");
+                    if !has_member(call, Location::Header, &header) {
+                        self.add_header(&header, text).map_err(|it| it.within(key))?;
+                    }
                 }
             }
-            Some(Location::Status) | None => self.body.push((member, value)),
+            (Some(Location::Headers), kind, value) => return Err(Error::kind(kind, value)),
+            (Some(Location::Status) | None, ..) => self.body.push((member, value)),
         }
-        Ok(())
-    }
-
-    fn add_query(
-        &mut self,
-        service: &Service,
-        name: &'a str,
-        member: &'a Member,
-        value: &'a Value,
-    ) -> Result<(), Error> {
-        if let (Kind::Map { value: member, .. }, Value::Map(map)) =
-            (&service.shape(member.shape).kind, value)
-        {
-            for (key, item) in map {
-                let texts = texts(service, member, item).map_err(|it| it.within(key))?;
-                self.query.insert(key, texts);
-            }
-            return Ok(());
-        }
-        self.query.insert(name, texts(service, member, value)?);
         Ok(())
     }
 
@@ -111,6 +105,19 @@ impl<'a> Parts<'a> {
         let label = self.labels.iter().find(|(known, _)| *known == name);
         label.map(|(_, text)| &**text).ok_or_else(|| Error::new(Unfit::NoLabel).within(name))
     }
+}
+
+/// Whether a member of its own is given for a parameter or header: it goes before the entries of maps,
+/// which are for names that the model does not know.
+fn has_member(call: &Call<'_>, location: Location, name: &str) -> bool {
+    call.given.iter().any(|(member, value)| {
+        let known = member.traits.location_name.unwrap_or(member.name);
+        let same = match location {
+            Location::Header => known.eq_ignore_ascii_case(name),
+            _ => known == name,
+        };
+        same && member.traits.location == Some(location) && value.as_map().is_none()
+    })
 }
 
 /// The values of a parameter behind the path: one, or as many as its list has.
