@@ -17,6 +17,9 @@ pub struct Request {
     /// The parameters behind the question mark, in their order, not encoded. One without a value
     /// (`?uploads`) has an empty one.
     pub query: Vec<(String, String)>,
+    /// The names of parameters without a value that have no equals sign on the wire either. For
+    /// signatures they are like all others.
+    pub bare: Vec<String>,
     /// The headers in their order. Names are as they were written and compared without case.
     pub headers: Headers,
     /// The body, where it is known as a whole. A streamed body is handed to the connection beside the request.
@@ -33,6 +36,9 @@ impl Request {
                 text.push('&');
             }
             text.push_str(&encode(name));
+            if value.is_empty() && self.bare.contains(name) {
+                continue;
+            }
             text.push('=');
             text.push_str(&encode(value));
         }

@@ -564,7 +564,8 @@ impl Traits {
             location_name: text("locationName"),
             query_name: text("queryName"),
             xml_namespace: get("xmlNamespace").and_then(|it| {
-                Some(XmlNamespace { uri: it.text("uri")?, prefix: it.text("prefix") })
+                let uri = it.as_str().or_else(|| it.text("uri"))?;
+                Some(XmlNamespace { uri, prefix: it.text("prefix") })
             }),
             xml_attribute: flag("xmlAttribute"),
             flattened: flag("flattened"),
