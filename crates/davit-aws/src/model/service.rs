@@ -4,6 +4,7 @@
 use std::{fmt, sync::OnceLock};
 
 use super::tree::{Reader, Tree};
+use crate::endpoint::Rules;
 
 /// A service of AWS, by its model. Its operations and shapes are read when they are first asked for.
 pub struct Service {
@@ -17,6 +18,7 @@ pub struct Service {
     pub(super) waiters: Reader,
     pub(super) rules: Reader,
     pub(super) client_context: Reader,
+    pub(super) compiled_rules: OnceLock<Result<Rules, String>>,
 }
 
 impl fmt::Debug for Service {
@@ -431,6 +433,12 @@ impl Service {
     #[must_use]
     pub fn endpoint_rules(&self) -> Tree {
         self.rules.clone().tree().unwrap_or(Tree::Null)
+    }
+
+    /// The same rules as they are looked through, or what is wrong with them. Read when they are first
+    /// asked for.
+    pub(crate) fn compiled_rules(&self) -> &Result<Rules, String> {
+        self.compiled_rules.get_or_init(|| Rules::read(&self.endpoint_rules()))
     }
 
     /// `clientContextParams`: parameters of the rules that a client is made with.

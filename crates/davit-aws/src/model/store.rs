@@ -327,6 +327,7 @@ fn unpack(name: &str, bytes: Vec<u8>, common: &[&'static str]) -> Option<Service
         waiters,
         rules,
         client_context,
+        compiled_rules: OnceLock::new(),
     })
 }
 
