@@ -21,6 +21,7 @@ pub mod retry;
 pub mod serialize;
 pub mod sign;
 pub mod time;
+pub mod transfer;
 pub mod validate;
 pub mod value;
 pub mod wait;

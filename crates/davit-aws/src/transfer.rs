@@ -1,0 +1,193 @@
+//! Objects of S3 to files and back: in parts side by side where they are large, so that a part that
+//! fails is sent again alone and what was cut off is gone on with. Prints nothing.
+
+mod copy;
+mod download;
+mod upload;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::{
+    client::Client,
+    error::Error,
+    value::{Map, Value},
+};
+
+/// An object of S3.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// The bucket, or the ARN of an access point.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// The version; the newest without it.
+    pub version: Option<String>,
+}
+
+impl Object {
+    /// The newest version of an object.
+    #[must_use]
+    pub fn new(bucket: &str, key: &str) -> Self {
+        Self { bucket: bucket.to_owned(), key: key.to_owned(), version: None }
+    }
+
+    /// The parameters that name it.
+    fn params(&self) -> Map {
+        let mut params = Map::new();
+        params.insert("Bucket".to_owned(), self.bucket.as_str().into());
+        params.insert("Key".to_owned(), self.key.as_str().into());
+        if let Some(version) = &self.version {
+            params.insert("VersionId".to_owned(), version.as_str().into());
+        }
+        params
+    }
+}
+
+/// What is told while bytes go over: how many more did.
+pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
+
+/// How objects go over.
+#[derive(Clone)]
+pub struct Settings {
+    /// What is as large or larger goes in parts: 8 MiB.
+    pub threshold: u64,
+    /// How large a part is: 8 MiB, and more where there would be over 10,000.
+    pub part: u64,
+    /// How many parts go side by side: 10.
+    pub parallel: usize,
+    /// What was begun before and cut off is gone on with, and what is cut off is left to be gone on with.
+    pub resume: bool,
+    /// What is told of the progress.
+    pub progress: Progress,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.debug_struct("Settings")
+            .field("threshold", &self.threshold)
+            .field("part", &self.part)
+            .field("parallel", &self.parallel)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            threshold: 8 << 20,
+            part: 8 << 20,
+            parallel: 10,
+            resume: false,
+            progress: Arc::new(|_| {}),
+        }
+    }
+}
+
+/// S3 takes no more parts.
+const MOST_PARTS: u64 = 10_000;
+/// S3 takes no smaller ones, but for the last.
+const SMALLEST_PART: u64 = 5 << 20;
+
+impl Settings {
+    /// The size of the parts of something so large.
+    fn part_for(&self, size: u64) -> u64 {
+        self.part.max(SMALLEST_PART).max(size.div_ceil(MOST_PARTS))
+    }
+}
+
+/// Moves objects.
+#[derive(Debug, Clone)]
+pub struct Transfer {
+    client: Client,
+    settings: Settings,
+}
+
+impl Transfer {
+    /// Moves objects with a client.
+    #[must_use]
+    pub const fn new(client: Client, settings: Settings) -> Self {
+        Self { client, settings }
+    }
+}
+
+/// A part of something large: its number from 1, where it begins and how long it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Part {
+    number: u64,
+    from: u64,
+    length: u64,
+}
+
+/// The parts of something so large.
+fn parts(size: u64, part: u64) -> Vec<Part> {
+    let count = size.div_ceil(part).max(1);
+    (0..count)
+        .map(|it| {
+            let from = it * part;
+            Part { number: it + 1, from, length: part.min(size - from) }
+        })
+        .collect()
+}
+
+/// Works on parts side by side; the first that fails ends it.
+async fn side_by_side<T, F>(
+    parts: Vec<Part>,
+    parallel: usize,
+    work: impl Fn(Part) -> F,
+) -> Result<Vec<T>, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    stream::iter(parts).map(work).buffer_unordered(parallel.max(1)).try_collect().await
+}
+
+fn file_error(path: &Path, source: std::io::Error) -> Error {
+    Error::File { path: path.display().to_string(), source }
+}
+
+fn number(value: Option<&Value>) -> u64 {
+    value.and_then(Value::as_int).and_then(|it| u64::try_from(it).ok()).unwrap_or(0)
+}
+
+/// Takes what an operation knows out of further parameters.
+fn known(client: &Client, operation: &str, extra: &Map) -> Result<Map, Error> {
+    let service = client.service("s3")?;
+    let operation = Client::operation(service, operation)?;
+    let input = operation.input.and_then(|it| service.structure(it));
+    let known = extra.iter().filter(|(name, _)| input.is_some_and(|it| it.member(name).is_some()));
+    Ok(known.map(|(name, value)| (name.clone(), value.clone())).collect())
+}
+
+/// Where a file is written until it is whole.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_cover_everything_once() {
+        for (size, part) in [(0, 5), (5, 5), (6, 5), (11, 5), (1 << 40, 200 << 20)] {
+            let all = parts(size, part);
+            assert_eq!(all.iter().map(|it| it.length).sum::<u64>(), size);
+            let mut at = 0;
+            for (place, it) in all.iter().enumerate() {
+                assert_eq!((it.number, it.from), (place as u64 + 1, at));
+                at += it.length;
+            }
+        }
+        let settings = Settings::default();
+        assert_eq!(settings.part_for(1 << 30), 8 << 20);
+        assert!(parts(5 << 40, settings.part_for(5 << 40)).len() <= 10_000);
+    }
+}
