@@ -52,10 +52,11 @@ pub fn parse(text: &str) -> Option<Timestamp> {
 /// Seconds since 1970, to the microsecond as Python's are.
 #[must_use]
 pub fn from_seconds(seconds: f64) -> Option<Timestamp> {
-    let micros = (seconds * 1e6).round_ties_even();
+    // The part behind the point is rounded on its own: a product of all of it has too few digits.
+    let micros = (seconds.fract() * 1e6).round_ties_even();
     #[expect(clippy::cast_possible_truncation, reason = "bounds are looked at")]
-    let micros = (micros.abs() < 9e18).then_some(micros as i64)?;
-    Timestamp::from_microsecond(micros).ok()
+    let (whole, micros) = (seconds.abs() < 1e12).then_some((seconds.trunc() as i64, micros as i64))?;
+    Timestamp::from_microsecond(whole * 1_000_000 + micros).ok()
 }
 
 #[cfg(test)]
