@@ -43,7 +43,10 @@ pub trait Provide: Send + Sync {
     fn credentials(&self) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialsError>>;
 
     /// A token for services that take one in the place of keys. Nothing, where there is none.
-    fn bearer(&self, _service: &Service) -> BoxFuture<'_, Result<Option<String>, CredentialsError>> {
+    fn bearer(
+        &self,
+        _service: &Service,
+    ) -> BoxFuture<'_, Result<Option<String>, CredentialsError>> {
         Box::pin(async { Ok(None) })
     }
 }
@@ -125,9 +128,7 @@ pub struct Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.debug_struct("Client")
-            .field("endpoint", &self.options.endpoint)
-            .finish_non_exhaustive()
+        to.debug_struct("Client").field("endpoint", &self.options.endpoint).finish_non_exhaustive()
     }
 }
 
@@ -245,7 +246,8 @@ impl Client {
         let store = &self.options.store;
         store.service(name)?.ok_or_else(|| {
             let names = store.names();
-            let nearest = nearest(name, names.iter().map(String::as_str)).map(str::to_owned);
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let nearest = nearest(name, names.iter().copied()).map(str::to_owned);
             Error::UnknownService { name: name.to_owned(), nearest }
         })
     }
@@ -277,12 +279,7 @@ impl Client {
     ///
     /// Before anything is sent, when the service or operation is not known or takes something
     /// else; when there is no answer after all attempts; when the service says no.
-    pub async fn call(
-        &self,
-        service: &str,
-        operation: &str,
-        params: Map,
-    ) -> Result<Output, Error> {
+    pub async fn call(&self, service: &str, operation: &str, params: Map) -> Result<Output, Error> {
         self.run(Call::new(service, operation, params)).await
     }
 

@@ -10,6 +10,7 @@ use md5::{Digest, Md5};
 use crate::{
     http::{self, Request, Response},
     model::{Kind, Location, Operation, Service, ShapeId},
+    parse,
     value::{Map, Value},
 };
 
@@ -257,7 +258,7 @@ fn escape_line_ends(body: &Bytes) -> Bytes {
 pub(crate) fn response(service: &Service, operation: &Operation, response: &mut Response) {
     match service.name {
         "s3" if response.status == 200 && !response.body.is_empty() => {
-            if has_whole_xml(service, operation) && is_error_in_disguise(&response.body) {
+            if has_whole_xml(service, operation) && parse::is_hidden_error(&response.body) {
                 response.status = 500;
             }
         }
@@ -304,36 +305,6 @@ fn has_whole_xml(service: &Service, operation: &Operation) -> bool {
         Kind::Structure(structure) => !structure.event_stream,
         Kind::Blob { .. } | Kind::String { .. } => false,
         _ => true,
-    }
-}
-
-/// An error that came with status 200, since the answer had begun before it was known; or an
-/// answer that broke off.
-fn is_error_in_disguise(body: &[u8]) -> bool {
-    let mut reader = quick_xml::Reader::from_reader(body);
-    let mut depth = 0_u32;
-    let mut seen = false;
-    loop {
-        use quick_xml::events::Event;
-        match reader.read_event() {
-            Ok(Event::Start(start)) => {
-                if !seen && start.name().as_ref() == "Error" {
-                    return true;
-                }
-                seen = true;
-                depth += 1;
-            }
-            Ok(Event::Empty(start)) => {
-                if !seen && start.name().as_ref() == "Error" {
-                    return true;
-                }
-                seen = true;
-            }
-            Ok(Event::End(_)) => depth = depth.saturating_sub(1),
-            Ok(Event::Eof) => return depth > 0 || !seen,
-            Ok(_) => {}
-            Err(_) => return true,
-        }
     }
 }
 

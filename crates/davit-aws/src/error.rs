@@ -3,9 +3,19 @@
 use std::{error::Error as StdError, time::Duration};
 
 use crate::{
-    checksum::ChecksumError, connection::TransportError, credentials::CredentialsError,
-    customise::Refused, endpoint::EndpointError, model::ModelError, paginate::PageError,
-    parse::{ServiceError, Unreadable}, query::QueryError, serialize, sign::SignError,
+    checksum::ChecksumError,
+    config::SettingsError,
+    connection::TransportError,
+    credentials::CredentialsError,
+    customise::Refused,
+    endpoint::EndpointError,
+    event_stream::FrameError,
+    model::ModelError,
+    paginate::PageError,
+    parse::{ServiceError, Unreadable},
+    query::QueryError,
+    serialize,
+    sign::SignError,
     validate::Invalid,
 };
 
@@ -14,7 +24,7 @@ use crate::{
 #[non_exhaustive]
 pub enum Error {
     /// No model has this name.
-    #[error("there is no service {name:?}{}", nearest(.nearest.as_deref()))]
+    #[error("there is no service {name:?}{}", hint(.nearest.as_deref()))]
     UnknownService {
         /// What was asked for.
         name: String,
@@ -22,7 +32,7 @@ pub enum Error {
         nearest: Option<String>,
     },
     /// The service has no such operation.
-    #[error("{service} has no operation {name:?}{}", nearest(.nearest.as_deref()))]
+    #[error("{service} has no operation {name:?}{}", hint(.nearest.as_deref()))]
     UnknownOperation {
         /// The service.
         service: &'static str,
@@ -32,7 +42,7 @@ pub enum Error {
         nearest: Option<String>,
     },
     /// The service has no such waiter.
-    #[error("{service} has nothing to wait for that is called {name:?}{}", nearest(.nearest.as_deref()))]
+    #[error("{service} has nothing to wait for that is called {name:?}{}", hint(.nearest.as_deref()))]
     UnknownWaiter {
         /// The service.
         service: &'static str,
@@ -65,6 +75,12 @@ pub enum Error {
     /// A body is not what its checksum says.
     #[error(transparent)]
     Checksum(#[from] ChecksumError),
+    /// A setting makes no sense.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A frame of a stream of events makes no sense.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
     /// There was no answer, or not the whole of it.
     #[error(transparent)]
     Transport(#[from] TransportError),
@@ -151,6 +167,6 @@ impl From<ServiceError> for Error {
     }
 }
 
-fn nearest(name: Option<&str>) -> String {
+fn hint(name: Option<&str>) -> String {
     name.map(|name| format!(" (did you mean {name:?}?)")).unwrap_or_default()
 }

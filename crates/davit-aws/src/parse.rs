@@ -17,12 +17,12 @@ mod xml;
 
 use bytes::Bytes;
 
+pub(crate) use self::{error::exception, members::EventBody};
 pub use self::{
     error::{Fault, ServiceError, error, reason},
     headers::Metadata,
     unreadable::{Defect, Unreadable},
 };
-pub(crate) use self::{error::exception, members::EventBody};
 use self::{members::Answer, unreadable::is_page, xml::Document};
 use crate::{
     http::{Headers, Response},

@@ -55,7 +55,8 @@ pub fn from_seconds(seconds: f64) -> Option<Timestamp> {
     // The part behind the point is rounded on its own: a product of all of it has too few digits.
     let micros = (seconds.fract() * 1e6).round_ties_even();
     #[expect(clippy::cast_possible_truncation, reason = "bounds are looked at")]
-    let (whole, micros) = (seconds.abs() < 1e12).then_some((seconds.trunc() as i64, micros as i64))?;
+    let (whole, micros) =
+        (seconds.abs() < 1e12).then_some((seconds.trunc() as i64, micros as i64))?;
     Timestamp::from_microsecond(whole * 1_000_000 + micros).ok()
 }
 

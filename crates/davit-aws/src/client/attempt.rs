@@ -53,15 +53,15 @@ impl Client {
         let (mut attempt, mut spent) = (1, 0);
         loop {
             sleep(policy.before_sending(self.seconds())).await;
-            let Failed { error, answer } = match self.attempt(&mut call, attempt, policy.most()).await
-            {
-                Ok(opened) => {
-                    policy.answered(self.seconds(), false);
-                    policy.succeeded(spent);
-                    return Ok(opened);
-                }
-                Err(failed) => failed,
-            };
+            let Failed { error, answer } =
+                match self.attempt(&mut call, attempt, policy.most()).await {
+                    Ok(opened) => {
+                        policy.answered(self.seconds(), false);
+                        policy.succeeded(spent);
+                        return Ok(opened);
+                    }
+                    Err(failed) => failed,
+                };
             let failure = failure(&error, answer.as_ref());
             let throttled = failure.reason() == Some(crate::retry::Reason::Throttling);
             policy.answered(self.seconds(), throttled);
@@ -101,7 +101,7 @@ impl Client {
         self.sign(call, &mut request, &auth, plan.as_ref()).await?;
         let answer = self.options.pool.send(&request, body).await?;
         let parts = Parts { service: call.service, operation: call.operation, attempt };
-        if answer.status < 300 && parts.is_stream() {
+        if answer.status < 300 && parse::body(call.service, call.operation) != parse::Body::Whole {
             let input = Value::Map(std::mem::take(&mut call.params));
             let verifier = checksum::resolve_response(call.operation, &input, &answer.headers);
             return Ok(Opened::stream(parts, answer, verifier)?);
@@ -140,8 +140,7 @@ impl Client {
         {
             host.trim_end_matches('/').clone_into(&mut request.host);
         }
-        let auth =
-            endpoint::auth(call.service, call.operation, &endpoint, &self.options.auth)?;
+        let auth = endpoint::auth(call.service, call.operation, &endpoint, &self.options.auth)?;
         Ok((request, auth))
     }
 
@@ -156,7 +155,6 @@ impl Client {
         let pieces = matches!(body, Some(Body::Stream { .. }));
         let settings = RequestSettings {
             calculation: call.request_checksums,
-            presigned: false,
             trailers: request.scheme == "https",
         };
         let input = Value::Map(call.params.clone());
@@ -248,13 +246,11 @@ impl Client {
             };
         }
         if auth.scheme == Scheme::SigV2 {
-            return Ok(sign::sign_query_v2(request, &credentials, self.now())?);
+            sign::sign_query_v2(request, &credentials, self.now());
+            return Ok(());
         }
-        let mut settings = if auth.double_encode {
-            Settings::standard(payload)
-        } else {
-            Settings::s3(payload)
-        };
+        let mut settings =
+            if auth.double_encode { Settings::standard(payload) } else { Settings::s3(payload) };
         if auth.scheme == Scheme::SigV4a {
             settings.scheme = sign::Scheme::V4a;
         }
@@ -334,7 +330,7 @@ impl Client {
         let Some(bucket) = bucket(call).map(str::to_owned) else { return false };
         let of_region = answer.headers.get("x-amz-bucket-region");
         let elsewhere = match said.code.as_str() {
-            "AuthorizationHeaderMalformed" => said.fields.contains_key("Region"),
+            "AuthorizationHeaderMalformed" => said.details.contains_key("Region"),
             "PermanentRedirect" => true,
             "IllegalLocationConstraintException" => call.operation.name != "CreateBucket",
             "301" | "400" => match call.operation.name {
@@ -348,7 +344,8 @@ impl Client {
             return false;
         }
         learned.region = true;
-        let region = match of_region.or_else(|| said.fields.get("Region").and_then(Value::as_str)) {
+        let region = match of_region.or_else(|| said.details.get("Region").and_then(Value::as_str))
+        {
             Some(region) => Some(region.to_owned()),
             None if call.operation.name == "HeadBucket" => None,
             None => Box::pin(self.region_of(&bucket)).await,
@@ -364,7 +361,7 @@ impl Client {
         match self.call("s3", "HeadBucket", params).await {
             Ok(output) => output.metadata.headers.get("x-amz-bucket-region").map(str::to_owned),
             Err(error) => {
-                error.service()?.headers.get("x-amz-bucket-region").map(str::to_owned)
+                error.service()?.metadata.headers.get("x-amz-bucket-region").map(str::to_owned)
             }
         }
     }
@@ -388,9 +385,8 @@ fn is_of_clock(code: &str, message: &str) -> bool {
 
 /// What is known of a failure, for whether to try again.
 fn failure<'a>(error: &'a Error, answer: Option<&'a Response>) -> Failure<'a> {
-    let retry_after = answer
-        .and_then(|it| it.headers.get("x-amz-retry-after"))
-        .and_then(|it| it.parse().ok());
+    let retry_after =
+        answer.and_then(|it| it.headers.get("x-amz-retry-after")).and_then(|it| it.parse().ok());
     match error {
         Error::Service(said) => Failure {
             code: Some(&said.code),

@@ -8,7 +8,7 @@ use crate::{
     connection::Answer,
     error::Error,
     event_stream::{self, Decoder},
-    model::{Kind, Operation, Service},
+    model::{Operation, Service},
     parse,
     value::{Map, Value},
 };
@@ -19,20 +19,6 @@ pub(super) struct Parts {
     pub(super) service: &'static Service,
     pub(super) operation: &'static Operation,
     pub(super) attempt: u32,
-}
-
-impl Parts {
-    /// Whether the answer's body is a stream, of bytes or of events.
-    pub(super) fn is_stream(self) -> bool {
-        let output = self.operation.output.and_then(|it| self.service.structure(it));
-        output.is_some_and(|output| {
-            output.members.iter().any(|member| {
-                member.traits.streaming
-                    || matches!(&self.service.shape(member.shape).kind,
-                        Kind::Structure(it) if it.event_stream)
-            })
-        })
-    }
 }
 
 /// An answer whose head was read.
@@ -46,7 +32,7 @@ struct Streamed {
     answer: Answer,
     verifier: Option<Verifier>,
     decoder: Decoder,
-    member: Option<&'static str>,
+    kind: parse::Body,
 }
 
 impl std::fmt::Debug for Opened {
@@ -70,10 +56,9 @@ impl Opened {
         verifier: Option<Verifier>,
     ) -> Result<Self, Error> {
         let head = parse::head(parts.service, parts.operation, answer.status, &answer.headers)?;
-        let parse::Output { values, metadata } = head.output;
+        let parse::Head { values, metadata, body: kind } = head;
         let output = Output { values, metadata, attempts: parts.attempt };
-        let member = head.member;
-        let body = Streamed { answer, verifier, decoder: Decoder::default(), member };
+        let body = Streamed { answer, verifier, decoder: Decoder::default(), kind };
         Ok(Self { parts, output, body: Some(body) })
     }
 
@@ -86,7 +71,10 @@ impl Opened {
     /// The name of the member that is streamed, if there is one.
     #[must_use]
     pub fn streams(&self) -> Option<&'static str> {
-        self.body.as_ref().and_then(|it| it.member)
+        match self.body.as_ref()?.kind {
+            parse::Body::Whole => None,
+            parse::Body::Stream(member) | parse::Body::Events(member) => Some(member),
+        }
     }
 
     /// How long a streamed body is, where that is said.
@@ -125,14 +113,14 @@ impl Opened {
         let Parts { service, operation, .. } = self.parts;
         let Some(body) = &mut self.body else { return Ok(None) };
         loop {
-            while let Some(message) = body.decoder.next()? {
+            while let Some(message) = body.decoder.next_message()? {
                 match event_stream::event(service, operation, &message)? {
-                    event_stream::Event::Member(name, value) => {
-                        return Ok(Some(Map::from_iter([(name.to_owned(), value)])));
+                    event_stream::Event::Member { name, value } => {
+                        return Ok(Some(Map::from_iter([(name.to_owned(), Value::Map(value))])));
                     }
                     event_stream::Event::Initial(values) => self.output.values.extend(values),
                     event_stream::Event::Error(error) => return Err((*error).into()),
-                    event_stream::Event::Unknown => {}
+                    event_stream::Event::Unknown(_) => {}
                 }
             }
             match body.answer.chunk().await? {
@@ -152,11 +140,8 @@ impl Opened {
     /// As for `chunk`, and when the body is larger.
     pub async fn read(mut self, most: usize) -> Result<Output, Error> {
         let Some(member) = self.streams() else { return Ok(self.output) };
-        let output = self.parts.operation.output.and_then(|it| self.parts.service.structure(it));
-        let of_events = output.and_then(|it| it.member(member)).is_some_and(|it| {
-            matches!(&self.parts.service.shape(it.shape).kind, Kind::Structure(it) if it.event_stream)
-        });
-        let value = if of_events {
+        let kind = self.body.as_ref().map(|it| it.kind);
+        let value = if matches!(kind, Some(parse::Body::Events(_))) {
             let mut events = Vec::new();
             while let Some(event) = self.event().await? {
                 events.push(Value::Map(event));

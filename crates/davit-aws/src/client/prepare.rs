@@ -43,7 +43,7 @@ impl Client {
     ) -> Result<Prepared, Error> {
         let mut params = call.params;
         params.retain(|_, value| *value != Value::Null);
-        let endpoint = self.endpoint_settings(service, call.region);
+        let endpoint = self.endpoint_settings(service, call.region)?;
         let checksums = |said: Option<When>| {
             let usual =
                 if endpoint.endpoint_url.is_some() { When::Required } else { When::Supported };
@@ -86,15 +86,15 @@ impl Client {
         &self,
         service: &Service,
         region: Option<String>,
-    ) -> endpoint::Settings {
+    ) -> Result<endpoint::Settings, Error> {
         let mut settings = self.options.endpoint.clone();
         if settings.endpoint_url.is_none() {
-            settings.endpoint_url =
-                self.options.endpoint_urls.of(service.metadata.service_id).map(str::to_owned);
+            let url = self.options.endpoint_urls.get(service.metadata.service_id)?;
+            settings.endpoint_url = url.map(str::to_owned);
         }
         if region.is_some() {
             settings.region = region;
         }
-        settings
+        Ok(settings)
     }
 }

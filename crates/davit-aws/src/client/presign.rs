@@ -54,8 +54,7 @@ impl Client {
         }
         let prefix = call.built.host_prefix.as_deref();
         endpoint::apply(call.service, call.operation, &endpoint, prefix, &mut request);
-        let auth =
-            endpoint::auth(call.service, call.operation, &endpoint, &self.options.auth)?;
+        let auth = endpoint::auth(call.service, call.operation, &endpoint, &self.options.auth)?;
         if auth.scheme == endpoint::Scheme::Anonymous {
             return Ok(request.url());
         }

@@ -55,7 +55,7 @@ impl Client {
                     waiter.state(Seen::Answer { values: &values, status: output.metadata.status })
                 }
                 Err(Error::Service(said)) => {
-                    waiter.state(Seen::Error { code: &said.code, status: said.status })
+                    waiter.state(Seen::Error { code: &said.code, status: said.metadata.status })
                 }
                 Err(_) => None,
             };

@@ -76,7 +76,11 @@ impl<'a> Reader<'a> {
         Ok(Event::Unknown(kind.to_owned()))
     }
 
-    fn member(&self, stream: &'a Structure, name: &str) -> (Option<&'a Member>, Option<&'a Structure>) {
+    fn member(
+        &self,
+        stream: &'a Structure,
+        name: &str,
+    ) -> (Option<&'a Member>, Option<&'a Structure>) {
         let member = stream.member(name);
         (member, member.and_then(|it| self.service.structure(it.shape)))
     }
@@ -161,11 +165,13 @@ pub fn encode_event(service: &Service, shape: ShapeId, value: &Value) -> Option<
     let structure = service.structure(member.shape)?;
     let value = value.get(member.name)?;
     let text = |name: &str, text: &str| (name.to_owned(), HeaderValue::String(text.to_owned()));
-    let mut headers =
-        vec![text(":message-type", "event"), text(":event-type", member.name)];
+    let mut headers = vec![text(":message-type", "event"), text(":event-type", member.name)];
     for member in structure.members.iter().filter(|it| it.traits.event_header) {
         if let Some(value) = value.get(member.name) {
-            headers.push((member.name.to_owned(), to_header(&service.shape(member.shape).kind, value)?));
+            headers.push((
+                member.name.to_owned(),
+                to_header(&service.shape(member.shape).kind, value)?,
+            ));
         }
     }
     let explicit = structure.members.iter().find(|it| it.traits.event_payload);
@@ -204,7 +210,9 @@ fn to_payload(
             let none = Value::Map(Map::new());
             ("application/json", written(service, structure, value.unwrap_or(&none)))
         }
-        (Kind::Blob { .. }, Some(Value::Blob(bytes))) => ("application/octet-stream", bytes.clone()),
+        (Kind::Blob { .. }, Some(Value::Blob(bytes))) => {
+            ("application/octet-stream", bytes.clone())
+        }
         (Kind::Blob { .. }, None) => ("application/octet-stream", Bytes::new()),
         (Kind::String { .. }, Some(Value::String(text))) => ("text/plain", text.clone().into()),
         (Kind::String { .. }, None) => ("text/plain", Bytes::new()),

@@ -182,7 +182,8 @@ fn find<'s>(
 ) -> Option<(&'s Shape, &'s Structure)> {
     let own = operation.errors.iter().map(|it| service.shape(*it));
     let known = own.filter_map(error_of).find(|it| it.2 == code);
-    let known = known.or_else(|| service.errors().filter_map(error_of).filter(|it| it.2 == code).last());
+    let known =
+        known.or_else(|| service.errors().filter_map(error_of).filter(|it| it.2 == code).last());
     known.map(|(shape, structure, _)| (shape, structure))
 }
 
@@ -257,7 +258,8 @@ fn in_json(service: &Service, response: &Response, page: bool) -> Said {
     if said.defect.is_some() && !page {
         said.message = Some(printable(&response.body));
     }
-    if said.code.as_deref() == Some(response.status.to_string().as_str()) && said.message.is_none() {
+    if said.code.as_deref() == Some(response.status.to_string().as_str()) && said.message.is_none()
+    {
         said.code = None;
     }
     said
@@ -317,8 +319,12 @@ fn in_rest_xml(protocol: Protocol, response: &Response) -> Result<Said, Defect> 
     let root = document.root();
     let inner = error_root(protocol, root);
     if inner.name() != "Error" {
-        let inner = root.child("Error").ok_or_else(|| Defect::misfit("no element with the error"))?;
-        return Ok(Said { request_id: root.child("RequestId").and_then(text_of), ..of_element(inner) });
+        let inner =
+            root.child("Error").ok_or_else(|| Defect::misfit("no element with the error"))?;
+        return Ok(Said {
+            request_id: root.child("RequestId").and_then(text_of),
+            ..of_element(inner)
+        });
     }
     let mut said = of_element(inner);
     if inner.name() == root.name() {

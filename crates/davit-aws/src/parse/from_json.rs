@@ -120,8 +120,7 @@ pub(super) fn one_of<'n>(
     if set.any(|it| it != one) {
         return Err(wrong());
     }
-    let known =
-        union.members.iter().any(|it| it.traits.location_name.unwrap_or(it.name) == one);
+    let known = union.members.iter().any(|it| it.traits.location_name.unwrap_or(it.name) == one);
     Ok((!known).then_some(one))
 }
 

@@ -330,8 +330,20 @@ mod tests {
             assert_eq!(read(&text[..end]), Err(Defect::Truncated), "{}", &text[..end]);
         }
         for text in [
-            "{a}", "[1,]", "01", "+1", "1.", "[1 2]", "\"\n\"", "\"\\x\"", "tru", "{} x", "\u{feff}{}",
-            "{\"a\" 1}", "\"\\u12g4\"", "nil",
+            "{a}",
+            "[1,]",
+            "01",
+            "+1",
+            "1.",
+            "[1 2]",
+            "\"\n\"",
+            "\"\\x\"",
+            "tru",
+            "{} x",
+            "\u{feff}{}",
+            "{\"a\" 1}",
+            "\"\\u12g4\"",
+            "nil",
         ] {
             assert!(read(text).is_err(), "{text}");
         }

@@ -65,7 +65,9 @@ impl Defect {
     /// The same, seen from outside of what has this name.
     pub(crate) fn under(self, name: &str) -> Self {
         match self {
-            Self::Misfit { path, what } if path.is_empty() => Self::Misfit { path: name.into(), what },
+            Self::Misfit { path, what } if path.is_empty() => {
+                Self::Misfit { path: name.into(), what }
+            }
             Self::Misfit { path, what } => {
                 Self::Misfit { path: format!("{name}.{path}").into(), what }
             }

@@ -310,9 +310,21 @@ mod tests {
     #[test]
     fn what_is_not_well_formed_is_refused() {
         for xml in [
-            "<a/>x", "<a/><b/>", "x<a/>", "<a>&foo;</a>", "<a>\u{1}</a>", "<a b='1' b='2'/>",
-            "<a>]]></a>", "<a>&#0;</a>", "<a>&#1;</a>", "<a b=1/>", "<a>a & b</a>", "<a></b>",
-            "</a>", "<a b='<'/>", "plain",
+            "<a/>x",
+            "<a/><b/>",
+            "x<a/>",
+            "<a>&foo;</a>",
+            "<a>\u{1}</a>",
+            "<a b='1' b='2'/>",
+            "<a>]]></a>",
+            "<a>&#0;</a>",
+            "<a>&#1;</a>",
+            "<a b=1/>",
+            "<a>a & b</a>",
+            "<a></b>",
+            "</a>",
+            "<a b='<'/>",
+            "plain",
         ] {
             assert!(matches!(text(xml), Err(Defect::Malformed { .. })), "{xml}: {:?}", text(xml));
         }

@@ -48,7 +48,8 @@ impl Transfer {
             params.insert("PartNumber".to_owned(), i64::try_from(part.number).unwrap_or(0).into());
             params.insert("CopySource".to_owned(), source.clone());
             params.insert("CopySourceIfMatch".to_owned(), etag.into());
-            params.insert("CopySourceRange".to_owned(), format!("bytes={}-{last}", part.from).into());
+            params
+                .insert("CopySourceRange".to_owned(), format!("bytes={}-{last}", part.from).into());
             let output = self.client.call("s3", "UploadPartCopy", params).await?;
             (self.settings.progress)(part.length);
             let copied = output.get("CopyPartResult").and_then(Value::as_map).cloned();

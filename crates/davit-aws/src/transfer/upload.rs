@@ -22,13 +22,8 @@ fn stamp(path: &Path) -> Result<Stamp, Error> {
 }
 
 /// Checksums of a part, which its answer has and the end of the upload wants.
-const CHECKSUMS: &[&str] = &[
-    "ChecksumCRC32",
-    "ChecksumCRC32C",
-    "ChecksumCRC64NVME",
-    "ChecksumSHA1",
-    "ChecksumSHA256",
-];
+const CHECKSUMS: &[&str] =
+    &["ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256"];
 
 impl Transfer {
     /// Puts a file where an object is to be. `extra` are further parameters, of `PutObject` and of what
@@ -265,10 +260,7 @@ pub(super) fn text(output: &Output, name: &str) -> String {
 }
 
 /// Pieces of any length as parts of one length, but for the last.
-fn in_parts(
-    pieces: Pieces,
-    size: usize,
-) -> impl futures_util::Stream<Item = Result<Bytes, Error>> {
+fn in_parts(pieces: Pieces, size: usize) -> impl futures_util::Stream<Item = Result<Bytes, Error>> {
     let state = (pieces, BytesMut::new(), false);
     stream::unfold(state, move |(mut pieces, mut held, ended)| async move {
         if ended {

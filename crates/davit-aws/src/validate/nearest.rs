@@ -3,7 +3,7 @@
 /// The one of these that is nearest to a name, if any is near: the same but for case, underscores and
 /// hyphens, or with a few letters changed.
 #[must_use]
-pub fn nearest(name: &str, known: impl IntoIterator<Item = &'static str>) -> Option<&'static str> {
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = fold(name);
     let most = 1 + wanted.chars().count() / 4;
     known
