@@ -46,12 +46,7 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    fn add(
-        &mut self,
-        call: &Call<'_>,
-        member: &'a Member,
-        value: &'a Value,
-    ) -> Result<(), Error> {
+    fn add(&mut self, call: &Call<'_>, member: &'a Member, value: &'a Value) -> Result<(), Error> {
         let service = call.service;
         let name = member.traits.location_name.unwrap_or(member.name);
         match (member.traits.location, &service.shape(member.shape).kind, value) {
