@@ -42,7 +42,7 @@ impl Writer<'_> {
         self.head(Major::Map, given.len() as u64);
         for (member, value) in given {
             self.string(member.traits.location_name.unwrap_or(member.name));
-            self.value(member, value, depth).map_err(|it| it.within(member.name))?;
+            self.value(member, value, depth).map_err(|it| it.within_member(member))?;
         }
         Ok(())
     }
@@ -62,11 +62,12 @@ impl Writer<'_> {
                     self.item(traits, member, item, depth).map_err(|it| it.at(index))?;
                 }
             }
-            (Kind::Map { value: member, .. }, Value::Map(map)) => {
+            (Kind::Map { key, value: member, .. }, Value::Map(map)) => {
                 self.head(Major::Map, map.len() as u64);
                 for (name, item) in map {
                     self.string(name);
-                    self.item(traits, member, item, depth).map_err(|it| it.within(name))?;
+                    self.item(traits, member, item, depth)
+                        .map_err(|it| it.within_entry(key, name))?;
                 }
             }
             (Kind::String { .. }, Value::String(text)) => self.string(text),

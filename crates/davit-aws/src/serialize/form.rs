@@ -65,7 +65,7 @@ impl<'a> Form<'a> {
         name.push_str(&self.name_of(&member.traits, member.name));
         let done = self.value(name, member, value, depth);
         name.truncate(length);
-        done.map_err(|it| it.within(member.name))
+        done.map_err(|it| it.within_member(member))
     }
 
     fn value(
@@ -137,7 +137,7 @@ impl<'a> Form<'a> {
             let place = format!("{name}.{}", index + 1);
             self.set(&format!("{place}.{key_name}"), Cow::Borrowed(given));
             let mut name = format!("{place}.{value_name}");
-            self.value(&mut name, value, item, depth).map_err(|it| it.within(given))?;
+            self.value(&mut name, value, item, depth).map_err(|it| it.within_entry(key, given))?;
         }
         Ok(())
     }

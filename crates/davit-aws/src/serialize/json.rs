@@ -50,7 +50,7 @@ impl<'a> Writer<'a> {
             let (member, value) = entry?;
             self.separate(index);
             self.name(member.traits.location_name.unwrap_or(member.name));
-            self.value(member, value, depth).map_err(|it| it.within(member.name))?;
+            self.value(member, value, depth).map_err(|it| it.within_member(member))?;
         }
         self.out.push(b'}');
         Ok(())
@@ -87,12 +87,13 @@ impl<'a> Writer<'a> {
                 }
                 self.out.push(b']');
             }
-            (Kind::Map { value: member, .. }, Value::Map(map)) => {
+            (Kind::Map { key, value: member, .. }, Value::Map(map)) => {
                 self.out.push(b'{');
                 for (index, (name, item)) in map.iter().enumerate() {
                     self.separate(index);
                     self.name(name);
-                    self.item(traits, member, item, depth).map_err(|it| it.within(name))?;
+                    self.item(traits, member, item, depth)
+                        .map_err(|it| it.within_entry(key, name))?;
                 }
                 self.out.push(b'}');
             }

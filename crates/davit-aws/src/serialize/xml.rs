@@ -117,7 +117,7 @@ impl<'s> Writer<'s> {
     ) -> Result<(), Error> {
         for entry in given {
             let (member, value) = entry?;
-            self.member(into, member, value, depth).map_err(|it| it.within(member.name))?;
+            self.member(into, member, value, depth).map_err(|it| it.within_member(member))?;
         }
         Ok(())
     }
@@ -169,7 +169,7 @@ impl<'s> Writer<'s> {
                 for (given, item) in map {
                     let entry = if traits.flattened { name } else { "entry" };
                     let entry = self.entry(entry, [key, value], (given, item), depth);
-                    let entry = entry.map_err(|it| it.within(given))?;
+                    let entry = entry.map_err(|it| it.within_entry(key, given))?;
                     if traits.flattened {
                         into.children.push(entry);
                     } else {
