@@ -97,6 +97,21 @@ impl Error {
         self
     }
 
+    /// The same, seen from around a member. Of what is sensitive not even the names are told.
+    fn within_member(mut self, member: &Member) -> Self {
+        if member.traits.sensitive {
+            self.path.clear();
+        }
+        self.within(member.name)
+    }
+
+    /// The same, seen from the map that it is in.
+    fn within_entry(mut self, key: &Member, name: &str) -> Self {
+        let step = if key.traits.sensitive { Step::Hidden } else { Step::Name(name) };
+        prepend(&mut self.path, step);
+        self
+    }
+
     /// The same, seen from the list that it is in.
     fn at(mut self, index: usize) -> Self {
         prepend(&mut self.path, Step::Index(index));
@@ -306,6 +321,10 @@ mod tests {
         assert_eq!(
             refused("dynamodb", "GetItem", json!({"Key": {"a.b": {"S": true}}})),
             "Key[\"a.b\"].S must be a string, not a boolean"
+        );
+        assert_eq!(
+            refused("lambda", "CreateFunction", json!({"Environment": {"Variables": {"PASS": 5}}})),
+            "Environment.Variables must be a string, not a whole number"
         );
         assert_eq!(refused("s3", "GetObject", json!({"Keys": "k"})), "Keys is not known");
         assert_eq!(

@@ -88,7 +88,7 @@ fn every_operation_is_sent_as_botocore_sends_it() {
 }
 
 fn check(service: &Service, answer: &Json, tally: &Mutex<Tally>) {
-    let operation = service.operation(answer["name"].as_str().unwrap()).unwrap();
+    let operation = service.operation(answer["name"].as_str().expect("text")).expect("it is there");
     let name = format!("{} {}", service.name, operation.name);
     let mut differences = Vec::new();
     let mut differ = |what: &str, ours: &str, theirs: &str| {
@@ -124,7 +124,7 @@ fn check(service: &Service, answer: &Json, tally: &Mutex<Tally>) {
     let theirs: Vec<[String; 2]> = theirs
         .into_iter()
         .flatten()
-        .map(|it| serde_json::from_value(it.clone()).unwrap())
+        .map(|it| serde_json::from_value(it.clone()).expect("a pair"))
         .collect();
     // What botocore says of events is not ours.
     let same = ours.len() == theirs.len() && ours.iter().zip(&theirs).all(|(a, b)| same(a, b));
@@ -133,7 +133,7 @@ fn check(service: &Service, answer: &Json, tally: &Mutex<Tally>) {
         differ("problems", &ours, &format!("{theirs}\n of {}", answer["wrong"]));
     }
 
-    let mut tally = tally.lock().unwrap();
+    let mut tally = tally.lock().expect("no panic in another thread");
     tally.operations += 1;
     tally.with_problems += usize::from(!theirs.is_empty());
     tally.differences.extend(differences);
@@ -149,8 +149,9 @@ fn compared(ours: &Request, theirs: &Json, events: bool) -> Vec<[String; 3]> {
     let headers: Vec<(String, String)> =
         ours.headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let mut their_headers: Vec<(String, String)> =
-        serde_json::from_value(theirs["headers"].clone()).unwrap();
-    let mut their_body = STANDARD.decode(theirs["body"].as_str().unwrap()).unwrap();
+        serde_json::from_value(theirs["headers"].clone()).expect("pairs");
+    let mut their_body =
+        STANDARD.decode(theirs["body"].as_str().expect("text")).expect("it is there");
     if events {
         // Of the parameters only the events are in the body.
         assert_eq!(their_body, b"{}");
@@ -161,7 +162,7 @@ fn compared(ours: &Request, theirs: &Json, events: bool) -> Vec<[String; 3]> {
             }
         }
     }
-    let text = |it: &Json| it.as_str().unwrap().to_owned();
+    let text = |it: &Json| it.as_str().expect("text").to_owned();
     // botocore writes the mark in front of parameters that are lists without items.
     let their_url = text(&theirs["url"]).trim_end_matches(['?', '&']).to_owned();
     vec![
@@ -217,9 +218,9 @@ fn value(json: &Json) -> Value {
     let tagged = json.as_object().filter(|it| it.len() == 1);
     if let Some((tag, Json::String(text))) = tagged.and_then(|it| it.iter().next()) {
         match tag.as_str() {
-            "$blob" => return Value::Blob(STANDARD.decode(text).unwrap().into()),
-            "$time" => return Value::Timestamp(text.parse().unwrap()),
-            "$float" => return Value::Float(text.parse().unwrap()),
+            "$blob" => return Value::Blob(STANDARD.decode(text).expect("base64").into()),
+            "$time" => return Value::Timestamp(text.parse().expect("what Python wrote")),
+            "$float" => return Value::Float(text.parse().expect("what Python wrote")),
             _ => {}
         }
     }

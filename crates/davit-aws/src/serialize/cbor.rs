@@ -42,20 +42,14 @@ impl Writer<'_> {
         self.head(Major::Map, given.len() as u64);
         for (member, value) in given {
             self.string(member.traits.location_name.unwrap_or(member.name));
-            self.value(&member.traits, member.shape, value, depth)
-                .map_err(|it| it.within(member.name))?;
+            self.value(member, value, depth).map_err(|it| it.within_member(member))?;
         }
         Ok(())
     }
 
-    fn value(
-        &mut self,
-        traits: &Traits,
-        shape: ShapeId,
-        value: &Value,
-        depth: usize,
-    ) -> Result<(), Error> {
+    fn value(&mut self, member: &Member, value: &Value, depth: usize) -> Result<(), Error> {
         let depth = deeper(depth)?;
+        let (traits, shape) = (&member.traits, member.shape);
         let service = self.service;
         match (&service.shape(shape).kind, value) {
             (Kind::Structure(structure), Value::Map(map)) if !structure.document => {
@@ -68,11 +62,12 @@ impl Writer<'_> {
                     self.item(traits, member, item, depth).map_err(|it| it.at(index))?;
                 }
             }
-            (Kind::Map { value: member, .. }, Value::Map(map)) => {
+            (Kind::Map { key, value: member, .. }, Value::Map(map)) => {
                 self.head(Major::Map, map.len() as u64);
                 for (name, item) in map {
                     self.string(name);
-                    self.item(traits, member, item, depth).map_err(|it| it.within(name))?;
+                    self.item(traits, member, item, depth)
+                        .map_err(|it| it.within_entry(key, name))?;
                 }
             }
             (Kind::String { .. }, Value::String(text)) => self.string(text),
@@ -124,7 +119,7 @@ impl Writer<'_> {
             self.out.push(NULL);
             return Ok(());
         }
-        self.value(&member.traits, member.shape, value, depth)
+        self.value(member, value, depth)
     }
 
     fn unfit(&self, shape: ShapeId, value: &Value) -> Error {

@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::{Call, Error, deeper, members, scalar};
 use crate::{
     http::Request,
-    model::{Kind, Member, Service, ShapeId, Traits},
+    model::{Kind, Member, Service, Traits},
     value::{Map, Value},
 };
 
@@ -63,20 +63,20 @@ impl<'a> Form<'a> {
             name.push('.');
         }
         name.push_str(&self.name_of(&member.traits, member.name));
-        let done = self.value(name, &member.traits, member.shape, value, depth);
+        let done = self.value(name, member, value, depth);
         name.truncate(length);
-        done.map_err(|it| it.within(member.name))
+        done.map_err(|it| it.within_member(member))
     }
 
     fn value(
         &mut self,
         name: &mut String,
-        traits: &Traits,
-        shape: ShapeId,
+        member: &Member,
         value: &'a Value,
         depth: usize,
     ) -> Result<(), Error> {
         let depth = deeper(depth)?;
+        let (traits, shape) = (&member.traits, member.shape);
         let service = self.service;
         match (&service.shape(shape).kind, value) {
             (Kind::Structure(structure), Value::Map(map)) if !structure.document => {
@@ -90,13 +90,17 @@ impl<'a> Form<'a> {
                     self.set(name, Cow::Borrowed(""));
                 }
                 let mut item_name = self.list_name(name, traits, member);
+                let length = item_name.len();
                 for (index, item) in items.iter().enumerate() {
-                    self.item(&mut item_name, index, member, item, depth)
-                        .map_err(|it| it.at(index))?;
+                    // Writing to text cannot fail.
+                    let _ = write!(item_name, ".{}", index + 1);
+                    self.value(&mut item_name, member, item, depth).map_err(|it| it.at(index))?;
+                    item_name.truncate(length);
                 }
             }
             (Kind::Map { key, value, .. }, Value::Map(map)) => {
-                self.map(name, traits, [key, value], map, depth)?;
+                let around = if traits.flattened { "" } else { ".entry" };
+                self.map(&format!("{name}{around}"), [key, value], map, depth)?;
             }
             (kind, value) => {
                 let text = scalar::text(kind, traits, value, scalar::TimeFormat::Iso8601)?;
@@ -120,39 +124,20 @@ impl<'a> Form<'a> {
         }
     }
 
-    fn item(
-        &mut self,
-        name: &mut String,
-        index: usize,
-        member: &Member,
-        value: &'a Value,
-        depth: usize,
-    ) -> Result<(), Error> {
-        let length = name.len();
-        // Writing to text cannot fail.
-        let _ = write!(name, ".{}", index + 1);
-        let done = self.value(name, &member.traits, member.shape, value, depth);
-        name.truncate(length);
-        done
-    }
-
     fn map(
         &mut self,
         name: &str,
-        traits: &Traits,
         [key, value]: [&Member; 2],
         map: &'a Map,
         depth: usize,
     ) -> Result<(), Error> {
-        let entry = if traits.flattened { "" } else { ".entry" };
         let key_name = self.name_of(&key.traits, "key");
         let value_name = self.name_of(&value.traits, "value");
         for (index, (given, item)) in map.iter().enumerate() {
-            let place = format!("{name}{entry}.{}", index + 1);
+            let place = format!("{name}.{}", index + 1);
             self.set(&format!("{place}.{key_name}"), Cow::Borrowed(given));
             let mut name = format!("{place}.{value_name}");
-            self.value(&mut name, &value.traits, value.shape, item, depth)
-                .map_err(|it| it.within(given))?;
+            self.value(&mut name, value, item, depth).map_err(|it| it.within_entry(key, given))?;
         }
         Ok(())
     }

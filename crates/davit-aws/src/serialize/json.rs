@@ -2,7 +2,7 @@
 
 use super::{Error, Unfit, deeper, members, scalar};
 use crate::{
-    model::{Kind, Member, Service, ShapeId, Traits},
+    model::{Kind, Member, Service, Traits},
     value::Value,
 };
 
@@ -16,7 +16,7 @@ pub(super) fn structure(service: &Service, given: &[(&Member, &Value)]) -> Resul
 /// A body that is one member.
 pub(super) fn payload(service: &Service, member: &Member, value: &Value) -> Result<Vec<u8>, Error> {
     let mut writer = Writer::new(service);
-    writer.value(&member.traits, member.shape, value, 0)?;
+    writer.value(member, value, 0)?;
     Ok(writer.out)
 }
 
@@ -50,8 +50,7 @@ impl<'a> Writer<'a> {
             let (member, value) = entry?;
             self.separate(index);
             self.name(member.traits.location_name.unwrap_or(member.name));
-            self.value(&member.traits, member.shape, value, depth)
-                .map_err(|it| it.within(member.name))?;
+            self.value(member, value, depth).map_err(|it| it.within_member(member))?;
         }
         self.out.push(b'}');
         Ok(())
@@ -68,14 +67,9 @@ impl<'a> Writer<'a> {
         self.out.extend_from_slice(SPACED[1].as_bytes());
     }
 
-    fn value(
-        &mut self,
-        traits: &Traits,
-        shape: ShapeId,
-        value: &Value,
-        depth: usize,
-    ) -> Result<(), Error> {
+    fn value(&mut self, member: &Member, value: &Value, depth: usize) -> Result<(), Error> {
         let depth = deeper(depth)?;
+        let (traits, shape) = (&member.traits, member.shape);
         let service = self.service;
         let kind = &service.shape(shape).kind;
         match (kind, value) {
@@ -93,12 +87,13 @@ impl<'a> Writer<'a> {
                 }
                 self.out.push(b']');
             }
-            (Kind::Map { value: member, .. }, Value::Map(map)) => {
+            (Kind::Map { key, value: member, .. }, Value::Map(map)) => {
                 self.out.push(b'{');
                 for (index, (name, item)) in map.iter().enumerate() {
                     self.separate(index);
                     self.name(name);
-                    self.item(traits, member, item, depth).map_err(|it| it.within(name))?;
+                    self.item(traits, member, item, depth)
+                        .map_err(|it| it.within_entry(key, name))?;
                 }
                 self.out.push(b'}');
             }
@@ -108,7 +103,7 @@ impl<'a> Writer<'a> {
                 match scalar::moment(scalar::time_of(value)?, format) {
                     scalar::Moment::Text(text) => string(&mut self.out, &text),
                     scalar::Moment::Whole(it) => {
-                        self.out.extend_from_slice(it.to_string().as_bytes())
+                        self.out.extend_from_slice(it.to_string().as_bytes());
                     }
                     scalar::Moment::Part(it) => {
                         self.out.extend_from_slice(scalar::float(it).as_bytes());
@@ -143,7 +138,7 @@ impl<'a> Writer<'a> {
             self.out.extend_from_slice(b"null");
             return Ok(());
         }
-        self.value(&member.traits, member.shape, value, depth)
+        self.value(member, value, depth)
     }
 }
 

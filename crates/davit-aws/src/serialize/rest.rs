@@ -27,7 +27,7 @@ pub(super) fn request(call: &Call<'_>, body: Body) -> Result<Request, Error> {
         if matches!(value, Value::Null) {
             continue;
         }
-        parts.add(call, member, value).map_err(|it| it.within(member.name))?;
+        parts.add(call, member, value).map_err(|it| it.within_member(member))?;
     }
     let mut request = Request { method: call.operation.method.to_owned(), ..Request::default() };
     address(call, &parts, &mut request)?;
@@ -251,7 +251,7 @@ fn write_body(
     if let Some(member) = call.payload() {
         let shape = service.shape(member.shape);
         let value = call.value(member.name).filter(|it| !matches!(it, Value::Null));
-        let within = |it: Error| it.within(member.name);
+        let within = |it: Error| it.within_member(member);
         if matches!(shape.kind, Kind::Blob { .. } | Kind::String { .. }) {
             if let Some(value) = value {
                 request.body = body_bytes(shape, value).map_err(within)?;

@@ -2,7 +2,7 @@
 
 use super::{Error, deeper, members, scalar};
 use crate::{
-    model::{Kind, Member, Service, ShapeId, Traits, XmlNamespace},
+    model::{Kind, Member, Service, Traits, XmlNamespace},
     value::Value,
 };
 
@@ -25,7 +25,7 @@ pub(super) fn payload(service: &Service, member: &Member, value: &Value) -> Resu
     let name = member.traits.location_name.unwrap_or(service.shape(member.shape).name);
     let mut around = Element::new("");
     let writer = Writer { service };
-    writer.value(&mut around, name, (&member.traits, member.shape), value, 0)?;
+    writer.value(&mut around, (name, member), value, 0)?;
     Ok(around.children.first().map(Element::written).unwrap_or_default())
 }
 
@@ -117,7 +117,7 @@ impl<'s> Writer<'s> {
     ) -> Result<(), Error> {
         for entry in given {
             let (member, value) = entry?;
-            self.member(into, member, value, depth).map_err(|it| it.within(member.name))?;
+            self.member(into, member, value, depth).map_err(|it| it.within_member(member))?;
         }
         Ok(())
     }
@@ -136,18 +136,18 @@ impl<'s> Writer<'s> {
             into.set(name.to_owned(), text.into_owned());
             return Ok(());
         }
-        self.value(into, name, (&member.traits, member.shape), value, depth)
+        self.value(into, (name, member), value, depth)
     }
 
     fn value(
         &self,
         into: &mut Element<'s>,
-        name: &'s str,
-        (traits, shape): (&Traits, ShapeId),
+        (name, member): (&'s str, &Member),
         value: &Value,
         depth: usize,
     ) -> Result<(), Error> {
         let depth = deeper(depth)?;
+        let (traits, shape) = (&member.traits, member.shape);
         let namespace = traits.xml_namespace;
         let mut node = Element::new(name);
         match (&self.service.shape(shape).kind, value) {
@@ -158,18 +158,18 @@ impl<'s> Writer<'s> {
             (Kind::List { member, .. }, Value::List(items)) => {
                 if traits.flattened {
                     into.namespace(namespace);
-                    return self.items(into, name, member, items, depth);
+                    return self.items(into, (name, member), items, depth);
                 }
                 node.namespace(namespace);
                 let item = member.traits.location_name.unwrap_or("member");
-                self.items(&mut node, item, member, items, depth)?;
+                self.items(&mut node, (item, member), items, depth)?;
             }
             (Kind::Map { key, value, .. }, Value::Map(map)) => {
                 node.namespace(namespace.filter(|_| !traits.flattened));
                 for (given, item) in map {
                     let entry = if traits.flattened { name } else { "entry" };
                     let entry = self.entry(entry, [key, value], (given, item), depth);
-                    let entry = entry.map_err(|it| it.within(given))?;
+                    let entry = entry.map_err(|it| it.within_entry(key, given))?;
                     if traits.flattened {
                         into.children.push(entry);
                     } else {
@@ -193,14 +193,12 @@ impl<'s> Writer<'s> {
     fn items(
         &self,
         into: &mut Element<'s>,
-        name: &'s str,
-        member: &Member,
+        (name, member): (&'s str, &Member),
         items: &[Value],
         depth: usize,
     ) -> Result<(), Error> {
         for (index, item) in items.iter().enumerate() {
-            self.value(into, name, (&member.traits, member.shape), item, depth)
-                .map_err(|it| it.at(index))?;
+            self.value(into, (name, member), item, depth).map_err(|it| it.at(index))?;
         }
         Ok(())
     }
@@ -218,7 +216,7 @@ impl<'s> Writer<'s> {
         node.namespace(key.traits.xml_namespace);
         entry.children.push(node);
         let name = value.traits.location_name.unwrap_or("value");
-        self.value(&mut entry, name, (&value.traits, value.shape), item, depth)?;
+        self.value(&mut entry, (name, value), item, depth)?;
         Ok(entry)
     }
 }
