@@ -1,5 +1,6 @@
 //! What of a call is the same for all its attempts. Sends nothing.
 
+use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{Call, Client};
@@ -33,6 +34,13 @@ pub(super) struct Prepared {
     pub(super) invocation: Uuid,
 }
 
+/// The member that may be handed over apart.
+fn streamed(service: &Service, operation: &Operation) -> Option<&'static str> {
+    let input = operation.input.and_then(|it| service.structure(it))?;
+    let member = input.member(input.payload?)?;
+    member.traits.streaming.then_some(member.name)
+}
+
 impl Client {
     /// Looks at a call and makes its request.
     pub(super) fn prepare(
@@ -54,6 +62,12 @@ impl Client {
         let notes = customise::before(service, operation, &mut params)?;
         checksum::ask_for_checksum(operation, &mut params, response_checksums);
         endpoint::complete(service, operation, &mut params)?;
+        if call.body.is_some()
+            && let Some(member) = streamed(service, operation)
+        {
+            // It is there, and comes apart.
+            params.insert(member.to_owned(), Value::Blob(Bytes::new()));
+        }
         if self.options.validate {
             validate::validate(service, operation, &params)?;
         }
