@@ -1,8 +1,31 @@
-//! What requests are signed with. Where it comes from is found out elsewhere.
+//! What requests are signed with, and where it comes from: the places that the AWS CLI looks at, in
+//! its order. Reads no environment and knows no client: variables, the clock, HTTP and calls of
+//! services are handed in.
+
+mod cache;
+mod chain;
+mod container;
+mod error;
+mod instance;
+mod io;
+mod login;
+mod place;
+mod process;
+mod profile;
+mod role;
+mod sso;
 
 use std::fmt;
 
 use jiff::Timestamp;
+
+pub use self::{
+    chain::{Attempt, Chain, Setup},
+    error::{CredentialsError, Problem},
+    io::{BoxFuture, Call, CallError, Calls, Http, Mfa, SignAddress, Surroundings, TransportError},
+    place::Place,
+    profile::{Role, Source, SsoProfile, Step, plan},
+};
 
 /// The keys of an account, for a while or for good.
 #[derive(Clone, PartialEq, Eq)]

@@ -24,6 +24,39 @@ pub struct Request {
 }
 
 impl Request {
+    /// A request without headers and body to an address of `http` or `https`; nothing if it is none.
+    #[must_use]
+    pub fn of_url(method: &str, url: &str) -> Option<Self> {
+        let fits = |it: char| it.is_ascii_graphic() && it != '\\';
+        if !url.chars().all(fits) {
+            return None;
+        }
+        let (scheme, rest) = url.split_once("://")?;
+        let scheme = scheme.to_ascii_lowercase();
+        let rest = rest.split('#').next().unwrap_or_default();
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (host, rest) = rest.split_at(end);
+        if !matches!(scheme.as_str(), "http" | "https") || host.is_empty() {
+            return None;
+        }
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let text =
+            |it: &str| percent_encoding::percent_decode_str(it).decode_utf8_lossy().into_owned();
+        let query = query.split('&').filter(|it| !it.is_empty());
+        let query = query.map(|it| {
+            let (name, value) = it.split_once('=').unwrap_or((it, ""));
+            (text(name), text(value))
+        });
+        Some(Self {
+            method: method.to_owned(),
+            scheme,
+            host: host.to_owned(),
+            path: if path.is_empty() { "/".to_owned() } else { path.to_owned() },
+            query: query.collect(),
+            ..Self::default()
+        })
+    }
+
     /// The parameters as they go over the wire: everything but `A-Z a-z 0-9 - _ . ~` encoded.
     #[must_use]
     pub fn query_string(&self) -> String {
