@@ -19,12 +19,13 @@ pub struct Options {
     pub connect_timeout: Option<Duration>,
     /// How long an answer may be silent.
     pub read_timeout: Option<Duration>,
-    settings: IndexMap<String, String>,
+    /// What a profile could set, by its key there: `region`, `endpoint_url`, `retry_mode`; for nested
+    /// ones with a point: `s3.addressing_style`.
+    pub settings: IndexMap<String, String>,
 }
 
 impl Options {
-    /// Sets what a profile could set, by its key there: `region`, `endpoint_url`, `retry_mode`; for
-    /// nested ones with a point: `s3.addressing_style`.
+    /// Adds to `settings`.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
         self.settings.insert(key.to_owned(), value.into());
