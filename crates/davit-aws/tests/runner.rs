@@ -2,6 +2,7 @@
 
 mod answers;
 mod chain;
+mod checksums;
 mod endpoints;
 mod python;
 mod requests;
