@@ -10,6 +10,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crc_fast::CrcAlgorithm;
 use md5::Digest as _;
 use ring::digest;
+use sha1::Sha1;
 use twox_hash::{XxHash3_64, XxHash3_128, XxHash64};
 
 pub use self::{
@@ -114,7 +115,8 @@ impl Algorithm {
     pub fn hasher(self) -> Hasher {
         let sha = |algorithm| State::Sha(digest::Context::new(algorithm));
         let state = match self {
-            Self::Sha1 => sha(&digest::SHA1_FOR_LEGACY_USE_ONLY),
+            // ring's does not use what processors have for it.
+            Self::Sha1 => State::Sha1(Sha1::new()),
             Self::Sha256 => sha(&digest::SHA256),
             Self::Sha512 => sha(&digest::SHA512),
             Self::XxHash64 => State::XxHash64(XxHash64::with_seed(0)),
@@ -162,6 +164,7 @@ pub struct Hasher {
 enum State {
     Crc32(crc_fast::Digest),
     Crc64(crc_fast::Digest),
+    Sha1(Sha1),
     Sha(digest::Context),
     XxHash64(XxHash64),
     XxHash3(Box<XxHash3_64>),
@@ -179,6 +182,7 @@ impl Hasher {
     pub fn update(&mut self, bytes: &[u8]) {
         match &mut self.state {
             State::Crc32(it) | State::Crc64(it) => it.update(bytes),
+            State::Sha1(it) => it.update(bytes),
             State::Sha(it) => it.update(bytes),
             State::XxHash64(it) => it.write(bytes),
             State::XxHash3(it) => it.write(bytes),
@@ -196,6 +200,7 @@ impl Hasher {
         match self.state {
             State::Crc32(it) => it.finalize().to_be_bytes()[4..].to_vec(),
             State::Crc64(it) => it.finalize().to_be_bytes().to_vec(),
+            State::Sha1(it) => it.finalize().to_vec(),
             State::Sha(it) => it.finish().as_ref().to_vec(),
             State::XxHash64(it) => it.finish().to_be_bytes().to_vec(),
             State::XxHash3(it) => it.finish().to_be_bytes().to_vec(),

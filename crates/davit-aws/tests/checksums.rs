@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     python::Python,
-    signatures::{Dice, ours, theirs},
+    random::{Dice, ours, theirs},
 };
 
 #[test]

@@ -5,5 +5,6 @@ mod chain;
 mod checksums;
 mod endpoints;
 mod python;
+mod random;
 mod requests;
 mod signatures;
