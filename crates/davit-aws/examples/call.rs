@@ -1,12 +1,10 @@
-//! Calls one operation with keys from the environment and prints what comes:
-//! `call SERVICE OPERATION [JSON]`, with `AWS_REGION` and `AWS_ENDPOINT_URL` where they are set.
+//! Calls one operation as the AWS CLI would and prints what comes: `call SERVICE OPERATION [JSON]`.
 #![expect(clippy::print_stdout, reason = "an example that shows what comes")]
 
-use std::{env, error::Error, sync::Arc};
+use std::{env, error::Error};
 
 use davit_aws::{
-    client::{Client, Options},
-    credentials::Credentials,
+    session::{Parts, Session},
     value::{Map, Value},
 };
 
@@ -20,20 +18,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         None => Value::Map(Map::new()),
     };
     let Value::Map(params) = params else { return Err("the parameters are a JSON object".into()) };
-    let credentials = Credentials {
-        access_key_id: env::var("AWS_ACCESS_KEY_ID")?,
-        secret_access_key: env::var("AWS_SECRET_ACCESS_KEY")?,
-        session_token: env::var("AWS_SESSION_TOKEN").ok(),
-        expires: None,
-        account_id: None,
-        source: "environment".to_owned(),
-    };
-    let mut options = Options::new(Arc::new(credentials));
-    options.endpoint.region = env::var("AWS_REGION").ok();
-    options.endpoint.endpoint_url = env::var("AWS_ENDPOINT_URL").ok();
-    let client = Client::new(options);
+    let session = Session::new(Parts {
+        environment: env::vars().collect(),
+        home: env::home_dir(),
+        ..Parts::default()
+    })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let output = runtime.block_on(client.call(service, operation, params))?;
-    println!("{:#}", Value::Map(output.values).to_json());
+    let called = runtime.block_on(session.client.call(service, operation, params));
+    match called {
+        Ok(output) => println!("{:#}", Value::Map(output.values).to_json()),
+        Err(error) => println!("error: {}", error.chain()),
+    }
     Ok(())
 }

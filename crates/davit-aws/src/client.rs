@@ -229,6 +229,17 @@ impl Client {
         &self.options
     }
 
+    /// The same client with other keys, or with none: then nothing is signed.
+    #[must_use]
+    pub fn with_credentials(&self, credentials: Option<Arc<dyn Provide>>) -> Self {
+        let mut client = self.clone();
+        match credentials {
+            Some(credentials) => client.options.credentials = credentials,
+            None => client.options.auth.anonymous = true,
+        }
+        client
+    }
+
     /// The same client, which calls another region.
     #[must_use]
     pub fn in_region(&self, region: &str) -> Self {

@@ -20,12 +20,12 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 
+pub use self::body::{Body, FilePart, Pieces};
 use self::{body::Sending, proxy::Connector};
-pub use self::{
-    body::{Body, FilePart, Pieces},
-    proxy::Proxies,
+use crate::{
+    config::Proxies,
+    http::{Headers, Request, Response},
 };
-use crate::http::{Headers, Request, Response};
 
 /// How connections are made.
 #[derive(Debug, Clone)]

@@ -49,10 +49,8 @@ pub(crate) fn before(
         "ec2" => before_ec2(operation, params, &mut notes),
         "autoscaling" if operation.name == "CreateLaunchConfiguration" => user_data(params),
         "cloudsearchdomain" => alias(params, "returnFields", "return"),
-        "glacier" => {
-            if !matches!(params.get("accountId"), Some(it) if *it != Value::Null) {
-                params.insert("accountId".to_owned(), "-".into());
-            }
+        "glacier" if !matches!(params.get("accountId"), Some(it) if *it != Value::Null) => {
+            params.insert("accountId".to_owned(), "-".into());
         }
         "logs" if operation.name == "CreateExportTask" => alias(params, "fromTime", "from"),
         "rds" | "neptune" | "docdb" => {
@@ -257,10 +255,11 @@ fn escape_line_ends(body: &Bytes) -> Bytes {
 /// Changes an answer before it is read. Gives what the model calls something else.
 pub(crate) fn response(service: &Service, operation: &Operation, response: &mut Response) {
     match service.name {
-        "s3" if response.status == 200 && !response.body.is_empty() => {
-            if has_whole_xml(service, operation) && parse::is_hidden_error(&response.body) {
-                response.status = 500;
-            }
+        "s3" if response.status == 200
+            && has_whole_xml(service, operation)
+            && parse::is_hidden_error(&response.body) =>
+        {
+            response.status = 500;
         }
         "sso-oidc" if response.status >= 400 => {
             if let Ok(serde_json::Value::Object(mut body)) = serde_json::from_slice(&response.body)

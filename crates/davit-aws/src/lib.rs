@@ -19,6 +19,7 @@ pub mod parse;
 pub mod query;
 pub mod retry;
 pub mod serialize;
+pub mod session;
 pub mod sign;
 pub mod time;
 pub mod transfer;

@@ -106,6 +106,7 @@ impl Dice {
                 .to_owned(),
             path,
             query,
+            bare: Vec::new(),
             headers,
             body: Bytes::copy_from_slice(self.pick(&["", "body", "{\"a\": 1}"]).as_bytes()),
         }

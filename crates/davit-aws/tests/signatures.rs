@@ -451,6 +451,7 @@ proptest! {
             host: host.clone(),
             path: path.clone(),
             query: pairs.clone(),
+            bare: Vec::new(),
             headers: pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
             body: body.into(),
         };

@@ -92,11 +92,7 @@ impl Client {
         headers.set("User-Agent", self.options.user_agent.as_str());
         headers.set("amz-sdk-invocation-id", call.invocation.to_string());
         headers.set("amz-sdk-request", format!("attempt={attempt}; max={most}"));
-        let body = match &call.body {
-            Some(body) => body.again(),
-            None => None,
-        };
-        let body = body.or_else(|| call.body.take_if(|_| call.once));
+        let body = call.body.as_ref().and_then(Body::again).or_else(|| call.body.take());
         let (plan, body) = self.with_checksum(call, &mut request, body).await?;
         self.sign(call, &mut request, &auth, plan.as_ref()).await?;
         let answer = self.options.pool.send(&request, body).await?;
@@ -120,6 +116,26 @@ impl Client {
             }
             Err(error) => Err(Failed { error: error.into(), answer: Some(response) }),
         }
+    }
+
+    /// Makes a call that is not signed, once, with a header that is made of its address.
+    pub(crate) async fn once(
+        &self,
+        call: super::Call,
+        header: &(dyn Fn(&str) -> (String, String) + Send + Sync),
+    ) -> Result<Map, Error> {
+        let service = self.service(&call.service)?;
+        let operation = Self::operation(service, &call.operation)?;
+        let prepared = self.prepare(service, operation, call)?;
+        let (mut request, _) = self.address(&prepared)?;
+        let (name, value) = header(&request.url());
+        request.headers.set(&name, value);
+        let body = Body::Bytes(request.body.clone());
+        let response = self.options.pool.send(&request, body).await?.read(super::LARGEST).await?;
+        if response.status >= 300 {
+            return Err(parse::error(service, operation, &response).into());
+        }
+        Ok(parse::output(service, operation, &response)?.values)
     }
 
     /// The request with its address, and how it is signed there.
@@ -459,5 +475,5 @@ async fn chunks(body: Body, chunked: Chunked) -> Result<Pieces, Error> {
         };
         stream::iter(pieces)
     });
-    Ok(Box::pin(flat))
+    Ok(Pieces::new(flat))
 }

@@ -81,13 +81,14 @@ impl Client {
         if self.options.no_host_prefix {
             built.host_prefix = None;
         }
+        let once = call.body.as_ref().is_some_and(|it| it.again().is_none());
         Ok(Prepared {
             service,
             operation,
             params,
             built,
-            once: call.body.as_ref().is_some_and(|it| it.again().is_none()),
             body: call.body,
+            once,
             notes,
             endpoint,
             request_checksums,

@@ -11,18 +11,20 @@ use crate::{
 };
 
 /// How long and how often, where the model's word is not to count.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Waiting {
+#[derive(Default)]
+pub struct Waiting<'a> {
     /// The time between two calls.
     pub delay: Option<Duration>,
     /// How often is asked at most.
     pub most: Option<u32>,
     /// How long is waited at most.
     pub timeout: Option<Duration>,
+    /// What is told how often was asked, each time before it is asked again.
+    pub each: Option<&'a mut (dyn FnMut(u32) + Send)>,
 }
 
 impl Client {
-    /// Waits for what a waiter of the service waits for. `each` is told how often was asked.
+    /// Waits for what a waiter of the service waits for.
     ///
     /// # Errors
     ///
@@ -33,20 +35,21 @@ impl Client {
         service: &str,
         name: &str,
         params: Map,
-        waiting: Waiting,
-        mut each: impl FnMut(u32),
+        mut waiting: Waiting<'_>,
     ) -> Result<Option<Output>, Error> {
         let model = self.service(service)?;
         let waiter = Waiter::of(model, name)?.ok_or_else(|| {
             let names = Waiter::names(model);
-            let nearest = nearest(name, names.into_iter()).map(str::to_owned);
+            let nearest = nearest(name, names).map(str::to_owned);
             Error::UnknownWaiter { service: model.name, name: name.to_owned(), nearest }
         })?;
         let began = Instant::now();
         let most = waiting.most.unwrap_or(waiter.most).max(1);
         let delay = waiting.delay.unwrap_or(waiter.delay);
         for calls in 1..=most {
-            each(calls);
+            if let Some(each) = &mut waiting.each {
+                each(calls);
+            }
             let call = Call::new(model.name, waiter.operation, params.clone());
             let outcome = self.run(call).await;
             let state = match &outcome {

@@ -41,7 +41,24 @@ pub enum Body {
 }
 
 /// The pieces of a body.
-pub type Pieces = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+pub struct Pieces(Mutex<Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>>);
+
+impl Pieces {
+    /// Pieces from anywhere.
+    #[must_use]
+    pub fn new(pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
+        Self(Mutex::new(Box::pin(pieces)))
+    }
+}
+
+impl Stream for Pieces {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let pieces = self.0.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        pieces.as_mut().poll_next(context)
+    }
+}
 
 /// A part of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +110,7 @@ impl Body {
     /// Its pieces, one after the other.
     pub(crate) async fn pieces(self) -> io::Result<Pieces> {
         let mut sending = Sending::open(self).await?;
-        Ok(Box::pin(futures_util::stream::poll_fn(move |context| {
+        Ok(Pieces::new(futures_util::stream::poll_fn(move |context| {
             let piece = ready!(sending.poll_piece(context));
             if let (Some(Ok(piece)), Some(left)) = (&piece, &mut sending.left) {
                 *left = left.saturating_sub(piece.len() as u64);
@@ -116,7 +133,7 @@ pub(crate) struct Sending {
 enum Source {
     Bytes(Bytes),
     File(File),
-    Stream(Mutex<Pieces>),
+    Stream(Pieces),
 }
 
 /// When a piece of a body was last handed on.
@@ -150,7 +167,7 @@ impl Sending {
                 file.seek(io::SeekFrom::Start(part.from)).await?;
                 Source::File(file)
             }
-            Body::Stream { pieces, .. } => Source::Stream(Mutex::new(pieces)),
+            Body::Stream { pieces, .. } => Source::Stream(pieces),
         };
         let progress = Progress { from: Instant::now(), millis: Arc::default() };
         Ok(Self { source, left, progress })
@@ -187,10 +204,7 @@ impl Sending {
                 bytes.truncate(size);
                 Poll::Ready(Some(Ok(bytes.freeze())))
             }
-            Source::Stream(pieces) => {
-                let pieces = pieces.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
-                pieces.as_mut().poll_next(context)
-            }
+            Source::Stream(pieces) => Pin::new(pieces).poll_next(context),
         }
     }
 }

@@ -22,48 +22,7 @@ use hyper_util::{
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-/// What goes through which proxy: `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Proxies {
-    /// The proxy for `http://`, `http://user:password@proxy:3128`.
-    pub http: Option<String>,
-    /// The proxy for `https://`.
-    pub https: Option<String>,
-    /// What goes through none: hosts, domains (with what is below them), addresses, `*`.
-    pub none: Vec<String>,
-}
-
-impl Proxies {
-    /// The proxy for an address.
-    fn of(&self, uri: &Uri) -> Option<&str> {
-        let proxy = match uri.scheme_str() {
-            Some("https") => self.https.as_deref(),
-            _ => self.http.as_deref(),
-        }?;
-        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-        let port = uri.port_u16();
-        let spared = self.none.iter().any(|it| spares(it, host, port));
-        (!spared).then_some(proxy)
-    }
-}
-
-/// Whether an entry of `NO_PROXY` is about a host.
-fn spares(entry: &str, host: &str, port: Option<u16>) -> bool {
-    let entry = entry.trim().to_ascii_lowercase();
-    let host = host.to_ascii_lowercase();
-    if entry == "*" {
-        return true;
-    }
-    let (name, wanted) = match entry.rsplit_once(':') {
-        Some((name, wanted)) if !name.contains(':') => (name, wanted.parse().ok()),
-        _ => (entry.as_str(), None),
-    };
-    if wanted.is_some() && wanted != port {
-        return false;
-    }
-    let name = name.trim_start_matches('.');
-    !name.is_empty() && (host == name || host.ends_with(&format!(".{name}")))
-}
+use crate::config::Proxies;
 
 /// Makes connections, through a proxy where one is to be gone through.
 #[derive(Clone, Debug)]
@@ -94,7 +53,9 @@ impl Service<Uri> for Connector {
     fn call(&mut self, to: Uri) -> Self::Future {
         let mut tcp = self.tcp.clone();
         let limit = self.limit;
-        let Some(proxy) = self.proxies.of(&to) else {
+        let host = to.host().unwrap_or_default();
+        let proxy = self.proxies.of_host(to.scheme_str().unwrap_or("https"), host);
+        let Some(proxy) = proxy else {
             let connecting = tcp.call(to);
             return Box::pin(
                 async move { Ok(Stream { inner: connecting.await?, by_proxy: false }) },
@@ -212,21 +173,6 @@ impl Write for Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hosts_are_spared() {
-        for (entry, host, spared) in [
-            ("*", "a.b", true),
-            ("b", "a.b", true),
-            (".b", "a.b", true),
-            ("a.b", "xa.b", false),
-            ("127.0.0.1", "127.0.0.1", true),
-            ("a.b:80", "a.b", false),
-            ("", "a.b", false),
-        ] {
-            assert_eq!(spares(entry, host, Some(443)), spared, "{entry} {host}");
-        }
-    }
 
     #[test]
     fn passwords_of_proxies_are_not_in_their_address() {

@@ -16,8 +16,8 @@ enum Step<'p> {
     Name(&'p str),
     Each,
     Flatten,
-    Several(Vec<Vec<Step<'p>>>),
-    Keys(Vec<Step<'p>>),
+    Several(Vec<Vec<Self>>),
+    Keys(Vec<Self>),
 }
 
 /// How deep paths may lie in each other.

@@ -131,6 +131,7 @@ impl Transfer {
         Ok(text(&output, "UploadId"))
     }
 
+    #[expect(clippy::too_many_arguments, reason = "all of it names one part")]
     async fn part(
         &self,
         to: &Object,

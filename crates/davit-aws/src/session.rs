@@ -1,0 +1,274 @@
+//! A client made as the AWS CLI makes its own: out of files, variables and options, with keys from
+//! wherever they are. What it is made of is handed in; it reads the files that those name.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+
+use crate::{
+    checksum::When,
+    client::{self, Client, Provide},
+    config::{self, ChecksumMode, Environment, Profiles, Settings, StsEndpoints},
+    connection::{self, Pool},
+    credentials::{
+        Call, CallError, Calls, Chain, Credentials, CredentialsError, Http, Mfa, Setup,
+        Surroundings, TransportError,
+    },
+    endpoint,
+    error::Error,
+    http::{Request, Response},
+    model::{Service, Store},
+    retry,
+    value::Map,
+};
+
+/// What a session is made of.
+#[derive(Clone, Default)]
+pub struct Parts {
+    /// What was asked for, before variables and files.
+    pub options: config::Options,
+    /// The variables of the environment.
+    pub environment: Environment,
+    /// The home folder.
+    pub home: Option<PathBuf>,
+    /// Keys that were given.
+    pub credentials: Option<Credentials>,
+    /// Nothing is signed.
+    pub anonymous: bool,
+    /// Certificates are not looked at.
+    pub no_verify: bool,
+    /// Who asks for codes of second factors.
+    pub mfa: Option<Arc<dyn Mfa>>,
+    /// `User-Agent`.
+    pub user_agent: Option<String>,
+}
+
+/// Settings, keys and a client.
+#[derive(Clone)]
+pub struct Session {
+    /// The settings.
+    pub settings: Arc<Settings>,
+    /// The profiles of both files.
+    pub profiles: Arc<Profiles>,
+    /// Where keys come from.
+    pub chain: Arc<Chain>,
+    /// The client.
+    pub client: Client,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.debug_struct("Session").field("profile", &self.settings.profile).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Reads the files and makes a client. Nothing is called yet.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read, or a setting makes no sense.
+    pub fn new(parts: Parts) -> Result<Self, Error> {
+        let Parts { options, environment, home, .. } = &parts;
+        let (settings, profiles) = Settings::load(options, environment, home.as_deref())?;
+        let settings = Arc::new(settings);
+        let pool = Arc::new(Pool::new(connection::Options {
+            connect_timeout: settings.connect_timeout,
+            read_timeout: settings.read_timeout,
+            ca_bundle: settings.ca_bundle.clone(),
+            verify: !parts.no_verify,
+            proxies: settings.proxies.clone(),
+            ..connection::Options::default()
+        }));
+        let mut made = options_of(&settings, Arc::new(Nobody), pool);
+        made.store = Arc::new(Store::new(model_folders(environment, home.as_ref())));
+        if let Some(agent) = &parts.user_agent {
+            made.user_agent.clone_from(agent);
+        }
+        let unsigned = Client::new(made.clone());
+        let chain = Arc::new(Chain::new(Setup {
+            surroundings: Surroundings::new(environment.clone(), home.clone()),
+            profiles: Arc::clone(&profiles),
+            settings: Arc::clone(&settings),
+            explicit: parts.credentials.clone(),
+            http: Arc::new(Direct::default()),
+            calls: Arc::new(Services(unsigned)),
+            mfa: parts.mfa.clone(),
+        }));
+        made.credentials =
+            Arc::new(Keys { chain: Arc::clone(&chain), environment: environment.clone() });
+        made.auth.anonymous = parts.anonymous;
+        Ok(Self { settings, profiles, chain, client: Client::new(made) })
+    }
+}
+
+/// Folders with models of the user's: those of `AWS_DATA_PATH`, and `~/.aws/models`.
+fn model_folders(environment: &Environment, home: Option<&PathBuf>) -> Vec<PathBuf> {
+    let listed = environment.get("AWS_DATA_PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = std::env::split_paths(listed)
+        .filter(|it| !it.as_os_str().is_empty())
+        .map(|it| environment.path(&it.to_string_lossy(), home.map(PathBuf::as_path)))
+        .collect();
+    folders.extend(home.map(|it| it.join(".aws/models")));
+    folders
+}
+
+fn options_of(
+    settings: &Settings,
+    credentials: Arc<dyn Provide>,
+    pool: Arc<Pool>,
+) -> client::Options {
+    let when = |it: ChecksumMode| match it {
+        ChecksumMode::WhenSupported => When::Supported,
+        ChecksumMode::WhenRequired => When::Required,
+    };
+    let mut options = client::Options::new(credentials);
+    options.pool = pool;
+    options.endpoint = endpoint_of(settings);
+    options.endpoint_urls = settings.endpoint_urls.clone();
+    options.auth = endpoint::AuthPreference {
+        schemes: settings.auth_scheme_preference.clone(),
+        region_set: settings.sigv4a_signing_region_set.clone().unwrap_or_default(),
+        ..endpoint::AuthPreference::default()
+    };
+    options.retry_mode = match settings.retry_mode {
+        config::RetryMode::Standard => retry::Mode::Standard,
+        config::RetryMode::Adaptive => retry::Mode::Adaptive,
+        config::RetryMode::Legacy => retry::Mode::Legacy,
+    };
+    options.max_attempts = settings.max_attempts;
+    options.request_checksums = settings.request_checksum_calculation.map(when);
+    options.response_checksums = settings.response_checksum_validation.map(when);
+    options.sign_payload = settings.s3.payload_signing_enabled;
+    options.no_host_prefix = settings.disable_host_prefix_injection;
+    options.validate = settings.parameter_validation;
+    options
+}
+
+fn endpoint_of(settings: &Settings) -> endpoint::Settings {
+    let s3 = &settings.s3;
+    endpoint::Settings {
+        region: settings.region.clone(),
+        use_fips: settings.use_fips_endpoint,
+        use_dual_stack: settings.use_dualstack_endpoint,
+        s3: endpoint::S3Settings {
+            addressing_style: match s3.addressing_style {
+                None | Some(config::AddressingStyle::Auto) => endpoint::AddressingStyle::Auto,
+                Some(config::AddressingStyle::Virtual) => endpoint::AddressingStyle::Virtual,
+                Some(config::AddressingStyle::Path) => endpoint::AddressingStyle::Path,
+            },
+            use_accelerate: s3.use_accelerate_endpoint.unwrap_or(false),
+            use_arn_region: s3.use_arn_region,
+            us_east_1_regional: s3.us_east_1_regional_endpoint == config::UsEast1Endpoint::Regional,
+            disable_multi_region_access_points: s3
+                .disable_multiregion_access_points
+                .unwrap_or(false),
+            disable_express_session_auth: s3.disable_express_session_auth.unwrap_or(false),
+            use_dual_stack: s3.use_dualstack_endpoint,
+        },
+        sts_global_endpoint: settings.sts_regional_endpoints == StsEndpoints::Legacy,
+        account_id_endpoint_mode: match settings.account_id_endpoint_mode {
+            config::AccountIdEndpointMode::Preferred => endpoint::AccountIdMode::Preferred,
+            config::AccountIdEndpointMode::Disabled => endpoint::AccountIdMode::Disabled,
+            config::AccountIdEndpointMode::Required => endpoint::AccountIdMode::Required,
+        },
+        ..endpoint::Settings::default()
+    }
+}
+
+/// The keys of a chain, and tokens that variables have.
+struct Keys {
+    chain: Arc<Chain>,
+    environment: Environment,
+}
+
+impl Provide for Keys {
+    fn credentials(&self) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialsError>> {
+        Box::pin(self.chain.credentials())
+    }
+
+    fn bearer(&self, service: &Service) -> BoxFuture<'_, Result<Option<String>, CredentialsError>> {
+        let name = service.metadata.signing_name.to_uppercase().replace('-', "_");
+        let token = self.environment.get(&format!("AWS_BEARER_TOKEN_{name}")).map(str::to_owned);
+        Box::pin(async move { Ok(token) })
+    }
+}
+
+/// No keys: who calls without them signs nothing.
+struct Nobody;
+
+impl Provide for Nobody {
+    fn credentials(&self) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialsError>> {
+        Box::pin(async { Err(CredentialsError::Nowhere { tried: Vec::new() }) })
+    }
+}
+
+/// Metadata services, which are next door: no proxy.
+struct Direct(Pool);
+
+impl Default for Direct {
+    fn default() -> Self {
+        let options = connection::Options {
+            connect_timeout: Duration::from_secs(2),
+            ..connection::Options::default()
+        };
+        Self(Pool::new(options))
+    }
+}
+
+/// No metadata service says more.
+const MOST: usize = 1 << 20;
+
+impl Http for Direct {
+    fn send(
+        &self,
+        request: Request,
+        timeout: Duration,
+    ) -> BoxFuture<'_, Result<Response, TransportError>> {
+        Box::pin(async move {
+            let body = connection::Body::Bytes(request.body.clone());
+            let answer = async { self.0.send(&request, body).await?.read(MOST).await };
+            match tokio::time::timeout(timeout, answer).await {
+                Ok(Ok(response)) => Ok(response),
+                Ok(Err(error)) => {
+                    let timed_out = matches!(
+                        error,
+                        connection::TransportError::ConnectTimeout { .. }
+                            | connection::TransportError::ReadTimeout { .. }
+                    );
+                    Err(TransportError { message: Error::from(error).chain(), timed_out })
+                }
+                Err(_) => {
+                    let message = format!("nothing came within {} s", timeout.as_secs_f64());
+                    Err(TransportError { message, timed_out: true })
+                }
+            }
+        })
+    }
+}
+
+/// The services that give keys.
+struct Services(Client);
+
+impl Calls for Services {
+    fn call<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Map, CallError>> {
+        Box::pin(async move {
+            let credentials = call.credentials.map(|it| Arc::new(it.clone()) as Arc<dyn Provide>);
+            let client = self.0.with_credentials(credentials);
+            let made = client::Call::new(call.service, call.operation, call.parameters)
+                .region(call.region);
+            let outcome = match call.sign_address {
+                Some(sign) => client.once(made, sign).await,
+                None => client.run(made).await.map(|it| it.values),
+            };
+            outcome.map_err(|error| match &error {
+                Error::Service(said) => CallError {
+                    code: Some(said.code.clone()),
+                    message: said.message.clone(),
+                    members: said.fields.clone(),
+                },
+                _ => CallError { code: None, message: error.chain(), members: Map::new() },
+            })
+        })
+    }
+}
