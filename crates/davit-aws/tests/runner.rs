@@ -2,7 +2,9 @@
 
 mod answers;
 mod chain;
+mod checksums;
 mod endpoints;
 mod python;
+mod random;
 mod requests;
 mod signatures;
