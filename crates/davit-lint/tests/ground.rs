@@ -22,6 +22,7 @@ fn target(name: &str) -> Option<Target> {
     let free_form = line.free_form().map(str::to_owned);
     let (spec, open) = match (line, TABLES.module(name)) {
         (Line::Module(entry), _) => (TABLES.spec(entry), false),
+        (Line::Control(entry), _) => (TABLES.control_spec(entry), false),
         (Line::Action(action), Some(entry)) if action.open => (TABLES.spec(entry), false),
         (Line::Action(action), _) => {
             let mut spec = action.spec();
@@ -40,7 +41,12 @@ pub(crate) fn shapes() -> Vec<Shape> {
     let names = TABLES.names();
     let shape = |name: &&str| {
         let target = target(name)?;
-        Some(Shape { name: (*name).to_owned(), spec: target.spec?, open: target.open })
+        Some(Shape {
+            name: (*name).to_owned(),
+            former_names: Vec::new(),
+            spec: target.spec?,
+            open: target.open,
+        })
     };
     names.iter().filter_map(shape).collect()
 }
