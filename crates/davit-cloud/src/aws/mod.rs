@@ -1,6 +1,7 @@
-//! What modules for AWS share: who calls, filters, tags, policies, names of results. All of it is
-//! worked out without a call.
+//! What modules for AWS share: who calls, filters, tags, policies, names of results. All but the
+//! client is worked out without a call.
 
+pub mod client;
 pub mod filters;
 pub mod login;
 pub mod names;

@@ -39,6 +39,13 @@ pub fn snake(name: &str) -> String {
     out
 }
 
+/// Whether a name begins with a word: `GetItem` with `Get`, but `Getaway` not.
+#[must_use]
+pub fn begins(name: &str, word: &str) -> bool {
+    name.strip_prefix(word)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(|it: char| it.is_ascii_uppercase()))
+}
+
 /// So many capitals and an `s` are a plural.
 const PLURAL: usize = 3;
 

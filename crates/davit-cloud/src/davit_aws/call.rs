@@ -1,0 +1,163 @@
+//! `davit.aws.call`: any operation of any service of AWS.
+
+use std::time::Duration;
+
+use davit_aws::Client;
+use davit_aws::client::Call;
+use davit_aws::model::{Operation, Service};
+use davit_aws::paginate::Paginator;
+use davit_aws::query::Query;
+use davit_aws::value::{Map, Value};
+use davit_module::control::{Control, Edit, Module};
+use davit_module::{ModuleError, Outcome};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::aws::client::{Aws, failure};
+use crate::aws::login::Login;
+use crate::aws::names;
+
+/// Call any operation of any service of AWS.
+///
+/// Services and operations have the names that boto3 and the AWS CLI have for them, and parameters are those of
+/// the service's documentation. They are held against the service's model before anything is sent.
+///
+/// An operation that only reads is called in check mode too and changes nothing; any other is taken for a
+/// change, and not called in check mode. `changed_when` says otherwise.
+///
+/// ```yaml
+/// - name: Which volumes are attached to nothing?
+///   davit.aws.call:
+///     service: ec2
+///     operation: describe_volumes
+///     parameters:
+///       Filters: [{Name: status, Values: [available]}]
+///     query: Volumes[].VolumeId
+///   register: loose
+/// - name: Make a cluster, and wait until it is there
+///   davit.aws.call:
+///     service: eks
+///     operation: CreateCluster
+///     parameters: "{{ cluster }}"
+///     wait: {for: cluster_active, parameters: {name: "{{ cluster.name }}"}, timeout: 1800}
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct Args {
+    /// The service: `ec2`, `s3`, `secretsmanager` ...
+    service: String,
+    /// The operation: `DescribeInstances`, `describe_instances` or `describe-instances`.
+    operation: String,
+    /// What the operation is given. Texts stand for bytes and times where the operation takes those.
+    #[serde(default)]
+    parameters: Option<serde_json::Map<String, serde_json::Value>>,
+    /// An expression of JMESPath: what it finds in the answer is `result`.
+    #[serde(default)]
+    query: Option<String>,
+    /// Ask for all pages, where the answer comes in pages.
+    #[serde(default = "yes")]
+    paginate: bool,
+    /// What to wait for afterwards.
+    #[serde(default)]
+    wait: Option<Wait>,
+    #[serde(flatten)]
+    login: Login,
+}
+
+/// What to wait for.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Wait {
+    /// A waiter of the service: `instance_running`.
+    #[serde(rename = "for")]
+    waiter: String,
+    /// What it is given; the operation's parameters without it.
+    #[serde(default)]
+    parameters: Option<serde_json::Map<String, serde_json::Value>>,
+    /// For how many seconds to wait at most.
+    #[serde(default = "ten_minutes")]
+    timeout: u64,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn ten_minutes() -> u64 {
+    600
+}
+
+/// `davit.aws.call`.
+pub(crate) struct AwsCall;
+
+impl Module for AwsCall {
+    const NAME: &'static str = "davit.aws.call";
+    type Args = Args;
+
+    async fn run(control: &Control, args: Args) -> Result<Outcome, ModuleError> {
+        let query = args.query.as_deref().map(Query::read).transpose();
+        let query = query.map_err(|error| ModuleError::failed(format!("query: {error}")))?;
+        let aws = Aws::new(control, &args.login)?;
+        let not_there = |error: &davit_aws::Error| failure(None, error);
+        let service = aws.client().service(&args.service).map_err(|it| not_there(&it))?;
+        let operation = Client::operation(service, &args.operation).map_err(|it| not_there(&it))?;
+        let params = given(args.parameters.as_ref());
+        davit_aws::validate::validate(service, operation, &params)
+            .map_err(|it| not_there(&it.into()))?;
+        let answer = if only_reads(operation) {
+            Some(ask(&aws, service, operation, &params, args.paginate).await?)
+        } else {
+            let path = format!("{}:{}", service.name, operation.name);
+            let edit = Edit::new(format!("call {}", operation.name), path);
+            let act = async || ask(&aws, service, operation, &params, args.paginate).await;
+            control.change(edit, act).await?
+        };
+        let Some(answer) = answer else { return Ok(Outcome::new()) };
+        if let Some(wait) = &args.wait {
+            let of = wait.parameters.as_ref().map_or_else(|| params.clone(), |it| given(Some(it)));
+            control.tell(&format!("waiting for {}", wait.waiter));
+            aws.wait(service.name, &wait.waiter, of, Duration::from_secs(wait.timeout)).await?;
+        }
+        let answer = Value::Map(answer);
+        let result = match &query {
+            Some(query) => query
+                .search(&answer)
+                .map_err(|error| ModuleError::failed(format!("query: {error}")))?,
+            None => answer,
+        };
+        Ok(Outcome::new().with("result", result.to_json()))
+    }
+}
+
+fn given(params: Option<&serde_json::Map<String, serde_json::Value>>) -> Map {
+    let params = params.cloned().unwrap_or_default();
+    params.into_iter().map(|(name, value)| (name, value.into())).collect()
+}
+
+/// Whether an operation changes nothing: the model says so of some, and the names of the others do.
+fn only_reads(operation: &Operation) -> bool {
+    const READING: &[&str] = &[
+        "BatchGet", "Describe", "Estimate", "Get", "Head", "List", "Lookup", "Preview", "Query",
+        "Scan", "Search", "Select", "Simulate", "Validate", "View",
+    ];
+    // These begin like that and hand something out that is new or gone afterwards.
+    const NOT: &[&str] = &["GetSessionToken", "GetFederationToken", "GetRoleCredentials"];
+    operation.read_only
+        || READING.iter().any(|it| names::begins(operation.name, it))
+            && !NOT.contains(&operation.name)
+}
+
+async fn ask(
+    aws: &Aws,
+    service: &'static Service,
+    operation: &'static Operation,
+    params: &Map,
+    paginate: bool,
+) -> Result<Map, ModuleError> {
+    let has_pages = Paginator::of(service, operation).is_ok_and(|it| it.is_some());
+    if paginate && has_pages {
+        return aws.all(service.name, operation.name, params.clone()).await;
+    }
+    let call = Call::new(service.name, operation.name, params.clone());
+    let output = aws.output(call).await;
+    let output = output.map_err(|it| failure(Some((service.name, operation.name)), &it))?;
+    Ok(output.values)
+}
