@@ -30,7 +30,7 @@ use self::{evaluate::Fault, parameters::Call};
 use crate::{
     http::Headers,
     model::{Operation, Service},
-    value::Map,
+    value::{Map, Value},
 };
 
 /// What a client was told of where its requests go.
@@ -231,7 +231,16 @@ pub fn resolve(
         region => region,
     };
     let use_fips = fips || settings.use_fips;
-    let call = Call { service, operation, input, settings, region: region.as_deref(), use_fips };
+    let region_name = region.as_deref();
+    let call = Call {
+        service,
+        operation,
+        input,
+        settings,
+        region: region_name,
+        use_fips,
+        built_ins: None,
+    };
     if region.is_some() || settings.endpoint_url.is_some() {
         return at(&call);
     }
@@ -255,8 +264,28 @@ pub fn resolve(
 /// When the rules do not lead to an endpoint.
 pub fn resolve_rules(service: &Service, parameters: &Map) -> Result<Endpoint, EndpointError> {
     let rules = compiled(service)?;
-    let region = parameters.get("Region").and_then(crate::value::Value::as_str);
+    let region = parameters.get("Region").and_then(Value::as_str);
     follow(service, rules, parameters::by_name(rules, parameters)?, region)
+}
+
+/// Follows the rules of a service for an operation with built-ins that are given by their own names,
+/// `AWS::Region`, and no settings but `context`.
+///
+/// # Errors
+///
+/// When the rules do not lead to an endpoint.
+pub fn resolve_built_ins(
+    service: &Service,
+    operation: &Operation,
+    input: &Map,
+    built_ins: &Map,
+    context: &Map,
+) -> Result<Endpoint, EndpointError> {
+    let settings = Settings { context: context.clone(), ..Settings::default() };
+    let region = built_ins.get("AWS::Region").and_then(Value::as_str);
+    let built_ins = Some(built_ins);
+    let settings = &settings;
+    at(&Call { service, operation, input, settings, region, use_fips: false, built_ins })
 }
 
 fn at(call: &Call<'_>) -> Result<Endpoint, EndpointError> {

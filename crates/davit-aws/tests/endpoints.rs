@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use davit_aws::{
     endpoint::{
         AccountIdMode, AddressingStyle, AuthPreference, Endpoint, EndpointError, S3Settings,
-        Scheme, Settings, apply, auth, complete, host_prefix, partitions, resolve, resolve_rules,
+        Scheme, Settings, apply, auth, complete, host_prefix, partitions, resolve,
+        resolve_built_ins, resolve_rules,
     },
     http::{Request, encode},
     model::{Service, Store, Tree},
@@ -318,13 +319,11 @@ fn sent(service: &Service, config: &Json, call: &Json) -> Result<Json, EndpointE
     let mut request = Request { path, ..Request::default() };
     let prefix = host_prefix(service, operation, &input)?;
     apply(service, operation, &endpoint, prefix.as_deref(), &mut request);
-    let of_s3 = ["s3", "s3-outposts", "s3-object-lambda", "s3express"];
-    let of_s3 = of_s3.contains(&auth.signing_name.as_str());
     let scheme = match auth.scheme {
         Scheme::Anonymous => Json::Null,
-        Scheme::SigV4 if of_s3 => json!("s3v4"),
+        Scheme::SigV4 if !auth.double_encode => json!("s3v4"),
         Scheme::SigV4 => json!("v4"),
-        Scheme::SigV4a if of_s3 => json!("s3v4a"),
+        Scheme::SigV4a if !auth.double_encode => json!("s3v4a"),
         Scheme::SigV4a => json!("v4a"),
         Scheme::S3Express => json!("v4-s3express"),
         Scheme::SigV2 => json!("v2"),
@@ -392,59 +391,23 @@ fn requests_of_services_go_where_those_of_clients_go() {
         {"region": "eu-west-9", "endpoint_url": "http://localhost:4566/base/", "use_fips": true},
         {"region": "us-gov-west-1", "plain_http": true},
     ]);
+    let configs = configs.as_array().expect("a list");
     let (mut count, mut wrong) = (0, Vec::new());
-    for name in [
-        "acm",
-        "apigateway",
-        "autoscaling",
-        "bedrock-runtime",
-        "budgets",
-        "ce",
-        "cloudcontrol",
-        "cloudformation",
-        "cloudfront",
-        "cloudwatch",
-        "cognito-identity",
-        "cognito-idp",
-        "dynamodb",
-        "dynamodbstreams",
-        "ebs",
-        "ec2",
-        "ecr",
-        "ecr-public",
-        "ecs",
-        "eks",
-        "elbv2",
-        "events",
-        "glacier",
-        "iam",
-        "importexport",
-        "iot-data",
-        "iotsitewise",
-        "kinesis",
-        "kinesisvideo",
-        "kms",
-        "lambda",
-        "lex-runtime",
-        "logs",
-        "neptune-graph",
-        "organizations",
-        "rds",
-        "route53",
-        "route53domains",
-        "s3vectors",
-        "sdb",
-        "secretsmanager",
-        "servicediscovery",
-        "sns",
-        "sqs",
-        "ssm",
-        "sso",
-        "sso-oidc",
-        "sts",
-        "timestream-query",
-    ] {
-        let question = json!({"calls": name, "configs": configs, "count": 8});
+    for (place, listed) in Store::bundled().enumerate() {
+        // Signed for another name or region by a list of hosts from before there were rules. The hosts
+        // are not there any more, or never were.
+        if matches!(listed.name, "importexport" | "health") {
+            continue;
+        }
+        let mut chosen = vec![&configs[place % configs.len()]];
+        if matches!(listed.name, "billingconductor" | "chime" | "shield" | "waf") {
+            chosen.retain(|it| it["use_dual_stack"] != true);
+        }
+        // An upload that botocore signs though nothing is to be signed.
+        if listed.name == "ebs" {
+            chosen.retain(|it| it["unsigned"] != true);
+        }
+        let question = json!({"calls": listed.name, "configs": chosen, "count": 4});
         let (more, differing) = differences(&mut python, &store, &question);
         count += more;
         wrong.extend(differing);
@@ -597,6 +560,33 @@ fn resolved(
     let store = Store::default();
     let service = store.service(name).expect("readable").expect("there");
     resolve(service, service.operation(operation).expect("there"), &map(input), settings)
+}
+
+#[test]
+fn built_ins_can_be_given_by_their_names() {
+    let store = Store::default();
+    let service = store.service("s3").expect("readable").expect("there");
+    let operation = service.operation("GetObject").expect("there");
+    let input = map(&json!({"Bucket": "bucket-name", "Key": "key"}));
+    for (built_ins, url, region) in [
+        (json!({"AWS::Region": "aws-global"}), "https://bucket-name.s3.amazonaws.com", "us-east-1"),
+        (
+            json!({"AWS::Region": "us-west-2", "AWS::S3::UseGlobalEndpoint": true}),
+            "https://bucket-name.s3.us-west-2.amazonaws.com",
+            "us-west-2",
+        ),
+        (
+            json!({"AWS::Region": "aws-global", "SDK::Endpoint": "https://example.com"}),
+            "https://bucket-name.example.com",
+            "us-east-1",
+        ),
+    ] {
+        let built_ins = map(&built_ins);
+        let endpoint = resolve_built_ins(service, operation, &input, &built_ins, &Map::new());
+        let endpoint = endpoint.expect("an endpoint");
+        assert_eq!(endpoint.url(), url);
+        assert_eq!(endpoint.auth_schemes[0].signing_region.as_deref(), Some(region));
+    }
 }
 
 #[test]

@@ -58,7 +58,8 @@ pub struct Auth {
     /// For which region; for `SigV4a` several may be there, with commas between them. Empty where the
     /// scheme has none.
     pub region: String,
-    /// The path is encoded once more for the signature.
+    /// The path is encoded once more for the signature; not so where S3's own kind of signature is meant,
+    /// which has the body's hash in a header too.
     pub double_encode: bool,
     /// The body is part of the signature.
     pub sign_body: bool,
@@ -81,23 +82,28 @@ pub fn auth(
 ) -> Result<Auth, EndpointError> {
     let metadata = &service.metadata;
     let chosen = of_endpoint(endpoint, preference)?;
-    let of_operation = || match operation.auth_type {
+    let by_operation = match operation.auth_type {
         Some("bearer") => Some(Scheme::Bearer),
         Some("none") => Some(Scheme::Anonymous),
         Some(_) => Some(Scheme::SigV4),
         None => preferred(&operation.auth, &preference.schemes),
     };
-    let anonymous = preference.anonymous || of_operation() == Some(Scheme::Anonymous);
+    let anonymous = preference.anonymous || by_operation == Some(Scheme::Anonymous);
     let scheme = match chosen {
         _ if anonymous => Scheme::Anonymous,
         Some((scheme, _)) => scheme,
-        None => of_operation().unwrap_or_else(|| of_service(service, preference)),
+        None => by_operation.unwrap_or_else(|| of_service(service, preference)),
     };
     let said = chosen.map(|(_, said)| said);
     let signing_name = said.and_then(|it| it.signing_name.as_deref());
     let signing_name = signing_name.unwrap_or(metadata.signing_name).to_owned();
-    let as_it_is = S3_NAMES.contains(&signing_name.as_str())
-        || said.is_some_and(|it| it.disable_double_encoding == Some(true));
+    // S3's own signature is that of its names, but where only the service says how it is signed.
+    let is_s3 = if chosen.is_some() || by_operation.is_some() {
+        S3_NAMES.contains(&signing_name.as_str())
+    } else {
+        matches!(metadata.endpoint_prefix, "s3" | "s3-control")
+    };
+    let as_it_is = is_s3 || said.is_some_and(|it| it.disable_double_encoding == Some(true));
     let region = match scheme {
         Scheme::Anonymous | Scheme::Bearer | Scheme::SigV2 => String::new(),
         _ => {

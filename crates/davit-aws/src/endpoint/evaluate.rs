@@ -57,7 +57,7 @@ type Result<T> = std::result::Result<T, Fault>;
 pub(super) fn evaluate(rules: &Rules, mut parameters: Vec<Held<'_>>) -> Result<Found> {
     parameters.resize(rules.variables, Held::Unset);
     let mut scope = Scope { held: parameters, assigned: Vec::new() };
-    scope.rules(&rules.rules)?.ok_or(Fault::Nothing)
+    scope.rules(&rules.rules)?.map(|it| *it).ok_or(Fault::Nothing)
 }
 
 struct Scope<'a> {
@@ -67,7 +67,7 @@ struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    fn rules(&mut self, rules: &[Rule]) -> Result<Option<Found>> {
+    fn rules(&mut self, rules: &[Rule]) -> Result<Option<Box<Found>>> {
         let before = self.assigned.len();
         for rule in rules {
             if let Some(found) = self.rule(rule)? {
@@ -80,29 +80,48 @@ impl<'a> Scope<'a> {
         Ok(None)
     }
 
-    fn rule(&mut self, rule: &Rule) -> Result<Option<Found>> {
+    fn rule(&mut self, rule: &Rule) -> Result<Option<Box<Found>>> {
         for condition in &rule.conditions {
-            if !self.call(condition)?.holds() {
+            if !self.holds(condition)? {
                 return Ok(None);
             }
         }
         match &rule.outcome {
             Outcome::Rules(rules) => self.rules(rules),
-            Outcome::Endpoint(target) => self.target(target).map(Some),
+            Outcome::Endpoint(target) => self.target(target).map(|it| Some(Box::new(it))),
             Outcome::Error(error) => Err(Fault::Rejected(self.text(error)?.into_owned())),
         }
     }
 
+    /// Whether a condition holds. Most compare a variable, which is not copied for that.
+    fn holds(&mut self, condition: &Call) -> Result<bool> {
+        let holds = match (&condition.function, condition.arguments.as_slice()) {
+            (Function::IsSet, [Expression::Variable(it)]) => !matches!(self.held[*it], Held::Unset),
+            (Function::BooleanEquals, [left, right]) => self.bool(left)? == self.bool(right)?,
+            _ => return Ok(self.call(condition)?.holds()),
+        };
+        if condition.assign.is_some() {
+            self.assign(condition, Held::Bool(holds))?;
+        }
+        Ok(holds)
+    }
+
     fn call(&mut self, call: &Call) -> Result<Held<'a>> {
         let value = self.function(call)?;
-        if let Some(variable) = call.assign {
-            if !matches!(self.held[variable], Held::Unset) {
-                return Err(Fault::Broken("a variable is set twice"));
-            }
-            self.held[variable] = value.clone();
-            self.assigned.push(variable);
+        if call.assign.is_some() {
+            self.assign(call, value.clone())?;
         }
         Ok(value)
+    }
+
+    fn assign(&mut self, call: &Call, value: Held<'a>) -> Result<()> {
+        let Some(variable) = call.assign else { return Ok(()) };
+        if !matches!(self.held[variable], Held::Unset) {
+            return Err(Fault::Broken("a variable is set twice"));
+        }
+        self.held[variable] = value;
+        self.assigned.push(variable);
+        Ok(())
     }
 
     fn function(&mut self, call: &Call) -> Result<Held<'a>> {
@@ -210,8 +229,13 @@ impl<'a> Scope<'a> {
     }
 
     fn bool(&mut self, expression: &Expression) -> Result<bool> {
-        match self.value(expression)? {
-            Held::Bool(it) => Ok(it),
+        let held = match expression {
+            Expression::Bool(it) => return Ok(*it),
+            Expression::Variable(it) => &self.held[*it],
+            _ => &self.value(expression)?,
+        };
+        match held {
+            Held::Bool(it) => Ok(*it),
             _ => Err(Fault::Broken("there is something else where a boolean is needed")),
         }
     }

@@ -10,7 +10,7 @@ use super::{
     scope::{Held, Text},
 };
 use crate::{
-    model::{Operation, Service, Tree},
+    model::{Member, Operation, Service, Tree},
     value::{Map, Value},
 };
 
@@ -23,34 +23,52 @@ pub(super) struct Call<'a> {
     pub(super) settings: &'a Settings,
     pub(super) region: Option<&'a str>,
     pub(super) use_fips: bool,
+    /// Values by the names of built-ins, in the place of what region and settings say.
+    pub(super) built_ins: Option<&'a Map>,
 }
 
 impl<'a> Call<'a> {
     /// One value for each parameter of the rules.
     pub(super) fn parameters(&self, rules: &'a Rules) -> Result<Vec<Held<'a>>, EndpointError> {
-        rules.parameters.iter().map(|it| self.parameter(it)).collect()
+        let input = self.operation.input.and_then(|it| self.service.structure(it));
+        let members = input.map(|it| it.members.as_slice()).unwrap_or_default();
+        // Few of many members are parameters: they are looked for once.
+        let named: Vec<&Member> =
+            members.iter().filter(|it| it.traits.context_param.is_some()).collect();
+        rules.parameters.iter().map(|it| self.parameter(it, &named)).collect()
     }
 
-    fn parameter(&self, parameter: &'a Parameter) -> Result<Held<'a>, EndpointError> {
-        let mut held = if parameter.used { self.given(parameter)? } else { Held::Unset };
+    fn parameter(
+        &self,
+        parameter: &'a Parameter,
+        members: &[&Member],
+    ) -> Result<Held<'a>, EndpointError> {
+        let mut held = if parameter.used { self.given(parameter, members)? } else { Held::Unset };
         if matches!(held, Held::Unset)
             && let Some(built_in) = parameter.built_in
         {
-            held = self.built_in(built_in);
+            held = match self.built_ins {
+                Some(given) => given.get(built_in).map_or(Some(Held::Unset), of_value),
+                None => Some(self.built_in(built_in)),
+            }
+            .ok_or_else(|| wrong_kind(parameter))?;
         }
         checked(parameter, held)
     }
 
     /// What the operation, its input or the settings say.
-    fn given(&self, parameter: &'a Parameter) -> Result<Held<'a>, EndpointError> {
+    fn given(
+        &self,
+        parameter: &'a Parameter,
+        members: &[&Member],
+    ) -> Result<Held<'a>, EndpointError> {
         let wrong = || wrong_kind(parameter);
         let name = parameter.name;
         if let Some((_, tree)) = self.operation.static_context.iter().find(|it| it.0 == name) {
             return of_tree(tree).ok_or_else(wrong);
         }
-        let input = self.operation.input.and_then(|it| self.service.structure(it));
-        let mut members = input.map(|it| it.members.as_slice()).unwrap_or_default().iter();
-        if let Some(member) = members.find(|it| it.traits.context_param == Some(name))
+        let member = members.iter().find(|it| it.traits.context_param == Some(name));
+        if let Some(member) = member
             && let Some(value) = self.input.get(member.name).filter(|it| **it != Value::Null)
         {
             return of_value(value).ok_or_else(wrong);

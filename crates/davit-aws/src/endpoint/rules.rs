@@ -2,7 +2,7 @@
 //! templates are cut into pieces, and what is wrong with the rules has been found. Its text belongs to
 //! the model that it was read from. Knows no value of any parameter.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::collections::HashMap;
 
 use super::scope::Step;
 use crate::model::Tree;
@@ -94,7 +94,7 @@ pub(super) enum Expression {
 /// A piece of a template.
 #[derive(Debug)]
 pub(super) enum Piece {
-    Text(Cow<'static, str>),
+    Text(&'static str),
     Variable(usize, Vec<Step>),
 }
 
@@ -327,31 +327,28 @@ impl Reader {
     fn template(&mut self, text: &'static str) -> Made<Expression> {
         let wrong = || format!("the braces of {text:?} do not match");
         let mut pieces = Vec::new();
-        let mut plain = String::new();
         let mut rest = text;
         while let Some(at) = rest.find(['{', '}']) {
-            plain.push_str(&rest[..at]);
-            let brace = &rest[at..=at];
-            rest = &rest[at + 1..];
-            if let Some(behind) = rest.strip_prefix(brace) {
-                plain.push_str(brace);
+            let (plain, behind) = rest.split_at(at);
+            let (brace, behind) = behind.split_at(1);
+            if let Some(behind) = behind.strip_prefix(brace) {
+                pieces.push(Piece::Text(&rest[..=at]));
                 rest = behind;
             } else if brace == "}" {
                 return Err(wrong());
             } else {
-                let (inner, behind) = rest.split_once('}').ok_or_else(wrong)?;
+                let (inner, behind) = behind.split_once('}').ok_or_else(wrong)?;
                 rest = behind;
                 if !plain.is_empty() {
-                    pieces.push(Piece::Text(Cow::Owned(std::mem::take(&mut plain))));
+                    pieces.push(Piece::Text(plain));
                 }
                 let (name, path) = inner.split_once('#').unwrap_or((inner, ""));
                 let steps = if path.is_empty() { Vec::new() } else { path_of(path, '#')? };
                 pieces.push(Piece::Variable(self.reference(name), steps));
             }
         }
-        plain.push_str(rest);
-        if !plain.is_empty() {
-            pieces.push(Piece::Text(Cow::Owned(plain)));
+        if !rest.is_empty() {
+            pieces.push(Piece::Text(rest));
         }
         Ok(Expression::Template(pieces))
     }
