@@ -22,6 +22,7 @@ fn target(name: &str) -> Option<Target> {
     let free_form = line.free_form().map(str::to_owned);
     let (spec, open) = match (line, TABLES.module(name)) {
         (Line::Module(entry), _) => (TABLES.spec(entry), false),
+        (Line::Control(entry), _) => (TABLES.control_spec(entry), false),
         (Line::Action(action), Some(entry)) if action.open => (TABLES.spec(entry), false),
         (Line::Action(action), _) => {
             let mut spec = action.spec();

@@ -77,7 +77,7 @@ impl Entry {
     pub const fn of<M: Module>() -> Self {
         Self {
             name: M::NAME,
-            schema: schema::<M>,
+            schema: schema_of::<M::Args>,
             run: run::<M>,
             rules: M::RULES,
             free_form: M::FREE_FORM,
@@ -114,14 +114,14 @@ impl Entry {
             Ok(Checked { args, warnings, deprecations }) => {
                 warnings.into_iter().for_each(|it| host.warn(it));
                 deprecations.into_iter().for_each(|it| host.deprecate(it));
-                let shown = censored(spec, &args);
+                let shown = args.clone();
                 let secrets = spec.secrets(&args);
                 let (mut reply, bare) = match (self.run)(&mut host, args) {
                     Ok(outcome) => {
                         let bare = outcome.is_bare();
                         (outcome.into_reply(host.is_changed()), bare)
                     }
-                    Err(error) => (failed(&host, error), false),
+                    Err(error) => (unpredicted(error, host.is_check()), false),
                 };
                 if !bare {
                     host.add_path_keys(&mut reply);
@@ -129,39 +129,55 @@ impl Entry {
                 hide(&mut reply, &secrets);
                 (reply, shown)
             }
-            Err(errors) => (ModuleError::Args { errors }.into_reply(), censored(spec, &call.args)),
+            Err(errors) => (ModuleError::Args { errors }.into_reply(), call.args.clone()),
         };
         host.finish(&mut reply);
-        if !call.diff {
-            unshown(&mut reply);
-        }
         // What davit itself asks nobody reads again, and it may be long.
-        if !self.name.starts_with("davit.host.") {
-            let mut invocation = Reply::new();
-            invocation.insert("module_args".to_owned(), Value::Object(shown));
-            reply.insert("invocation".to_owned(), Value::Object(invocation));
+        if self.name.starts_with("davit.host.") {
+            shown_only(&mut reply, call.diff);
+        } else {
+            close(&mut reply, spec, shown, call.diff);
         }
         reply
     }
 }
 
-fn schema<M: Module>() -> Schema {
+/// Takes out of a result what nobody asked for, and adds how the module was called.
+pub(crate) fn close(reply: &mut Reply, spec: &Spec, args: Reply, diff: bool) {
+    shown_only(reply, diff);
+    let mut invocation = Reply::new();
+    invocation.insert("module_args".to_owned(), Value::Object(censored(spec, args)));
+    reply.insert("invocation".to_owned(), Value::Object(invocation));
+}
+
+fn shown_only(reply: &mut Reply, diff: bool) {
+    if !diff {
+        unshown(reply);
+    }
+}
+
+/// The JSON schema of arguments, all in one piece.
+pub(crate) fn schema_of<A: JsonSchema>() -> Schema {
     let settings = SchemaSettings::draft2020_12().with(|it| it.inline_subschemas = true);
-    settings.into_generator().into_root_schema_for::<M::Args>()
+    settings.into_generator().into_root_schema_for::<A>()
+}
+
+/// Arguments that were checked, as their struct.
+pub(crate) fn parsed<A: DeserializeOwned>(args: Reply) -> Result<A, ModuleError> {
+    serde_json::from_value(Value::Object(args)).map_err(|source| ModuleError::Args {
+        errors: vec![ArgError::Shape { text: source.to_string() }],
+    })
 }
 
 fn run<M: Module>(host: &mut Host<'_>, args: Reply) -> Result<Outcome, ModuleError> {
-    let args = serde_json::from_value(Value::Object(args)).map_err(|source| ModuleError::Args {
-        errors: vec![ArgError::Shape { text: source.to_string() }],
-    })?;
-    M::run(host, args)
+    M::run(host, parsed(args)?)
 }
 
 /// The result of a failure. What a dry run cannot know is no failure: the task may well succeed.
-fn failed(host: &Host<'_>, error: ModuleError) -> Reply {
+pub(crate) fn unpredicted(error: ModuleError, check: bool) -> Reply {
     let unknown = matches!(error, ModuleError::Unpredicted { .. });
     let mut reply = error.into_reply();
-    if unknown && host.is_check() {
+    if unknown && check {
         reply.remove("failed");
         reply.insert("changed".to_owned(), true.into());
         reply.insert("predicted".to_owned(), false.into());
@@ -190,18 +206,17 @@ fn unshown(reply: &mut Reply) {
 }
 
 /// The arguments as they may be shown.
-fn censored(spec: &Spec, args: &Reply) -> Reply {
-    let mut shown = args.clone();
-    for (key, value) in &mut shown {
+fn censored(spec: &Spec, mut args: Reply) -> Reply {
+    for (key, value) in &mut args {
         if !value.is_null() && spec.option(key).is_some_and(|it| it.no_log) {
             *value = CENSORED.into();
         }
     }
-    shown
+    args
 }
 
 /// Takes the values of no-log arguments out of a result.
-fn hide(reply: &mut Reply, secrets: &[String]) {
+pub(crate) fn hide(reply: &mut Reply, secrets: &[String]) {
     if !secrets.is_empty() {
         reply.values_mut().for_each(|it| hide_in(it, secrets));
     }

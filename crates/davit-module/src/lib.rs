@@ -14,6 +14,7 @@
 //! **Invariant:** nothing here prints, reads the process's environment or links an async runtime.
 
 mod call;
+pub mod control;
 mod entry;
 mod error;
 mod hearing;

@@ -3,6 +3,7 @@
 //! An action may call modules through its [`TaskContext`]; it never touches a host by itself.
 //! Of an action and a module with the same name, the action runs.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
@@ -10,8 +11,7 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use davit_event::Cause;
-use davit_module::Entry;
-use davit_module::{Rules, Spec};
+use davit_module::{Entry, Rules, Spec, control};
 use davit_value::{Map, Value};
 use schemars::Schema;
 
@@ -135,6 +135,10 @@ pub(crate) fn flag(result: &Map, key: &str) -> bool {
 pub struct Tables {
     modules: HashMap<&'static str, &'static Entry>,
     actions: HashMap<&'static str, &'static Action>,
+    controls: HashMap<&'static str, &'static control::Entry>,
+    /// Names that control modules had once, and the ones that they have.
+    former: HashMap<&'static str, &'static str>,
+    /// Of modules of either kind.
     specs: HashMap<&'static str, OnceLock<Arc<Spec>>>,
     /// Of actions: one may have the name of the module behind it.
     action_specs: HashMap<&'static str, OnceLock<Arc<Spec>>>,
@@ -146,13 +150,15 @@ impl fmt::Debug for Tables {
     }
 }
 
-/// A line of a table, of either kind.
+/// A line of a table, of any kind.
 #[derive(Clone, Copy, Debug)]
 pub enum Line {
     /// A module.
     Module(&'static Entry),
     /// An action.
     Action(&'static Action),
+    /// A module that talks to an API from the controller.
+    Control(&'static control::Entry),
 }
 
 impl Line {
@@ -162,6 +168,7 @@ impl Line {
         match self {
             Self::Module(entry) => entry.name,
             Self::Action(action) => action.name,
+            Self::Control(entry) => entry.name,
         }
     }
 
@@ -171,6 +178,7 @@ impl Line {
         match self {
             Self::Module(entry) => entry.free_form,
             Self::Action(action) => action.free_form,
+            Self::Control(entry) => entry.free_form,
         }
     }
 }
@@ -190,15 +198,41 @@ impl Tables {
             .collect();
         let specs = modules.keys().map(|name| (*name, OnceLock::new())).collect();
         let action_specs = actions.keys().map(|name| (*name, OnceLock::new())).collect();
-        Self { modules, actions, specs, action_specs }
+        let (controls, former) = (HashMap::new(), HashMap::new());
+        Self { modules, actions, controls, former, specs, action_specs }
+    }
+
+    /// The same, with these control modules.
+    #[must_use]
+    pub fn with_controls(mut self, tables: &[&'static [control::Entry]]) -> Self {
+        for entry in tables.iter().copied().flatten() {
+            self.controls.insert(entry.name, entry);
+            self.specs.insert(entry.name, OnceLock::new());
+            self.former.extend(entry.former_names.iter().map(|it| (*it, entry.name)));
+        }
+        self
+    }
+
+    /// The full name behind a name that a task may use, which may be one that a module had once.
+    #[must_use]
+    pub fn full_name<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        let full = full_name(name);
+        let bare = full.strip_prefix("ansible.builtin.").unwrap_or(&full);
+        match self.former.get(bare) {
+            Some(now) => (*now).into(),
+            None => full,
+        }
     }
 
     /// What `name` means: `copy`, `ansible.builtin.copy`, `ansible.legacy.copy` are one.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Line> {
-        let full = full_name(name);
+        let full = self.full_name(name);
         if let Some(action) = self.actions.get(&*full) {
             return Some(Line::Action(action));
+        }
+        if let Some(entry) = self.controls.get(&*full) {
+            return Some(Line::Control(entry));
         }
         self.modules.get(&*full).map(|entry| Line::Module(entry))
     }
@@ -218,6 +252,15 @@ impl Tables {
         }
     }
 
+    /// The argument spec of a control module, worked out once.
+    #[must_use]
+    pub fn control_spec(&self, entry: &'static control::Entry) -> Arc<Spec> {
+        match self.specs.get(entry.name) {
+            Some(slot) => Arc::clone(slot.get_or_init(|| Arc::new(entry.spec()))),
+            None => Arc::new(entry.spec()),
+        }
+    }
+
     /// The argument spec of an action, worked out once.
     #[must_use]
     pub fn action_spec(&self, action: &'static Action) -> Arc<Spec> {
@@ -230,7 +273,9 @@ impl Tables {
     /// Every full name, sorted.
     #[must_use]
     pub fn names(&self) -> Vec<&'static str> {
-        let mut names: Vec<_> = self.modules.keys().chain(self.actions.keys()).copied().collect();
+        let controls = self.controls.keys();
+        let mut names: Vec<_> =
+            self.modules.keys().chain(self.actions.keys()).chain(controls).copied().collect();
         names.sort_unstable();
         names.dedup();
         names
@@ -243,7 +288,7 @@ pub const MOVED: &[(&str, &str)] = &[("synchronize", "ansible.posix.synchronize"
 
 /// The full name behind a name that a task may use.
 #[must_use]
-pub fn full_name(name: &str) -> std::borrow::Cow<'_, str> {
+pub fn full_name(name: &str) -> Cow<'_, str> {
     let bare = ["ansible.builtin.", "ansible.legacy."]
         .iter()
         .find_map(|it| name.strip_prefix(it))

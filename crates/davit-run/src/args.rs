@@ -4,7 +4,7 @@ use davit_module::{ArgError, Spec};
 use davit_playbook as written;
 use davit_value::{Key, Map, Value};
 
-use crate::action::{Outcome, full_name};
+use crate::action::Outcome;
 use crate::context::TaskContext;
 use crate::execute::Job;
 use crate::failure::{cause, task_failed, template_cause};
@@ -75,6 +75,7 @@ fn written_args(job: &Job, context: &TaskContext) -> Result<Map, Outcome> {
         let name = match &job.task.work {
             Work::Module(entry) => entry.free_form,
             Work::Action(action) => action.free_form,
+            Work::Control(entry) => entry.free_form,
             _ => None,
         };
         if name.is_none() && !READS_RAW_PARAMS.contains(&&*job.task.full_name) {
@@ -142,7 +143,7 @@ fn module_defaults(job: &Job, context: &TaskContext) -> Result<Map, Outcome> {
                 let Some(nearer) = value.as_map() else { continue };
                 if name.starts_with("group/") {
                     groups.insert(name, nearer.clone().into());
-                } else if full_name(name) == *job.task.full_name {
+                } else if job.world.tables.full_name(name) == *job.task.full_name {
                     own = nearer.clone();
                 }
             }

@@ -157,6 +157,7 @@ impl Job {
                 let reply = TaskContext::reply_of(&args);
                 context.call_module(entry.name, reply, std::collections::BTreeMap::new()).await
             }
+            Work::Control(entry) => context.control(entry, &args).await,
             Work::Meta(_) | Work::IncludeTasks | Work::IncludeRole => Outcome::changed(false),
         }
     }
@@ -250,7 +251,7 @@ impl Job {
 
     fn kind(&self) -> &'static str {
         match &self.task.work {
-            Work::Module(_) => "Module",
+            Work::Module(_) | Work::Control(_) => "Module",
             Work::Action(action) if self.world.tables.module(action.name).is_some() => "Module",
             _ => "Action",
         }

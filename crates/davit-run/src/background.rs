@@ -63,15 +63,19 @@ pub(crate) fn folder(context: &TaskContext) -> Result<String, Outcome> {
 impl Job {
     /// What the original says of an action that has more to do than to call a module.
     pub(crate) fn refuse_background(&self) -> Result<(), Outcome> {
-        match &self.task.work {
-            Work::Action(action) if !SIMPLE_ACTIONS.contains(&action.name) => {
-                let name = &self.task.written.action;
-                let text = format!("This action ({name}) does not support async.");
-                let why = cause(format!("Task failed: {text}"), Some(self.task.origin()));
-                Err(Outcome { causes: vec![why], ..Outcome::failed(text) })
-            }
-            _ => Ok(()),
+        let refuses = match &self.task.work {
+            Work::Action(action) => !SIMPLE_ACTIONS.contains(&action.name),
+            // It lives in this process, and would end with it.
+            Work::Control(_) => true,
+            _ => false,
+        };
+        if !refuses {
+            return Ok(());
         }
+        let name = &self.task.written.action;
+        let text = format!("This action ({name}) does not support async.");
+        let why = cause(format!("Task failed: {text}"), Some(self.task.origin()));
+        Err(Outcome { causes: vec![why], ..Outcome::failed(text) })
     }
 
     /// Looks after a job that was started until it is done or its time is up.

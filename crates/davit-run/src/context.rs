@@ -288,7 +288,7 @@ impl TaskContext {
     }
 
     /// Tells whoever watches what the call's programs write.
-    fn listener(&self, here: bool) -> Listener {
+    pub(crate) fn listener(&self, here: bool) -> Listener {
         if self.no_log {
             return Listener::default();
         }
@@ -375,13 +375,18 @@ impl TaskContext {
 
     /// Waits; false where the task is to stop.
     pub async fn pause(&self, time: Duration) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(time) => !self.cancel.is_cancelled(),
+            () = self.cancelled() => false,
+        }
+    }
+
+    /// Ends once the task is to stop.
+    pub(crate) async fn cancelled(&self) {
         let stop = Arc::new(tokio::sync::Notify::new());
         let told = Arc::clone(&stop);
         self.cancel.on_cancel(move || told.notify_one());
-        tokio::select! {
-            () = tokio::time::sleep(time) => !self.cancel.is_cancelled(),
-            () = stop.notified() => false,
-        }
+        stop.notified().await;
     }
 
     /// The name that the original uses for the module in messages: another for those that it

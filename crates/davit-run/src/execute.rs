@@ -349,7 +349,9 @@ impl Job {
             Work::IncludeTasks | Work::IncludeRole => {
                 answer.outcome = crate::include::request(self, &round.scope, outside);
             }
-            Work::Action(_) | Work::Module(_) => self.attempts(round, outside, &mut answer).await,
+            Work::Action(_) | Work::Module(_) | Work::Control(_) => {
+                self.attempts(round, outside, &mut answer).await;
+            }
         }
         answer.no_log |= flag(&answer.outcome.result, "_ansible_no_log");
         answer.outcome.result.remove("_ansible_no_log");
@@ -470,5 +472,6 @@ pub(crate) fn line_to_work(line: Line) -> Work {
     match line {
         Line::Module(entry) => Work::Module(entry),
         Line::Action(action) => Work::Action(action),
+        Line::Control(entry) => Work::Control(entry),
     }
 }

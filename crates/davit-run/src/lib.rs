@@ -20,6 +20,7 @@ mod background;
 mod compile;
 mod connection;
 mod context;
+mod control;
 mod cursor;
 mod error;
 mod execute;

@@ -124,6 +124,7 @@ pub async fn run_loaded(
             Ok(summary)
         }
     };
+    world.shared.clear();
     // A host that cannot be told any more finds out by itself.
     let _ = tokio::time::timeout(FAREWELL, world.connections.close()).await;
     ended

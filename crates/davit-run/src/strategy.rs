@@ -611,7 +611,7 @@ fn is_inline(task: &Task) -> bool {
         Work::Action(action) => {
             action.inline && task.own("until").is_none() && task.own("retries").is_none()
         }
-        Work::Module(_) => false,
+        Work::Module(_) | Work::Control(_) => false,
         Work::Meta(_) | Work::IncludeTasks | Work::IncludeRole => true,
     }
 }

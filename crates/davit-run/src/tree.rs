@@ -67,6 +67,8 @@ pub(crate) enum Work {
     Action(&'static Action),
     /// A module of the host.
     Module(&'static davit_module::Entry),
+    /// A module that talks to an API from the controller.
+    Control(&'static davit_module::control::Entry),
 }
 
 /// What a meta task does.

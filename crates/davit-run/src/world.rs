@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use davit_event::{Bus, Counts, Kind, Level, Mask};
 use davit_inventory::Inventory;
+use davit_module::control::Shared;
 use davit_playbook as written;
 use davit_template::{Engine, Outside};
 use davit_value::{Map, Value};
@@ -45,6 +46,8 @@ pub struct World {
     pub prompt: Arc<dyn Prompt>,
     /// Secrets that events must not show.
     pub mask: Mask,
+    /// What control modules keep between tasks, until the run ends.
+    pub(crate) shared: Shared,
     bus: Mutex<Bus>,
     hosts: RwLock<HashMap<Arc<str>, Arc<HostState>>>,
     /// Hosts that an earlier play lost.
@@ -155,6 +158,7 @@ impl World {
                 facts: parts.facts,
                 prompt: parts.prompt,
                 mask,
+                shared: Shared::default(),
                 bus: Mutex::new(parts.bus),
                 hosts: RwLock::default(),
                 lost: RwLock::default(),

@@ -224,7 +224,8 @@ impl<'a> Host<'a> {
     }
 }
 
-fn append(reply: &mut Reply, key: &str, items: impl Iterator<Item = Value>) {
+/// Adds to a list in a result.
+pub(crate) fn append(reply: &mut Reply, key: &str, items: impl Iterator<Item = Value>) {
     let items: Vec<Value> = items.collect();
     if items.is_empty() {
         return;

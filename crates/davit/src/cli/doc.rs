@@ -203,6 +203,7 @@ impl Page {
     fn of(tables: &Tables, line: Line) -> Self {
         let (spec, schema) = match (line, tables.module(line.name())) {
             (Line::Module(entry), _) => (entry.spec(), (entry.schema)()),
+            (Line::Control(entry), _) => (entry.spec(), (entry.schema)()),
             (Line::Action(action), Some(entry)) if action.open => (entry.spec(), (entry.schema)()),
             (Line::Action(action), _) => (action.spec(), (action.schema)()),
         };

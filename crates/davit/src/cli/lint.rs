@@ -141,6 +141,7 @@ pub(crate) fn target(tables: &Tables, name: &str) -> Option<Target> {
     let free_form = line.free_form().map(str::to_owned);
     let (spec, open) = match (line, tables.module(name)) {
         (Line::Module(entry), _) => (tables.spec(entry), false),
+        (Line::Control(entry), _) => (tables.control_spec(entry), false),
         (Line::Action(action), Some(entry)) if action.open => (tables.spec(entry), false),
         (Line::Action(action), _) => {
             let mut spec = action.spec();
