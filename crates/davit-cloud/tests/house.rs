@@ -10,7 +10,7 @@ use std::time::Duration;
 use davit_module::control::{Control, Edit, Entry, Module};
 use davit_module::{ModuleError, Outcome};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The tables of the tests.
 pub(crate) const TABLES: &[&[Entry]] = &[&[Entry::of::<Bell>(), Entry::of::<Lamp>()]];
@@ -66,7 +66,7 @@ struct LampArgs {
     name: String,
     /// Whether it is lit.
     #[serde(default)]
-    #[schemars(extend("x-aliases" = ["on"]))]
+    #[schemars(extend("x-aliases" = ["burning"]))]
     lit: bool,
     /// What opens the house.
     #[serde(default)]
@@ -110,7 +110,7 @@ struct BellArgs {
 }
 
 /// Ways to ring.
-#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum How {
     /// Say how loud.

@@ -26,7 +26,7 @@ fn a_task_runs_here_whatever_its_host_and_changes_once() {
     let play = Play::new();
     let ends = play.tasks(
         "
-  - example.house.lamp: {name: hall, on: 'yes'}
+  - example.house.lamp: {name: hall, burning: 'yes'}
     diff: true
   - example.house.lamp: {name: hall, lit: true}
   - example.house.lamp: {name: hall, lit: false}

@@ -27,6 +27,14 @@ const BUILTIN: &[(&str, &[&str])] = &[
     ("vmware", &["community.vmware."]),
 ];
 
+/// Groups of collections that are known where the collection's own files are not there.
+const OF_COLLECTIONS: &[(&str, &[&str])] = &[
+    ("amazon.aws.aws", &["amazon.aws."]),
+    ("community.aws.aws", &["amazon.aws.", "community.aws."]),
+    ("community.docker.docker", &["community.docker."]),
+    ("kubernetes.core.k8s", &["kubernetes.core."]),
+];
+
 /// A collection's groups, by name.
 type Groups = HashMap<String, Arc<ActionGroup>>;
 
@@ -77,7 +85,8 @@ impl ActionGroups {
         }
         let whole = format!("{namespace}.{collection}");
         let groups = self.of_collection(&whole);
-        groups.get(&parts[2..].join(".")).cloned().ok_or_else(|| name.to_owned())
+        let own = groups.get(&parts[2..].join(".")).cloned();
+        own.or_else(|| known(OF_COLLECTIONS, name)).ok_or_else(|| name.to_owned())
     }
 
     fn of_collection(&self, collection: &str) -> Arc<Groups> {
@@ -121,9 +130,12 @@ impl ActionGroups {
 }
 
 fn builtin(name: &str) -> Result<Arc<ActionGroup>, String> {
-    let found = BUILTIN.iter().find(|(known, _)| *known == name);
-    let (_, prefixes) = found.ok_or_else(|| format!("ansible.builtin.{name}"))?;
-    Ok(Arc::new(ActionGroup { names: BTreeSet::new(), prefixes: prefixes.to_vec() }))
+    known(BUILTIN, name).ok_or_else(|| format!("ansible.builtin.{name}"))
+}
+
+fn known(table: &[(&str, &[&'static str])], name: &str) -> Option<Arc<ActionGroup>> {
+    let (_, prefixes) = table.iter().find(|(known, _)| *known == name)?;
+    Some(Arc::new(ActionGroup { names: BTreeSet::new(), prefixes: prefixes.to_vec() }))
 }
 
 /// Adds the actions of a group, and of those that it extends, to `names`.
@@ -168,6 +180,8 @@ mod tests {
             ("ansible.builtin.aws", "community.aws.sns", true),
             ("aws", "ansible.builtin.ping", false),
             ("k8s", "kubernetes.core.k8s", true),
+            ("amazon.aws.aws", "amazon.aws.ec2_instance", true),
+            ("amazon.aws.aws", "community.aws.sns", false),
         ] {
             assert_eq!(groups.find(name).unwrap().contains(action), expect, "{name} {action}");
         }

@@ -181,7 +181,7 @@ mod tests {
         type Args = Args;
 
         async fn run(control: &Control, args: Args) -> Result<Outcome, ModuleError> {
-            let calls = control.shared().get("calls", || Mutex::new(0));
+            let calls = control.shared().get("calls", || Mutex::new(0_u32));
             let edit = Edit::new("switch it", "lamp").from(!args.lit).to(args.lit);
             let act = async || {
                 *calls.lock().unwrap() += 1;

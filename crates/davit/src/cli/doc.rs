@@ -459,6 +459,9 @@ fn wrap(out: &mut String, text: &str, margin: usize) {
 
 #[cfg(test)]
 mod tests {
+    use davit_module::control::{self, Control, Module as _};
+    use davit_module::{ModuleError, Outcome};
+
     use super::*;
 
     #[test]
@@ -484,6 +487,42 @@ mod tests {
             let page = Page::of(&tables, tables.find(name).unwrap());
             assert!(page.text().contains(&format!(" {option}\n")), "{}", page.text());
             assert!(page.markdown().contains(&format!("| `{option}` |")), "{}", page.markdown());
+        }
+    }
+
+    /// Keep a lamp on or off.
+    ///
+    /// ```yaml
+    /// - example.house.lamp: {lit: true}
+    /// ```
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    struct LampArgs {
+        /// Whether it is lit.
+        lit: bool,
+    }
+
+    struct Lamp;
+
+    impl control::Module for Lamp {
+        const NAME: &'static str = "example.house.lamp";
+        const FORMER_NAMES: &'static [&'static str] = &["house_lamp"];
+        type Args = LampArgs;
+
+        async fn run(_: &Control, args: LampArgs) -> Result<Outcome, ModuleError> {
+            Ok(Outcome::new().with("lit", args.lit))
+        }
+    }
+
+    #[test]
+    fn control_modules_have_pages_under_all_their_names() {
+        const TABLE: &[control::Entry] = &[control::Entry::of::<Lamp>()];
+        let tables = Tables::new(&[], &[]).with_controls(&[TABLE]);
+        for name in ["example.house.lamp", "house_lamp", "ansible.builtin.house_lamp"] {
+            let page = Page::of(&tables, tables.find(name).unwrap());
+            assert_eq!((page.name, page.summary()), (Lamp::NAME, "Keep a lamp on or off".into()));
+            let text = page.text();
+            assert!(text.contains("= lit") && text.contains("{lit: true}"), "{text}");
+            assert!(page.markdown().contains("| `lit` |"), "{}", page.markdown());
         }
     }
 }

@@ -92,7 +92,7 @@ fn seconds(ms: u64) -> f64 {
 }
 
 /// Columns with two spaces between them.
-fn table(head: [&str; 6], rows: &[[String; 6]]) -> String {
+pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
     let mut widths = head.map(str::len);
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {

@@ -164,6 +164,9 @@ impl Part {
 
     /// Why the host need not be asked.
     pub(super) fn refusal(&self) -> Option<&'static str> {
+        if self.change.get("kind").and_then(Value::as_str) == Some("api") {
+            return Some("what was done through an API cannot be undone");
+        }
         let is_masked = self.change.to_string().contains(COVER);
         is_masked.then_some("what was written down of it is masked, as it holds a secret")
     }
@@ -226,6 +229,7 @@ mod tests {
             changes(1, None, Some("root"), vec![write("/4********")]),
             done(1, Status::Failed),
             changes(2, Some("lb"), None, vec![write("/5")]),
+            changes(2, Some("lb"), None, vec![json!({"kind": "api", "path": "arn:x"})]),
             changes(3, None, None, vec![json!({"kind": "program", "path": "uptime"})]),
             done(3, Status::Ok),
             done(4, Status::Changed),
@@ -239,7 +243,10 @@ mod tests {
         assert_eq!(paths, [vec!["/4********", "/3"], vec!["/2", "/1"]]);
         assert!(plan.hosts["web"].steps[0].parts[0].refusal().is_some());
         assert_eq!(plan.hosts["web"].blind.len(), 1);
-        assert_eq!(plan.hosts["lb"].steps.len(), 1);
+        let lb = &plan.hosts["lb"].steps;
+        assert_eq!((lb.len(), lb[0].parts.len()), (1, 2));
+        assert!(lb[0].parts[0].refusal().is_some_and(|it| it.contains("API")));
+        assert!(lb[0].parts[1].refusal().is_none());
         let failed = BTreeSet::from(["web".to_owned()]);
         assert_eq!(plan.elsewhere(&failed), ["lb"]);
         plan.only(&failed);

@@ -74,6 +74,8 @@ fn variable(plan: &Plan, ways: &[(usize, &Way)]) -> Value {
                 let asked = step.parts.iter().filter(|it| it.refusal().is_none());
                 let changes: Vec<&serde_json::Value> =
                     asked.map(|part: &Part| &part.change).collect();
+                // Where nothing is left to ask for, the host is not asked.
+                let task = task.filter(|_| !changes.is_empty());
                 json!({"task": task, "changes": changes})
             });
             (host.clone(), steps.collect())
