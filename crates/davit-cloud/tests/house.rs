@@ -87,9 +87,11 @@ impl Module for Lamp {
         if lit != args.lit {
             let edit = Edit::new("switch it", &args.name).from(lit).to(args.lit);
             control
-                .create(edit, async || house.switch(&args.name, args.lit).await, |arn| {
-                    Some(arn.clone())
-                })
+                .create(
+                    edit,
+                    async || house.switch(&args.name, args.lit).await,
+                    |arn| Some(arn.clone()),
+                )
                 .await?;
         }
         let token = format!("token-of-{}", args.name);

@@ -3,13 +3,30 @@
 use std::fs;
 use std::sync::Arc;
 
-use davit_lint::{Context, Target};
+use davit_lint::{Context, Shape, Target};
 use davit_playbook::Loader;
 use davit_run::Line;
 use davit_template::{Engine, Settings};
 use davit_value::Map;
 
 use crate::play::tables;
+
+#[test]
+fn editors_know_all_names_of_a_module() {
+    let tables = tables();
+    let name = "example.house.lamp";
+    let Some(Line::Control(entry)) = tables.find(name) else { panic!("no {name}") };
+    let shape = Shape {
+        name: name.to_owned(),
+        former_names: tables.former_names(name).iter().map(|it| (*it).to_owned()).collect(),
+        spec: tables.control_spec(entry),
+        open: false,
+    };
+    let schema = davit_lint::schema("tasks", &[shape], &[]).unwrap().to_string();
+    for key in [name, "house_lamp", "example.old.lamp", "burning"] {
+        assert!(schema.contains(&format!("\"{key}\":")), "{key}");
+    }
+}
 
 #[test]
 fn an_unknown_argument_is_found_with_its_place() {

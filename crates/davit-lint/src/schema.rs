@@ -14,6 +14,8 @@ use serde_json::{Map, Value, json};
 pub struct Shape {
     /// Its full name.
     pub name: String,
+    /// Names that it had once and is still known by.
+    pub former_names: Vec<String>,
     /// Its arguments.
     pub spec: Arc<Spec>,
     /// It takes other arguments, too.
@@ -130,6 +132,9 @@ fn task(shapes: &[Shape], lookups: &[&str], handler: bool) -> Value {
         if let Some(short) = short.or_else(|| shape.name.strip_prefix("ansible.posix.")) {
             properties.insert(short.to_owned(), at.clone());
             properties.insert(format!("ansible.legacy.{short}"), at.clone());
+        }
+        for former in &shape.former_names {
+            properties.insert(former.clone(), at.clone());
         }
         properties.insert(shape.name.clone(), at);
     }

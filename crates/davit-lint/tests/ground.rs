@@ -41,7 +41,12 @@ pub(crate) fn shapes() -> Vec<Shape> {
     let names = TABLES.names();
     let shape = |name: &&str| {
         let target = target(name)?;
-        Some(Shape { name: (*name).to_owned(), spec: target.spec?, open: target.open })
+        Some(Shape {
+            name: (*name).to_owned(),
+            former_names: Vec::new(),
+            spec: target.spec?,
+            open: target.open,
+        })
     };
     names.iter().filter_map(shape).collect()
 }

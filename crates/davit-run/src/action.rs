@@ -224,6 +224,12 @@ impl Tables {
         }
     }
 
+    /// Names that the module of that full name had once and is still known by.
+    #[must_use]
+    pub fn former_names(&self, name: &str) -> &'static [&'static str] {
+        self.controls.get(name).map_or(&[], |it| it.former_names)
+    }
+
     /// What `name` means: `copy`, `ansible.builtin.copy`, `ansible.legacy.copy` are one.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Line> {

@@ -11,10 +11,7 @@ pub fn list(filters: &serde_json::Map<String, Json>) -> Value {
             Json::Array(items) => items.iter().map(text).collect(),
             other => std::iter::once(text(other)).collect(),
         };
-        Map::from_iter([
-            ("Name".to_owned(), name.as_str().into()),
-            ("Values".to_owned(), values),
-        ])
+        Map::from_iter([("Name".to_owned(), name.as_str().into()), ("Values".to_owned(), values)])
     };
     filters.iter().map(filter).collect()
 }

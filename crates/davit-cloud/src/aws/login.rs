@@ -173,10 +173,7 @@ impl Login {
         })
     }
 
-    fn keys(
-        &self,
-        first: &dyn Fn(&[&str]) -> Option<String>,
-    ) -> Result<Option<Keys>, ModuleError> {
+    fn keys(&self, first: &dyn Fn(&[&str]) -> Option<String>) -> Result<Option<Keys>, ModuleError> {
         let said = |it: &Option<String>| filled(it.clone());
         let own = [&self.access_key, &self.secret_key, &self.session_token].map(said);
         if said(&self.profile).is_some() {

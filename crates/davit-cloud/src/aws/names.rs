@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 #[must_use]
 pub fn snake(name: &str) -> String {
     let letters: Vec<char> = name.chars().collect();
-    let capitals = |end: usize| letters[..end].iter().rev().take_while(|it| it.is_ascii_uppercase());
+    let capitals =
+        |end: usize| letters[..end].iter().rev().take_while(|it| it.is_ascii_uppercase());
     let plural = match letters.last() {
         Some('s') if capitals(letters.len() - 1).count() >= PLURAL => {
             letters.len() - 1 - capitals(letters.len() - 1).count()
@@ -97,7 +98,8 @@ mod tests {
     #[test]
     fn names_that_are_the_users_stay() {
         let given = json!({"VpcId": "A", "TagSet": {"Name": 1}, "In": [{"IpRanges": ["CidrIp"]}]});
-        let expect = json!({"vpc_id": "A", "tag_set": {"Name": 1}, "in": [{"ip_ranges": ["CidrIp"]}]});
+        let expect =
+            json!({"vpc_id": "A", "tag_set": {"Name": 1}, "in": [{"ip_ranges": ["CidrIp"]}]});
         assert_eq!(snake_all(given, &["TagSet"]), expect);
     }
 

@@ -26,7 +26,11 @@ pub fn is_same(one: &Value, other: &Value) -> bool {
 /// A document in the one shape of all that mean the same.
 #[derive(Debug, PartialEq, Eq)]
 enum Policy {
-    Document { version: String, statements: BTreeSet<Statement>, rest: Rest },
+    Document {
+        version: String,
+        statements: BTreeSet<Statement>,
+        rest: Rest,
+    },
     /// No document, or one of another language: as it is.
     Other(String),
 }
@@ -212,7 +216,14 @@ mod tests {
 
     fn any_json() -> impl Strategy<Value = Value> {
         let name = prop::sample::select(vec![
-            "Statement", "Action", "Principal", "AWS", "Condition", "Sid", "Version", "x",
+            "Statement",
+            "Action",
+            "Principal",
+            "AWS",
+            "Condition",
+            "Sid",
+            "Version",
+            "x",
         ]);
         let leaf = prop_oneof![
             Just(Value::Null),

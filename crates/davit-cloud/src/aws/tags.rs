@@ -117,7 +117,7 @@ impl Shape {
             let entry = [(self.key, key), (self.value, value)];
             entry.map(|(name, text)| (name.to_owned(), Value::from(text.as_str())))
         };
-        tags.iter().map(tag).map(|it| Map::from_iter(it)).collect()
+        tags.iter().map(tag).map(Map::from_iter).collect()
     }
 
     /// The tags of a list that an operation gave, or of a map where the service has one.

@@ -102,7 +102,8 @@ impl Entry {
         let given = std::mem::take(&mut call.args);
         let control = Control::new(call, lent);
         let name = if control.name().is_empty() { &spec.module } else { control.name() };
-        let checked = spec.check_named(name, &given, &|name| control.variable(name).map(str::to_owned));
+        let checked =
+            spec.check_named(name, &given, &|name| control.variable(name).map(str::to_owned));
         let (mut reply, shown) = match checked {
             Ok(Checked { args, warnings, deprecations }) => {
                 warnings.into_iter().for_each(|it| control.warn(it));
@@ -243,7 +244,10 @@ mod tests {
     #[test]
     fn a_change_is_made_shown_and_journalled_once() {
         let (reply, journal, calls) = call(&LAMP, json!({"lit": true}), false);
-        assert_eq!((calls, &reply["changed"], &reply["arn"]), (1, &json!(true), &json!("arn:lamp")));
+        assert_eq!(
+            (calls, &reply["changed"], &reply["arn"]),
+            (1, &json!(true), &json!("arn:lamp"))
+        );
         let diff = &reply["diff"];
         assert_eq!((diff.as_array().unwrap().len(), &diff[0]["after"]), (1, &json!(true)));
         assert_eq!(journal.len(), 1);

@@ -38,7 +38,8 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
     let tables = crate::tables::all();
     let shape = |name: &str| {
         let target = target(&tables, name)?;
-        Some(Shape { name: name.to_owned(), spec: target.spec?, open: target.open })
+        let former_names = tables.former_names(name).iter().map(|it| (*it).to_owned()).collect();
+        Some(Shape { name: name.to_owned(), former_names, spec: target.spec?, open: target.open })
     };
     let shapes: Vec<Shape> = tables.names().into_iter().filter_map(shape).collect();
     let engine = Engine::new(davit_template::Settings::default());
