@@ -26,7 +26,7 @@ use serde_json::Value;
 
 use crate::{Call, Cancel};
 
-pub use self::change::{ApiChange, Edit};
+pub use self::change::{ApiChange, ApiKind, Edit};
 pub use self::entry::{Entry, Module, Running};
 pub use self::shared::Shared;
 

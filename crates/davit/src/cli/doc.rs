@@ -188,6 +188,10 @@ fn of_kind(args: &Args) -> Result<u8, Report> {
     Ok(exit::OK)
 }
 
+/// What holds for every control module.
+const ON_THE_CONTROLLER: &str = "\n\nIt runs in davit itself, whatever host its task is for: no connection is made, and `become` \
+     does not count. It sees the task's `environment`.";
+
 /// A manual page.
 struct Page {
     name: &'static str,
@@ -209,7 +213,10 @@ impl Page {
         };
         let described = schema.get("description").and_then(|it| it.as_str()).unwrap_or_default();
         let about = if spec.about.is_empty() { described.to_owned() } else { spec.about.clone() };
-        let (about, examples) = apart(&about);
+        let (mut about, examples) = apart(&about);
+        if matches!(line, Line::Control(_)) {
+            about.push_str(ON_THE_CONTROLLER);
+        }
         Self { name: line.name(), about, examples, spec, free_form: line.free_form() }
     }
 
@@ -522,6 +529,7 @@ mod tests {
             assert_eq!((page.name, page.summary()), (Lamp::NAME, "Keep a lamp on or off".into()));
             let text = page.text();
             assert!(text.contains("= lit") && text.contains("{lit: true}"), "{text}");
+            assert!(text.contains("It runs in davit itself"), "{text}");
             assert!(page.markdown().contains("| `lit` |"), "{}", page.markdown());
         }
     }
