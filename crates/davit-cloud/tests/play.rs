@@ -36,7 +36,9 @@ impl Sink for Events {
 
 /// Every module and action that the tests have.
 pub(crate) fn tables() -> Tables {
-    Tables::new(&[davit_host::builtin::MODULES], davit_action::TABLES).with_controls(house::TABLES)
+    Tables::new(&[davit_host::builtin::MODULES], davit_action::TABLES)
+        .with_controls(house::TABLES)
+        .with_controls(davit_cloud::TABLES)
 }
 
 /// A house, and what became of the tasks that ran in it.
@@ -46,6 +48,8 @@ pub(crate) struct Play {
     /// Asks the run to stop once this many calls of the API were made.
     pub(crate) stop_after_calls: Option<usize>,
     pub(crate) events: Events,
+    /// What stands in the program's environment besides the house.
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 impl Play {
@@ -55,6 +59,7 @@ impl Play {
             check: false,
             stop_after_calls: None,
             events: Events::default(),
+            environment: Vec::new(),
         }
     }
 
@@ -96,7 +101,8 @@ impl Play {
         let engine = Arc::new(Engine::new(davit_template::Settings::default()));
         let folder = self.folder.path().to_owned();
         let own = ("HOUSE".to_owned(), "/nonexistent".to_owned());
-        let environment: Arc<BTreeMap<String, String>> = Arc::new([own].into());
+        let environment: Arc<BTreeMap<String, String>> =
+            Arc::new(self.environment.iter().cloned().chain([own]).collect());
         let outside = Outside {
             environment: Arc::clone(&environment),
             folder: folder.clone(),
