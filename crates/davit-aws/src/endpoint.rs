@@ -18,7 +18,7 @@ mod scope;
 use std::borrow::Cow;
 
 pub use self::{
-    address::{apply, host_prefix},
+    address::apply,
     auth::{Auth, AuthPreference, Scheme, auth},
     evaluate::AuthScheme,
     partition::{Partition, is_valid_region, nearest_region, partition_of, partitions, regions},

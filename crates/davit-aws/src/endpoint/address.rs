@@ -1,10 +1,9 @@
 //! The parts of an endpoint's address, and how a request that was built gets them. Knows no rules.
 
-use super::{Endpoint, EndpointError, functions};
+use super::{Endpoint, functions};
 use crate::{
     http::Request,
     model::{Operation, Service},
-    value::{Map, Value},
 };
 
 /// An address in its parts.
@@ -54,44 +53,17 @@ pub(super) fn split(url: &str) -> Result<Split<'_>, &'static str> {
     Ok(Split { scheme, host, path })
 }
 
-/// What goes before the host of an operation: its prefix with the labels that the input has, `12345.`.
-/// Nothing where the operation has none, or where the endpoint rules of the service put it there.
-///
-/// # Errors
-///
-/// When a member that is a label is missing or can be none.
-pub fn host_prefix(
-    service: &Service,
-    operation: &Operation,
-    input: &Map,
-) -> Result<Option<String>, EndpointError> {
-    let Some(mut rest) = operation.host_prefix else { return Ok(None) };
-    let of_rules = operation.static_context.iter().any(|(name, _)| *name == "RequiresAccountId");
-    if of_rules && service.metadata.endpoint_prefix == "s3-control" && rest == "{AccountId}." {
-        return Ok(None);
-    }
-    let mut prefix = String::new();
-    while let Some((before, behind)) = rest.split_once('{') {
-        let (name, behind) = behind.split_once('}').unwrap_or((behind, ""));
-        let label = input.get(name).and_then(Value::as_str).unwrap_or_default();
-        let can_be = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'.');
-        if label.is_empty() || !label.bytes().all(can_be) {
-            return Err(EndpointError::Parameter {
-                name: name.to_owned(),
-                reason: "must be letters, digits, hyphens and dots, since it is part of the host's name",
-            });
-        }
-        prefix.push_str(before);
-        prefix.push_str(label);
-        rest = behind;
-    }
-    prefix.push_str(rest);
-    Ok(Some(prefix))
+/// Whether the rules of a service put before the host what its operation says goes there too.
+fn rules_have_prefix(service: &Service, operation: &Operation) -> bool {
+    service.metadata.endpoint_prefix == "s3-control"
+        && operation.host_prefix == Some("{AccountId}.")
+        && operation.static_context.iter().any(|(name, _)| *name == "RequiresAccountId")
 }
 
 /// Sends a request that was built to an endpoint: scheme, host, path and headers. The bucket that S3's
 /// paths begin with is taken away, since endpoints of S3 have it, in the host or in the path. A prefix is
-/// left out where the host is an IP address, which can have none.
+/// left out where the host is an IP address, which can have none, and where the rules of the service have put
+/// it there.
 pub fn apply(
     service: &Service,
     operation: &Operation,
@@ -101,7 +73,8 @@ pub fn apply(
 ) {
     let (name, port) = functions::host_and_port(&endpoint.host).unwrap_or((&endpoint.host, ""));
     let is_ip = name.starts_with('[') || functions::is_ipv4(name);
-    let prefix = host_prefix.filter(|_| !is_ip).unwrap_or_default();
+    let left_out = is_ip || rules_have_prefix(service, operation);
+    let prefix = host_prefix.filter(|_| !left_out).unwrap_or_default();
     let usual = if endpoint.scheme == "https" { "443" } else { "80" };
     request.host = format!("{prefix}{name}");
     if !port.is_empty() && port != usual {
