@@ -291,7 +291,9 @@ pub(super) fn sso_session(
         let value = session.and_then(|it| it.get(key)).map(str::to_owned);
         value.ok_or_else(|| {
             let file = profiles.path(FileKind::Config).display();
-            let reason = format!("its [sso-session {name}] of {file} has no `{key}`: run `aws configure sso`");
+            let reason = format!(
+                "its [sso-session {name}] of {file} has no `{key}`: run `aws configure sso`"
+            );
             Problem::profile(profile.name(), reason)
         })
     };

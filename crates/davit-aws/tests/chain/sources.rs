@@ -229,7 +229,8 @@ fn errors_of_services_are_passed_on() {
 
 #[test]
 fn tokens_are_those_of_variables_or_of_the_session() {
-    let config = "[default]\nsso_session = s\n[sso-session s]\nsso_region = eu-west-1\nsso_start_url = u";
+    let config =
+        "[default]\nsso_session = s\n[sso-session s]\nsso_region = eu-west-1\nsso_start_url = u";
     let token = json!({
         "accessToken": "kept", "expiresAt": "2023-11-14T22:20:00Z", "clientId": "id", "clientSecret": "hidden",
         "refreshToken": "good", "registrationExpiresAt": "2099-01-01T00:00:00Z",
