@@ -160,3 +160,24 @@ pub fn encode(text: &str) -> String {
 pub fn encode_path(text: &str) -> String {
     text.split('/').map(encode).collect::<Vec<_>>().join("/")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_taken_apart() {
+        for (url, expected) in [
+            ("http://a", Some("http://a/")),
+            ("HTTPS://a:8/b/c?x=1&y=a%20b&z#f", Some("https://a:8/b/c?x=1&y=a%20b&z=")),
+            ("http://[::1]:8?x=1", Some("http://[::1]:8/?x=1")),
+            ("http://", None),
+            ("ftp://a/", None),
+            ("a/b", None),
+            ("http://a b/", None),
+        ] {
+            let request = Request::of_url("GET", url);
+            assert_eq!(request.map(|it| it.url()).as_deref(), expected, "{url}");
+        }
+    }
+}

@@ -1,4 +1,9 @@
 //! What the sections of both configuration files mean together. Knows no variables and no settings.
+//!
+//! The rules are those of the AWS SDKs. botocore's are others in four cases: names with letters that
+//! are not usual are ignored here unless they stand in quotes, `[profile default]` makes `[default]`
+//! mean nothing, sections of the same name are one, and `[profile NAME]` of the credentials file means
+//! nothing (there it is a profile called `profile NAME`).
 
 use std::{
     fs, io,

@@ -133,6 +133,31 @@ impl Chain {
         }
     }
 
+    /// A token for services that take one instead of a signature: that of the variable
+    /// `AWS_BEARER_TOKEN_NAME`, after the name that the service signs with, or that of the profile's
+    /// `sso_session`. Nothing if there is neither.
+    ///
+    /// # Errors
+    ///
+    /// When the profile's session is not there, has ended or cannot be refreshed.
+    pub async fn token(&self, signing_name: &str) -> Result<Option<String>, CredentialsError> {
+        let setup = &self.setup;
+        let variable = signing_name.replace(['-', ' '], "_").to_uppercase();
+        let variable = format!("AWS_BEARER_TOKEN_{variable}");
+        if let Some(token) = setup.surroundings.environment.get(&variable) {
+            return Ok(Some(token.to_owned()));
+        }
+        let Some(profile) = setup.profiles.get(&setup.settings.profile) else { return Ok(None) };
+        let token = async {
+            match profile::sso_session(&setup.profiles, profile)? {
+                Some(session) => sso::token(setup, &session).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let failed = |problem| CredentialsError::Failed { place: Place::Sso, problem };
+        token.await.map_err(|problem: Problem| failed(Box::new(problem)))
+    }
+
     /// Forgets what was found, as when a service says that it has ended: the next caller asks anew.
     pub fn forget(&self) {
         let mut state = self.state();

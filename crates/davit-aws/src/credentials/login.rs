@@ -274,4 +274,18 @@ mod tests {
             assert!(Key::of(&pem.replace(cut, &wrong)).is_none());
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_key_is_read_or_refused(der in proptest::collection::vec(0..=255_u8, 0..200), at in 0..150_usize) {
+            let _ = Key::of(&STANDARD.encode(&der));
+            // A key with one byte changed.
+            let [pem, _] = keys();
+            let mut broken = STANDARD.decode(pem.lines().nth(1).unwrap()).unwrap();
+            if let Some(byte) = broken.get_mut(at) {
+                *byte = der.first().copied().unwrap_or_default();
+            }
+            let _ = Key::of(&STANDARD.encode(&broken));
+        }
+    }
 }

@@ -150,4 +150,11 @@ mod tests {
             assert_eq!(words(open), None, "{open}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_command_is_taken_apart_or_refused(command in "[ab'\"\\\\ |$]*|\\PC*") {
+            let _ = words(&command);
+        }
+    }
 }

@@ -280,6 +280,33 @@ fn sso(profiles: &Profiles, profile: &Profile) -> Result<Option<Step>, Problem> 
     Err(wrong(format!("is one of SSO and lacks {}: run `aws configure sso`", missing.join(", "))))
 }
 
+/// The session that a profile's token is of; nothing if it has none.
+pub(super) fn sso_session(
+    profiles: &Profiles,
+    profile: &Profile,
+) -> Result<Option<SsoProfile>, Problem> {
+    let Some(name) = profile.get("sso_session") else { return Ok(None) };
+    let session = profiles.sso_session(name);
+    let get = |key: &str| {
+        let value = session.and_then(|it| it.get(key)).map(str::to_owned);
+        value.ok_or_else(|| {
+            let file = profiles.path(FileKind::Config).display();
+            let reason = format!(
+                "its [sso-session {name}] of {file} has no `{key}`: run `aws configure sso`"
+            );
+            Problem::profile(profile.name(), reason)
+        })
+    };
+    Ok(Some(SsoProfile {
+        profile: profile.name().to_owned(),
+        session: Some(name.to_owned()),
+        start_url: get("sso_start_url")?,
+        region: get("sso_region")?,
+        account_id: String::new(),
+        role_name: String::new(),
+    }))
+}
+
 impl Role {
     fn of(profile: &Profile) -> Result<Self, Problem> {
         let get = |key: &str| profile.get(key).map(str::to_owned);

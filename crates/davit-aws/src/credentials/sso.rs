@@ -78,7 +78,8 @@ fn signed_out(sso: &SsoProfile, reason: &'static str) -> Problem {
     Problem::SignIn { session: session.clone(), reason, command }
 }
 
-async fn token(setup: &Setup, sso: &SsoProfile) -> Result<String, Problem> {
+/// The token of a session, refreshed if it ends soon.
+pub(super) async fn token(setup: &Setup, sso: &SsoProfile) -> Result<String, Problem> {
     let name = cache::sha1(sso.session.as_ref().unwrap_or(&sso.start_url));
     let home = setup.surroundings.home.as_ref();
     let path = home.map(|it| it.join(".aws/sso/cache").join(format!("{name}.json")));

@@ -212,7 +212,7 @@ fn settings_are_those_of_botocore() {
     std::fs::create_dir(&aws).unwrap();
     let (mut agreed, mut refused) = (0, 0);
     let mut botocore = Python::start("chain.py");
-    for seed in 0..1000 {
+    for seed in 0..100 {
         let case = case(&Dice::new(seed));
         std::fs::write(aws.join("config"), &case.config).unwrap();
         std::fs::write(aws.join("credentials"), &case.credentials).unwrap();
@@ -270,7 +270,7 @@ fn settings_are_those_of_botocore() {
         }
         agreed += 1;
     }
-    assert!(agreed > 200 && refused > 5, "{agreed} {refused}");
+    assert!(agreed > 60 && refused > 2, "{agreed} {refused}");
 }
 
 fn settings(config: &str, variables: &[(&str, &str)]) -> Result<Settings, String> {

@@ -227,6 +227,38 @@ fn errors_of_services_are_passed_on() {
     );
 }
 
+#[test]
+fn tokens_are_those_of_variables_or_of_the_session() {
+    let config =
+        "[default]\nsso_session = s\n[sso-session s]\nsso_region = eu-west-1\nsso_start_url = u";
+    let token = json!({
+        "accessToken": "kept", "expiresAt": "2023-11-14T22:20:00Z", "clientId": "id", "clientSecret": "hidden",
+        "refreshToken": "good", "registrationExpiresAt": "2099-01-01T00:00:00Z",
+    });
+    let path = ".aws/sso/cache/a0f1490a20d0211c997b44bc357e1972deab8ae3.json";
+    let world = World::new(
+        &[(".aws/config", config), (path, &token.to_string())],
+        &[("AWS_BEARER_TOKEN_BEDROCK_X", "given")],
+    );
+    let chain = world.chain(None);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let token = |name: &str| runtime.block_on(chain.token(name));
+    assert_eq!(token("bedrock-x").unwrap().as_deref(), Some("given"));
+    assert_eq!(token("codecatalyst").unwrap().as_deref(), Some("fresh"));
+    assert_eq!(token("codecatalyst").unwrap().as_deref(), Some("fresh"));
+    assert_eq!(world.calls(), 1, "the fresh one was kept");
+    let kept = std::fs::read_to_string(world.home.path().join(path)).unwrap();
+    let kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
+    assert_eq!(kept["refreshToken"], "next");
+    assert_eq!(kept["expiresAt"], "2023-11-14T23:13:20Z");
+    assert_eq!(kept["clientId"], "id");
+    let config = "[default]\nsso_session = s";
+    let chain = World::new(&[(".aws/config", config)], &[]).chain(None);
+    assert!(runtime.block_on(chain.token("x")).is_err());
+    let chain = World::new(&[], &[]).chain(None);
+    assert_eq!(runtime.block_on(chain.token("x")).unwrap(), None);
+}
+
 /// A profile with a role whose credentials are good for a while.
 fn role(seconds: i64) -> World {
     let config = "[default]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = b\n[profile b]\naws_access_key_id = A\naws_secret_access_key = S";
