@@ -95,8 +95,7 @@ impl Session {
             calls: Arc::new(Services(unsigned)),
             mfa: parts.mfa.clone(),
         }));
-        made.credentials =
-            Arc::new(Keys { chain: Arc::clone(&chain), environment: environment.clone() });
+        made.credentials = Arc::new(Keys(Arc::clone(&chain)));
         made.auth.anonymous = parts.anonymous;
         Ok(Self { settings, profiles, chain, client: Client::new(made) })
     }
@@ -176,21 +175,17 @@ fn endpoint_of(settings: &Settings) -> endpoint::Settings {
     }
 }
 
-/// The keys of a chain, and tokens that variables have.
-struct Keys {
-    chain: Arc<Chain>,
-    environment: Environment,
-}
+/// The keys and tokens of a chain.
+struct Keys(Arc<Chain>);
 
 impl Provide for Keys {
     fn credentials(&self) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialsError>> {
-        Box::pin(self.chain.credentials())
+        Box::pin(self.0.credentials())
     }
 
     fn bearer(&self, service: &Service) -> BoxFuture<'_, Result<Option<String>, CredentialsError>> {
-        let name = service.metadata.signing_name.to_uppercase().replace('-', "_");
-        let token = self.environment.get(&format!("AWS_BEARER_TOKEN_{name}")).map(str::to_owned);
-        Box::pin(async move { Ok(token) })
+        let name = service.metadata.signing_name;
+        Box::pin(self.0.token(name))
     }
 }
 
