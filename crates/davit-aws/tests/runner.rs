@@ -2,6 +2,7 @@
 
 mod answers;
 mod chain;
+mod commands;
 mod endpoints;
 mod python;
 mod requests;
