@@ -5,6 +5,7 @@
 
 pub mod checksum;
 pub mod client;
+pub mod command;
 pub mod config;
 pub mod connection;
 pub mod credentials;

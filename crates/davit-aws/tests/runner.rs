@@ -3,6 +3,7 @@
 mod answers;
 mod chain;
 mod checksums;
+mod commands;
 mod endpoints;
 mod python;
 mod random;
