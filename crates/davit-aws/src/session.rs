@@ -102,7 +102,8 @@ impl Session {
 }
 
 /// Folders with models of the user's: those of `AWS_DATA_PATH`, and `~/.aws/models`.
-fn model_folders(environment: &Environment, home: Option<&PathBuf>) -> Vec<PathBuf> {
+#[must_use]
+pub fn model_folders(environment: &Environment, home: Option<&PathBuf>) -> Vec<PathBuf> {
     let listed = environment.get("AWS_DATA_PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(listed)
         .filter(|it| !it.as_os_str().is_empty())

@@ -113,6 +113,12 @@ impl Transfer {
     pub const fn new(client: Client, settings: Settings) -> Self {
         Self { client, settings }
     }
+
+    /// The client.
+    #[must_use]
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
 }
 
 /// A part of something large: its number from 1, where it begins and how long it is.

@@ -1,5 +1,6 @@
 //! The command line: one file a command, and the names of the original's programs.
 
+mod aws;
 mod completions;
 mod doc;
 mod exec;
@@ -69,6 +70,7 @@ pub(crate) enum Command {
     Lint(Box<lint::Args>),
     Schema(schema::Args),
     Template(Box<template::Args>),
+    Aws(aws::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -250,6 +252,7 @@ pub(crate) fn main(args: &[OsString]) -> ExitCode {
         Command::Lint(args) => lint::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Template(args) => template::run(&args),
+        Command::Aws(args) => aws::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     };

@@ -1,0 +1,258 @@
+//! `davit aws s3`: objects and folders, with the AWS CLI's commands.
+
+mod change;
+mod list;
+mod plan;
+mod work;
+
+use std::time::Duration;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use davit_aws::client::Call;
+use davit_aws::transfer::Object;
+use davit_aws::value::Map;
+
+use super::session::{self, Said};
+use super::{codes, report};
+use crate::report::{Report, exit, print};
+
+/// Objects and buckets of S3.
+#[derive(Debug, Parser)]
+#[command(
+    name = "davit aws s3",
+    bin_name = "davit aws s3",
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  davit aws s3 ls s3://bucket/folder/
+  davit aws s3 cp backup.tar s3://bucket/
+  davit aws s3 sync site s3://bucket/site --delete --exclude '*.tmp'
+  davit aws s3 presign s3://bucket/report.pdf --expires-in 600"
+)]
+struct S3 {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    globals: Globals,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List buckets, or what is in one.
+    Ls(list::Args),
+    /// Copy files and objects.
+    Cp(Copy),
+    /// Copy files and objects, and remove what was copied.
+    Mv(Copy),
+    /// Make a folder what another is: copy what is missing or differs.
+    Sync(Sync),
+    /// Remove objects.
+    Rm(change::Remove),
+    /// Make a bucket.
+    Mb {
+        /// `s3://BUCKET`.
+        bucket: String,
+    },
+    /// Remove a bucket.
+    Rb {
+        /// `s3://BUCKET`.
+        bucket: String,
+        /// Remove all objects first.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Print an address by which anyone may fetch an object for a while.
+    Presign {
+        /// `s3://BUCKET/KEY`.
+        object: String,
+        /// For how many seconds: a week at most.
+        #[arg(long, default_value_t = 3600)]
+        expires_in: u64,
+    },
+}
+
+/// What is copied from where to where.
+#[derive(Clone, Debug, clap::Args)]
+struct Copy {
+    /// A file, a folder, `-` for standard input, or `s3://BUCKET/KEY`.
+    from: String,
+    /// A file, a folder, `-` for standard output, or `s3://BUCKET/KEY`.
+    to: String,
+    /// All that is below.
+    #[arg(long)]
+    recursive: bool,
+    #[command(flatten)]
+    how: work::How,
+}
+
+/// What is to be like what.
+#[derive(Clone, Debug, clap::Args)]
+struct Sync {
+    /// A folder, or `s3://BUCKET/PREFIX`.
+    from: String,
+    /// A folder, or `s3://BUCKET/PREFIX`.
+    to: String,
+    /// Remove what is there and not at the source.
+    #[arg(long)]
+    delete: bool,
+    /// What is as long counts as the same.
+    #[arg(long)]
+    size_only: bool,
+    /// Fetch what is as long where its time is not the same, not only where it is newer.
+    #[arg(long)]
+    exact_timestamps: bool,
+    #[command(flatten)]
+    how: work::How,
+}
+
+/// Who calls, and where.
+#[derive(Clone, Debug, clap::Args)]
+struct Globals {
+    /// The region.
+    #[arg(long, global = true)]
+    region: Option<String>,
+    /// A profile of the files of the AWS CLI.
+    #[arg(long, global = true)]
+    profile: Option<String>,
+    /// Where to call instead of AWS.
+    #[arg(long, global = true)]
+    endpoint_url: Option<String>,
+    /// Sign nothing: for what is public.
+    #[arg(long, global = true)]
+    no_sign_request: bool,
+    /// Trust anyone. What goes over may be read and changed on the way.
+    #[arg(long, global = true)]
+    no_verify_ssl: bool,
+    /// Certificates to trust.
+    #[arg(long, global = true, value_name = "FILE")]
+    ca_bundle: Option<String>,
+    /// How many seconds a connection may take; 0 is for ever.
+    #[arg(long, global = true, value_name = "SECONDS")]
+    cli_connect_timeout: Option<u64>,
+    /// How many seconds nothing may come; 0 is for ever.
+    #[arg(long, global = true, value_name = "SECONDS")]
+    cli_read_timeout: Option<u64>,
+}
+
+/// Does what the words behind `s3` say.
+pub(super) fn run(words: &[String], asks_for_help: bool) -> Result<u8, Report> {
+    let line = std::iter::once("davit aws s3".to_owned()).chain(words.iter().cloned());
+    if asks_for_help {
+        return help(words);
+    }
+    let said = match S3::try_parse_from(line) {
+        Ok(said) => said,
+        Err(error) => {
+            let _ = error.print();
+            return Ok(if error.use_stderr() { codes::USAGE } else { exit::OK });
+        }
+    };
+    let filters = plan::filters(words);
+    let globals = said.globals;
+    let session = session::make(&Said {
+        region: globals.region,
+        profile: globals.profile,
+        endpoint_url: globals.endpoint_url,
+        ca_bundle: globals.ca_bundle,
+        anonymous: globals.no_sign_request,
+        insecure: globals.no_verify_ssl,
+        connect_timeout: globals.cli_connect_timeout,
+        read_timeout: globals.cli_read_timeout,
+    })?;
+    session::until_done(async {
+        match said.command {
+            Command::Ls(args) => list::run(&session.client, &args).await,
+            Command::Cp(args) => work::copy(&session, &args, &filters, false).await,
+            Command::Mv(args) => work::copy(&session, &args, &filters, true).await,
+            Command::Sync(args) => work::sync(&session, &args, &filters).await,
+            Command::Rm(args) => change::remove(&session.client, &args, &filters).await,
+            Command::Mb { bucket } => change::make_bucket(&session, &bucket).await,
+            Command::Rb { bucket, force } => {
+                change::remove_bucket(&session.client, &bucket, force).await
+            }
+            Command::Presign { object, expires_in } => {
+                presign(&session.client, &object, expires_in).await
+            }
+        }
+    })
+}
+
+fn help(words: &[String]) -> Result<u8, Report> {
+    let mut command = S3::command();
+    let found = words.first().and_then(|it| command.find_subcommand_mut(it));
+    let text = match found {
+        Some(command) => command.render_long_help(),
+        None => command.render_long_help(),
+    };
+    print(&text.to_string())?;
+    Ok(exit::OK)
+}
+
+async fn presign(client: &davit_aws::Client, object: &str, seconds: u64) -> Result<u8, Report> {
+    let object = object_of(object)?;
+    let mut params = Map::new();
+    params.insert("Bucket".to_owned(), object.bucket.into());
+    params.insert("Key".to_owned(), object.key.into());
+    let call = Call::new("s3", "GetObject", params);
+    let url = client.presign(call, Duration::from_secs(seconds)).await;
+    print(&format!("{}\n", url.map_err(|error| report(&error))?))?;
+    Ok(exit::OK)
+}
+
+/// A bucket and what is behind it: `s3://BUCKET/KEY`, also with the ARN of an access point.
+fn place(text: &str) -> Option<(String, String)> {
+    let rest = text.strip_prefix("s3://")?;
+    if rest.starts_with("arn:") {
+        // The name of an access point is behind the first slash, and belongs to it.
+        let mut slashes = rest.match_indices('/').map(|(at, _)| at);
+        let first = slashes.next().unwrap_or(rest.len());
+        let end = if rest[..first].ends_with("accesspoint") { slashes.next() } else { Some(first) };
+        let end = end.unwrap_or(rest.len());
+        return Some((rest[..end].to_owned(), rest[end..].trim_start_matches('/').to_owned()));
+    }
+    let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+    Some((bucket.to_owned(), key.to_owned()))
+}
+
+fn place_or(text: &str) -> Result<(String, String), Report> {
+    let found = place(text).filter(|(bucket, _)| !bucket.is_empty());
+    found.ok_or_else(|| {
+        Report::new(format!("{text:?} is no place in S3: write s3://BUCKET or s3://BUCKET/KEY"))
+            .code(codes::USAGE)
+    })
+}
+
+fn object_of(text: &str) -> Result<Object, Report> {
+    let (bucket, key) = place_or(text)?;
+    if key.is_empty() {
+        let text = format!("{text:?} names a bucket and no object: write s3://BUCKET/KEY");
+        return Err(Report::new(text).code(codes::USAGE));
+    }
+    Ok(Object::new(&bucket, &key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        S3::command().debug_assert();
+    }
+
+    #[test]
+    fn places_are_taken_apart() {
+        let point = "arn:aws:s3:eu-west-1:123456789012:accesspoint/name";
+        for (text, bucket, key) in [
+            ("s3://b", "b", ""),
+            ("s3://b/", "b", ""),
+            ("s3://b/a/c d", "b", "a/c d"),
+            (&format!("s3://{point}"), point, ""),
+            (&format!("s3://{point}/k/l"), point, "k/l"),
+        ] {
+            assert_eq!(place(text), Some((bucket.to_owned(), key.to_owned())), "{text}");
+        }
+        assert_eq!(place("/tmp/a"), None);
+    }
+}
