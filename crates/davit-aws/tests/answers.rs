@@ -36,7 +36,8 @@ fn every_operation_is_read_as_botocore_reads_it() {
     });
     questions.send(json!({})).expect("it listens");
     let names = answered.recv().expect("it answers");
-    let names: Vec<&str> = names.as_array().expect("a list").iter().filter_map(Json::as_str).collect();
+    let names: Vec<&str> =
+        names.as_array().expect("a list").iter().filter_map(Json::as_str).collect();
     for name in &names {
         questions.send(json!({"service": name, "seed": seed})).expect("it listens");
     }
@@ -57,7 +58,8 @@ fn every_operation_is_read_as_botocore_reads_it() {
     for (service, case) in inputs {
         let (operation, frames) = encoded(service, &case);
         let frames = base64::engine::general_purpose::STANDARD.encode(frames);
-        let question = json!({"service": service.name, "operation": operation.name, "frames": frames});
+        let question =
+            json!({"service": service.name, "operation": operation.name, "frames": frames});
         questions.send(question).expect("it listens");
         let read = answered.recv().expect("it answers");
         run.equal(&case, service, &json!({"events": read}), &json!({"events": case["values"]}));
@@ -130,7 +132,13 @@ impl Run {
     }
 
     /// The head of an answer is what it has but for the body.
-    fn head(&mut self, service: &Service, operation: &Operation, of: (&Json, &Response), values: &Map) {
+    fn head(
+        &mut self,
+        service: &Service,
+        operation: &Operation,
+        of: (&Json, &Response),
+        values: &Map,
+    ) {
         let (case, response) = of;
         let head = parse::head(service, operation, response.status, &response.headers);
         let head = head.expect("the whole can be read");
@@ -203,7 +211,8 @@ impl Run {
         let count = self.differences.len();
         assert!(count == 0, "{count} differences in {:?}:\n{shown}", self.counts);
         assert!(services > 430, "{services}");
-        let enough = |kind: &str, least: usize| self.counts.get(kind).is_some_and(|it| *it >= least);
+        let enough =
+            |kind: &str, least: usize| self.counts.get(kind).is_some_and(|it| *it >= least);
         assert!(enough("output", 19_000) && enough("error", 19_000), "{:?}", self.counts);
         assert!(enough("garbage", 3000) && enough("odd error", 3000), "{:?}", self.counts);
         assert!(enough("events", 25) && enough("input", 5), "{:?}", self.counts);
@@ -223,8 +232,7 @@ fn excused(service: &Service, response: &Response) -> bool {
         // It stumbles where there is no body at all, and reads none where nothing is expected.
         Protocol::Cbor => body.is_empty() || page || body[0] >> 5 != 5,
         // It takes a page that happens to be XML for an empty answer.
-        Protocol::RestXml => page,
-        Protocol::Query | Protocol::Ec2 => false,
+        Protocol::RestXml | Protocol::Query | Protocol::Ec2 => page,
     }
 }
 
@@ -263,6 +271,11 @@ fn same_error(
     if service.name == "cloudwatch" && code == "ResourceNotFound" {
         return Ok(());
     }
+    // It looks for the members of an error by the first of its two codes alone, though its exceptions
+    // are named by the second.
+    if want["shape"].is_null() && found.query_error_code.is_some() {
+        return Ok(());
+    }
     if want["shape"].as_str() != found.shape {
         return Err("another error of the model");
     }
@@ -270,13 +283,13 @@ fn same_error(
         // botocore takes a body that it cannot read for the error's message.
         return Ok(());
     }
-    if tagged(&Value::Map(found.fields.clone())).to_string() != want["fields"].to_string() {
+    // As text, since the order counts.
+    let fields = [&tagged(&Value::Map(found.fields.clone())), &want["fields"]].map(Json::to_string);
+    if fields[0] != fields[1] {
         return Err("other members");
     }
-    let xml = matches!(
-        service.metadata.protocol,
-        Protocol::RestXml | Protocol::Query | Protocol::Ec2
-    );
+    let xml =
+        matches!(service.metadata.protocol, Protocol::RestXml | Protocol::Query | Protocol::Ec2);
     if xml && !same_details(&Value::Map(found.details.clone()).to_json(), &want["details"]) {
         return Err("other details");
     }
@@ -288,7 +301,9 @@ fn same_details(found: &Json, want: &Json) -> bool {
     match (found, want) {
         (Json::Object(found), Json::Object(want)) => {
             found.len() == want.len()
-                && found.iter().all(|(key, it)| want.get(key).is_some_and(|want| same_details(it, want)))
+                && found
+                    .iter()
+                    .all(|(key, it)| want.get(key).is_some_and(|want| same_details(it, want)))
         }
         (_, Json::Object(want)) => want.is_empty(),
         (found, want) => found == want || (found.is_null() && want == ""),

@@ -95,7 +95,8 @@ struct Said {
 #[must_use]
 pub fn error(service: &Service, operation: &Operation, response: &Response) -> ServiceError {
     let said = said(service, response);
-    let modelled = said.code.as_deref().and_then(|it| find(service, operation, it));
+    let codes = said.code.iter().chain(&said.query_error_code);
+    let modelled = codes.into_iter().find_map(|it| find(service, operation, it));
     let fields = modelled.map(|(_, structure)| {
         // An error is told even where a member of it cannot be read.
         let answer = Answer::new(service, response);

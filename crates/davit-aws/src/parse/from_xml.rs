@@ -112,7 +112,7 @@ impl FromXml<'_> {
         for at in (0..members.len()).filter(|at| members[*at].traits.flattened) {
             share(&mut places, at);
         }
-        let mut map = Map::new();
+        let mut map = Map::with_capacity(places.iter().filter(|it| it.found.is_some()).count());
         for (member, place) in members.iter().zip(places) {
             let value = if let Some(found) = place.found {
                 let shape = self.service.shape(member.shape);
