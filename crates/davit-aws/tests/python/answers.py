@@ -183,7 +183,8 @@ class Service:
         content = body.content if isinstance(body, Bytes) else body
         return rng.choice([
             content[: rng.randrange(len(content) + 1)],
-            b"<html><body>Sign in</body></html>", b"<!DOCTYPE html><html><br></html>", b"Service Unavailable", b"\xff\xfe\x00", b"[]", b'"x"', b"{", b"<a><b></a>", b"", content + b"<x>", b"\xa1",
+            b"<html><body>Sign in</body></html>", b"<!DOCTYPE html><html><br></html>", b"Service Unavailable",
+            b"\xff\xfe\x00", b"[]", b'"x"', b"{", b"<a><b></a>", b"", content + b"<x>", b"\xa1",
         ])
 
     def frame(self, headers, payload):

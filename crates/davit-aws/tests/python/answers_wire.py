@@ -120,7 +120,8 @@ class Json:
             items = [self.of(shape.member, it) for it in value]
             return items + [None] * (rng.random() < 0.05)
         if kind == "map":
-            return {key: self.of(shape.value, it) for key, it in value.items()}
+            nothing = shape.value.type_name == "string" and rng.random() < 0.1
+            return {**{key: self.of(shape.value, it) for key, it in value.items()}, **({"n": None} if nothing else {})}
         if kind == "blob":
             return base64.b64encode(value).decode() + "\n" * (rng.random() < 0.1)
         if kind == "timestamp":
@@ -290,7 +291,8 @@ class Cbor:
         if kind == "list":
             return self.many(4, [self.write(shape.member, it) for it in value])
         if kind == "map":
-            return self.many(5, sum([[self.text(key), self.write(shape.value, it)] for key, it in value.items()], []))
+            items = [[self.text(key), self.write(shape.value, it)] for key, it in value.items()]
+            return self.many(5, sum(items + [[self.text("nothing"), b"\xf6"]], []))
         if kind == "timestamp":
             return b"\xc1" + self.rng.choice([self.number(int(value.timestamp())), self.float(value.timestamp())])
         if kind == "blob":
