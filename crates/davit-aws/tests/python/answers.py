@@ -255,6 +255,14 @@ class Service:
 
         return judge
 
+    def input_event(self, shape):
+        """A payload that is not there and one that is empty are the same on the wire."""
+        value = Maker(self.rng, 30).members(shape, 1)
+        for name, member in shape.members.items():
+            if member.serialization.get("eventpayload") and name not in value:
+                value[name] = Maker(self.rng, 30).value(member)
+        return value
+
     def cases(self):
         rng, cases = self.rng, []
         for name in self.model.operation_names:
@@ -276,7 +284,7 @@ class Service:
             if operation.has_event_stream_input:
                 shape = operation.get_event_stream_input()
                 events = {it: one for it, one in shape.members.items() if not one.metadata.get("exception")}
-                values = [{it: Maker(rng, 30).members(one, 1)} for it, one in events.items()]
+                values = [{it: self.input_event(one)} for it, one in events.items()]
                 cases.append({"kind": "input", "operation": name, "values": tagged(values)})
         return cases
 
