@@ -132,6 +132,10 @@ fn values(
     metadata: &mut Metadata,
 ) -> Result<Map, Defect> {
     let structure = operation.output.and_then(|it| service.structure(it));
+    // Even where nothing is expected, a page is no answer of a service.
+    if is_page(&response.body) && !is_raw(service, structure) {
+        return Err(Defect::Page);
+    }
     let answer = Answer::new(service, response);
     match service.metadata.protocol {
         Protocol::Query | Protocol::Ec2 => {
@@ -147,24 +151,16 @@ fn values(
             }
             let Some(structure) = structure else { return Ok(Map::new()) };
             let start = match operation.result_wrapper {
-                Some(name) => root.child(name).ok_or_else(|| no_wrapper(&response.body))?,
+                Some(name) => {
+                    let inner = root.child(name);
+                    inner.ok_or_else(|| Defect::misfit("no element with the result"))?
+                }
                 None => root,
             };
             answer.xml().members(structure, start)
         }
-        _ => {
-            let values = structure.map_or_else(|| Ok(Map::new()), |it| answer.members(it))?;
-            // Nothing was expected, and a page is no answer of a service.
-            if is_page(&response.body) && !is_raw(service, structure) {
-                return Err(Defect::Page);
-            }
-            Ok(values)
-        }
+        _ => structure.map_or_else(|| Ok(Map::new()), |it| answer.members(it)),
     }
-}
-
-fn no_wrapper(body: &[u8]) -> Defect {
-    if is_page(body) { Defect::Page } else { Defect::misfit("no element with the result") }
 }
 
 /// Whether the body may be anything.

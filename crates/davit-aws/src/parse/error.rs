@@ -95,10 +95,13 @@ struct Said {
 #[must_use]
 pub fn error(service: &Service, operation: &Operation, response: &Response) -> ServiceError {
     let said = said(service, response);
-    let modelled = said.code.as_deref().and_then(|it| find(service, operation, it));
-    let fields = modelled.and_then(|(_, structure)| {
+    let codes = said.code.iter().chain(&said.query_error_code);
+    let modelled = codes.into_iter().find_map(|it| find(service, operation, it));
+    let fields = modelled.map(|(_, structure)| {
         // An error is told even where a member of it cannot be read.
-        Answer::new(service, response).members(structure).ok()
+        let answer = Answer::new(service, response);
+        let outside = || if answer.is_rest() { answer.outside(structure) } else { Ok(Map::new()) };
+        answer.members(structure).or_else(|_| outside()).unwrap_or_default()
     });
     let mut error = complete(service, operation, response, said);
     error.know(modelled, fields.unwrap_or_default());

@@ -70,7 +70,7 @@ impl FromJson<'_> {
         {
             return Ok(unknown_value(unknown));
         }
-        let mut map = Map::new();
+        let mut map = Map::with_capacity(entries.len().min(structure.members.len()));
         for member in &structure.members {
             let name = member.traits.location_name.unwrap_or(member.name);
             let Some(place) = entries.iter().rposition(|(key, _)| key == name) else { continue };

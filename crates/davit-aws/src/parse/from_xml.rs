@@ -49,6 +49,16 @@ fn sort<'d>(parent: Node<'d>, places: &mut [Place<'d>]) {
     }
 }
 
+/// A list without an element around it may have the name of the single value that it took the place
+/// of: the elements are both members' then.
+fn share(places: &mut [Place<'_>], at: usize) {
+    let name = places[at].name;
+    let others = |place: &Place<'_>| place.name == name;
+    if let Some(found) = places.iter().filter(|it| others(it)).find_map(|it| it.found) {
+        places.iter_mut().filter(|it| others(it)).for_each(|it| it.found = Some(found));
+    }
+}
+
 /// What an element is read for.
 #[derive(Clone, Copy)]
 pub(super) struct FromXml<'a> {
@@ -99,7 +109,10 @@ impl FromXml<'_> {
         let mut places: Vec<Place<'_>> =
             members.iter().map(|it| Place { name: self.name_of(it), found: None }).collect();
         sort(node, &mut places);
-        let mut map = Map::new();
+        for at in (0..members.len()).filter(|at| members[*at].traits.flattened) {
+            share(&mut places, at);
+        }
+        let mut map = Map::with_capacity(places.iter().filter(|it| it.found.is_some()).count());
         for (member, place) in members.iter().zip(places) {
             let value = if let Some(found) = place.found {
                 let shape = self.service.shape(member.shape);

@@ -136,3 +136,22 @@ fn json_value(text: &str) -> Result<Value, Defect> {
     let bytes = bytes.map_err(|_| Defect::misfit("no base64"))?;
     Json::read(&bytes).map(Json::into_value).map_err(|_| Defect::misfit("no JSON"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Store;
+
+    #[test]
+    fn lists_in_headers_have_commas_between() {
+        // No operation gives any yet; some take them.
+        let service = Store::default().service("s3").expect("readable").expect("known");
+        let input = service.operation("GetObjectAttributes").expect("known").input;
+        let structure = input.and_then(|it| service.structure(it)).expect("a structure");
+        let headers =
+            [("x-amz-object-attributes", "ETag , Checksum"), ("X-Amz-Object-Attributes", "a")];
+        let found = members(service, structure, 200, &headers.into_iter().collect());
+        let found = Value::Map(found.expect("readable")).to_json();
+        assert_eq!(found, serde_json::json!({"ObjectAttributes": ["ETag", "Checksum", "a"]}));
+    }
+}

@@ -103,7 +103,11 @@ impl<'a> Answer<'a> {
                 self.xml().members(structure, self.document()?.root())
             }
             // Nothing of it would be taken.
-            _ if structure.members.is_empty() && !structure.document => Ok(Map::new()),
+            Protocol::Json | Protocol::RestJson
+                if structure.members.is_empty() && !structure.document =>
+            {
+                Ok(Map::new())
+            }
             Protocol::Json | Protocol::RestJson => {
                 self.json().members(structure, self.read_json()?)
             }

@@ -116,7 +116,9 @@ impl Unreadable {
 pub(super) fn is_page(body: &[u8]) -> bool {
     let body = body.trim_ascii_start();
     let begins = |with: &str| {
-        body.get(..with.len()).is_some_and(|it| it.eq_ignore_ascii_case(with.as_bytes()))
+        let (name, rest) = body.split_at_checked(with.len()).unwrap_or_default();
+        name.eq_ignore_ascii_case(with.as_bytes())
+            && !rest.first().is_some_and(u8::is_ascii_alphanumeric)
     };
     begins("<!doctype html") || begins("<html")
 }
