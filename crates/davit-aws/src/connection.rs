@@ -184,6 +184,8 @@ impl Pool {
             built.headers_mut().insert(hyper::header::PROXY_AUTHORIZATION, login);
         }
         let mut captured = capture_connection(&mut built);
+        // Connections that were closed while nothing was sent are noticed before one is taken.
+        tokio::task::yield_now().await;
         let answer = async {
             if request.scheme == "https" {
                 self.secure()?.request(built).await

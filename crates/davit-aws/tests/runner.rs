@@ -3,8 +3,12 @@
 mod answers;
 mod chain;
 mod checksums;
+mod client;
 mod endpoints;
+mod faults;
+mod moto;
 mod python;
 mod random;
 mod requests;
 mod signatures;
+mod stub;

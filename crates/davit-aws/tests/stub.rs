@@ -2,7 +2,6 @@
 //! at all. It remembers what it was asked.
 
 use std::{
-    fs,
     io::{self, Read, Write},
     net::{TcpListener, TcpStream},
     sync::{
@@ -81,6 +80,12 @@ impl Reply {
         Self { pieces: vec![(Duration::ZERO, bytes)], end: End::Keep }
     }
 
+    /// An answer that ends where the connection does.
+    pub(crate) fn without_length(body: &str) -> Self {
+        let bytes = format!("HTTP/1.1 200 So\r\n\r\n{body}").into_bytes();
+        Self { pieces: vec![(Duration::ZERO, bytes)], end: End::Close }
+    }
+
     pub(crate) fn ok(body: impl AsRef<[u8]>) -> Self {
         Self::new(200, &[], body)
     }
@@ -116,6 +121,15 @@ impl Reply {
         Self { end: End::Hang, ..self.first(at) }
     }
 
+    fn without_body(mut self) -> Self {
+        for (_, piece) in &mut self.pieces {
+            if let Some(end) = piece.windows(4).position(|it| it == b"\r\n\r\n") {
+                piece.truncate(end + 4);
+            }
+        }
+        self
+    }
+
     fn first(mut self, at: usize) -> Self {
         let whole: Vec<u8> = self.pieces.drain(..).flat_map(|it| it.1).collect();
         self.pieces = vec![(Duration::ZERO, whole[..at].to_vec())];
@@ -127,11 +141,6 @@ impl Reply {
         let whole: Vec<u8> = self.pieces.drain(..).flat_map(|it| it.1).collect();
         self.pieces = whole.chunks(size).map(|it| (pause, it.to_vec())).collect();
         self
-    }
-
-    /// How long the answer is, with its head.
-    pub(crate) fn len(&self) -> usize {
-        self.pieces.iter().map(|it| it.1.len()).sum()
     }
 
     pub(crate) fn closing(self) -> Self {
@@ -173,9 +182,12 @@ impl Stub {
         })
     }
 
-    /// The same over TLS, with the certificate in `tests/tls/`.
-    pub(crate) fn over_tls(answers: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
-        Self::with(Box::new(answers), Some(server_config()))
+    /// The same over TLS, with a certificate in `tests/tls/`: `server`, `self`.
+    pub(crate) fn over_tls(
+        name: &str,
+        answers: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(Box::new(answers), Some(server_config(name)))
     }
 
     fn with(answers: Box<Answers>, tls: Option<Arc<ServerConfig>>) -> Self {
@@ -240,8 +252,8 @@ impl Stub {
         panic!("{} requests came, not {count}", self.asked().len());
     }
 
-    pub(crate) fn host(&self) -> String {
-        format!("localhost:{}", self.address.port())
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
     }
 }
 
@@ -252,9 +264,10 @@ impl Drop for Stub {
     }
 }
 
-fn server_config() -> Arc<ServerConfig> {
-    let certificate = CertificateDer::from_pem_file(tls("server.pem")).expect("a certificate");
-    let key = PrivateKeyDer::from_pem_file(tls("server.key")).expect("a key");
+fn server_config(name: &str) -> Arc<ServerConfig> {
+    let file = |ending| tls(&format!("{name}.{ending}"));
+    let certificate = CertificateDer::from_pem_file(file("pem")).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_file(file("key")).expect("a key");
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("versions")
@@ -286,7 +299,10 @@ impl Shared {
                 all.push(asked.clone());
                 asked
             };
-            let reply = (self.answers)(&asked);
+            let mut reply = (self.answers)(&asked);
+            if asked.method == "HEAD" {
+                reply = reply.without_body();
+            }
             for (pause, piece) in &reply.pieces {
                 thread::sleep(*pause);
                 stream.write_all(piece)?;
@@ -348,11 +364,4 @@ fn read_until(stream: &mut impl Read, end: &[u8]) -> io::Result<Option<Vec<u8>>>
         bytes.push(byte[0]);
     }
     Ok(Some(bytes))
-}
-
-/// The certificate of the server's own, as a file.
-pub(crate) fn own_certificate(folder: &std::path::Path) -> std::path::PathBuf {
-    let path = folder.join("own.pem");
-    fs::copy(tls("server.pem"), &path).expect("a copy");
-    path
 }

@@ -71,6 +71,10 @@ impl Client {
                     let (service, operation) = (call.service.name, call.operation.name);
                     Error::NoAnswer { service, operation, attempts: attempt, source }
                 }
+                Error::Service(mut said) => {
+                    said.metadata.retry_attempts = attempt - 1;
+                    Error::Service(said)
+                }
                 other => other,
             };
             if call.once {
@@ -113,8 +117,13 @@ impl Client {
         let mut response = answer.read(self.options.largest).await?;
         customise::response(call.service, call.operation, &mut response);
         if response.status >= 300 {
-            let error = parse::error(call.service, call.operation, &response).into();
-            return Err(Failed { error, answer: Some(response) });
+            let mut error = parse::error(call.service, call.operation, &response);
+            if response.status < 400
+                && let Some(place) = response.headers.get("location")
+            {
+                error.message.push_str(&format!(" (to {place})"));
+            }
+            return Err(Failed { error: error.into(), answer: Some(response) });
         }
         match parse::output(call.service, call.operation, &response) {
             Ok(mut output) => {
@@ -381,7 +390,7 @@ impl Client {
     /// Finds out where a bucket is, if that is what was wrong.
     async fn learn_region(&self, call: &Prepared, said: &ServiceError, answer: &Response) -> bool {
         let Some(bucket) = bucket(call).map(str::to_owned) else { return false };
-        let of_region = answer.headers.get("x-amz-bucket-region");
+        let of_region = answer.headers.get("x-amz-bucket-region").filter(|it| !it.is_empty());
         let elsewhere = match said.code.as_str() {
             "AuthorizationHeaderMalformed" => said.details.contains_key("Region"),
             "PermanentRedirect" => true,
@@ -402,7 +411,8 @@ impl Client {
             None if call.operation.name == "HeadBucket" => None,
             None => Box::pin(self.region_of(&bucket)).await,
         };
-        let Some(region) = region.filter(|it| endpoint::is_valid_region(it)) else { return false };
+        let Some(region) = region.filter(|it| !it.is_empty() && endpoint::is_valid_region(it))
+        else { return false };
         lock(&self.shared.buckets).insert(bucket, region);
         true
     }
@@ -410,12 +420,14 @@ impl Client {
     /// The region that a bucket says it is in.
     async fn region_of(&self, bucket: &str) -> Option<String> {
         let params = Map::from_iter([("Bucket".to_owned(), Value::from(bucket))]);
-        match self.call("s3", "HeadBucket", params).await {
-            Ok(output) => output.metadata.headers.get("x-amz-bucket-region").map(str::to_owned),
-            Err(error) => {
-                error.service()?.metadata.headers.get("x-amz-bucket-region").map(str::to_owned)
-            }
-        }
+        let outcome = self.call("s3", "HeadBucket", params).await;
+        let headers = match &outcome {
+            Ok(output) => Some(&output.metadata.headers),
+            Err(error) => error.service().map(|it| &it.metadata.headers),
+        };
+        let said = headers.and_then(|it| it.get("x-amz-bucket-region")).map(str::to_owned);
+        // Or it was found out on the way.
+        said.or_else(|| lock(&self.shared.buckets).get(bucket).cloned())
     }
 }
 

@@ -49,7 +49,8 @@ pub(super) fn distrust(error: &(dyn Error + 'static)) -> Option<String> {
     let found = all.find_map(|it| it.downcast_ref::<rustls::Error>())?;
     let rustls::Error::InvalidCertificate(reason) = found else { return None };
     Some(match reason {
-        CertificateError::UnknownIssuer => {
+        // The second is what comes of one that is signed by itself and may sign others.
+        CertificateError::UnknownIssuer | CertificateError::Other(_) => {
             "nobody who is trusted here has signed it (ca_bundle or AWS_CA_BUNDLE names a file \
              with the certificates to trust)"
                 .to_owned()
