@@ -184,7 +184,7 @@ impl Provide for Keys {
     }
 
     fn forget(&self) {
-        self.chain.forget();
+        self.0.forget();
     }
 
     fn bearer(&self, service: &Service) -> BoxFuture<'_, Result<Option<String>, CredentialsError>> {

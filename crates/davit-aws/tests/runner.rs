@@ -12,3 +12,4 @@ mod random;
 mod requests;
 mod signatures;
 mod stub;
+mod transfer;

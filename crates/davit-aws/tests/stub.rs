@@ -182,6 +182,18 @@ impl Stub {
         })
     }
 
+    /// Answers some requests itself and hands the others on to another server, without TLS.
+    pub(crate) fn before(
+        server: &str,
+        answers: impl Fn(&Asked) -> Option<Reply> + Send + Sync + 'static,
+    ) -> Self {
+        let (_, address) = server.split_once("://").expect("an address");
+        let address = address.to_owned();
+        Self::new(move |asked| {
+            answers(asked).unwrap_or_else(|| forward(&address, asked).expect("the server answers"))
+        })
+    }
+
     /// The same over TLS, with a certificate in `tests/tls/`: `server`, `self`.
     pub(crate) fn over_tls(
         name: &str,
@@ -323,6 +335,20 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+pub(crate) fn forward(address: &str, asked: &Asked) -> io::Result<Reply> {
+    let mut stream = TcpStream::connect(address)?;
+    let mut head = format!("{} {} HTTP/1.1\r\nconnection: close\r\n", asked.method, asked.target);
+    for (name, value) in asked.headers.iter() {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(&asked.body)?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(Reply { pieces: vec![(Duration::ZERO, answer)], end: End::Close })
 }
 
 /// The next request; nothing where the connection ends before it.

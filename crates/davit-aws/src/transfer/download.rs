@@ -131,9 +131,9 @@ impl Transfer {
                         return Err(error);
                     }
                     tries += 1;
-                    let mut rest = params.clone();
+                    let mut rest = self.get(from, extra, &head)?;
                     rest.insert("Range".to_owned(), format!("bytes={at}-{}", size - 1).into());
-                    opened = self.open_same(from, rest, extra, &head).await?;
+                    opened = self.open_same(from, rest).await?;
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -194,17 +194,18 @@ impl Transfer {
         Ok(params)
     }
 
-    /// Asks for the same object that `head` tells of.
-    async fn open_same(
-        &self,
-        from: &Object,
-        mut params: Map,
-        extra: &Map,
-        head: &Output,
-    ) -> Result<Opened, Error> {
-        params.extend(self.get(from, extra, head)?);
+    /// Asks for an object of a certain tag.
+    async fn open_same(&self, from: &Object, params: Map) -> Result<Opened, Error> {
+        let etag = params.get("IfMatch").cloned();
         let opened = self.client.open(Call::new("s3", "GetObject", params)).await;
-        opened.map_err(|error| changed(from, error))
+        let opened = opened.map_err(|error| changed(from, error))?;
+        // There are servers that do not look at the condition.
+        match (etag, opened.output().get("ETag")) {
+            (Some(wanted), Some(got)) if wanted != *got => {
+                Err(Error::Changed { what: from.to_string(), doing: "fetched" })
+            }
+            _ => Ok(opened),
+        }
     }
 
     /// Fetches a part, once more from its beginning where it breaks off.
@@ -217,8 +218,7 @@ impl Transfer {
     ) -> Result<(), Error> {
         let mut tries = 1;
         loop {
-            let call = Call::new("s3", "GetObject", params.clone());
-            let opened = self.client.open(call).await.map_err(|error| changed(from, error))?;
+            let opened = self.open_same(from, params.clone()).await?;
             match fill(opened, to, part).await {
                 Err(Error::Transport(_) | Error::Checksum(_)) if tries < TRIES => tries += 1,
                 Ok(()) => {
