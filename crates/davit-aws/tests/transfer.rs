@@ -17,7 +17,6 @@ use davit_aws::{
     checksum::When,
     client::Options,
     connection::{self, Pieces, Pool},
-    http::Request,
     transfer::{Object, Settings, Transfer},
     value::Map,
 };
@@ -26,7 +25,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 use crate::{
-    moto::{Moto, REGION, fetch, keys, map, runtime},
+    moto::{Moto, REGION, keys, map, runtime},
     stub::{Asked, Reply, Stub},
 };
 
@@ -435,9 +434,8 @@ fn objects_that_change_while_they_are_fetched_are_told() {
                 return None;
             }
             assert!(asked.header("if-match").starts_with('"'));
-            let mut put = Request::of_url("PUT", &format!("{url}/box/k")).expect("an address");
-            put.body = content(PART * 3).into_iter().rev().collect::<Vec<_>>().into();
-            fetch(&crate::moto::runtime(), &put);
+            let body = content(PART * 3).into_iter().rev().collect();
+            put(&crate::moto::runtime(), &client(&url), "k", body);
             looks.then(|| Reply::xml_error(412, "PreconditionFailed", ""))
         });
         put(&runtime, &direct, "k", content(PART * 3));
