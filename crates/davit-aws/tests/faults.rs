@@ -80,11 +80,8 @@ fn signed_in(asked: &Asked) -> String {
 fn attempts_are_the_same_but_for_their_number() {
     let run = "<RunInstancesResponse><reservationId>r-1</reservationId></RunInstancesResponse>";
     let after = [("x-amz-retry-after", "300")];
-    let stub = Stub::script(vec![
-        Reply::new(503, &[], ""),
-        Reply::new(429, &after, ""),
-        Reply::ok(run),
-    ]);
+    let stub =
+        Stub::script(vec![Reply::new(503, &[], ""), Reply::new(429, &after, ""), Reply::ok(run)]);
     let began = Instant::now();
     let params = json!({"MinCount": 1, "MaxCount": 1, "ImageId": "ami-1"});
     let output = call(&client(&stub), "ec2", "RunInstances", params).expect("the third time");
@@ -178,10 +175,14 @@ fn errors_say_what_was_asked_of_whom_and_why_it_failed() {
         "ec2.DescribeVpcs failed: 302: Found (to http://portal/login)"
     );
     let page = of(&forever(Reply::new(200, &[("content-type", "text/html")], "<html><h1>Log in")));
-    assert!(page.starts_with("the answer to ec2.DescribeVpcs (status 200, text/html) is not the XML"), "{page}");
+    assert!(
+        page.starts_with("the answer to ec2.DescribeVpcs (status 200, text/html) is not the XML"),
+        "{page}"
+    );
     assert!(page.contains("a page for a browser") && page.contains("Log in"), "{page}");
 
-    let closed = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("one").port();
+    let closed =
+        TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("one").port();
     let stub = Stub::script(vec![]);
     let mut made = options(&stub);
     made.endpoint.endpoint_url = Some(format!("http://localhost:{closed}"));
@@ -242,7 +243,8 @@ fn errors_behind_a_good_status_are_found() {
     let params = json!({"Bucket": "b", "Key": "k", "CopySource": {"Bucket": "a", "Key": "k"}});
     let output = call(&client(&copies), "s3", "CopyObject", params).expect("the third time");
     assert_eq!(output.attempts, 3);
-    let ends = stub("<CompleteMultipartUploadResult><ETag>\"e\"</ETag></CompleteMultipartUploadResult>");
+    let ends =
+        stub("<CompleteMultipartUploadResult><ETag>\"e\"</ETag></CompleteMultipartUploadResult>");
     let params = json!({"Bucket": "b", "Key": "k", "UploadId": "u",
         "MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": "\"e\""}]}});
     let output = call(&client(&ends), "s3", "CompleteMultipartUpload", params).expect("then");
@@ -267,9 +269,24 @@ fn buckets_are_found_in_their_region() {
     let cases = [
         ("PutObject", &put, vec![error(301, &region, "PermanentRedirect")], 2),
         ("PutObject", &put, vec![error(307, &region, "TemporaryRedirect")], 2),
-        ("PutObject", &put, vec![Reply::xml_error(400, "AuthorizationHeaderMalformed", malformed)], 2),
-        ("ListObjectsV2", &bucket, vec![error(400, &region, "IllegalLocationConstraintException")], 2),
-        ("PutObject", &put, vec![error(301, &[], "PermanentRedirect"), Reply::new(403, &region, "")], 3),
+        (
+            "PutObject",
+            &put,
+            vec![Reply::xml_error(400, "AuthorizationHeaderMalformed", malformed)],
+            2,
+        ),
+        (
+            "ListObjectsV2",
+            &bucket,
+            vec![error(400, &region, "IllegalLocationConstraintException")],
+            2,
+        ),
+        (
+            "PutObject",
+            &put,
+            vec![error(301, &[], "PermanentRedirect"), Reply::new(403, &region, "")],
+            3,
+        ),
         ("HeadBucket", &bucket, vec![Reply::new(400, &region, "")], 2),
         ("HeadBucket", &bucket, vec![Reply::new(301, &region, "")], 2),
         ("HeadObject", &object, vec![Reply::new(400, &[], ""), Reply::new(400, &region, "")], 4),
@@ -279,7 +296,8 @@ fn buckets_are_found_in_their_region() {
         let stub = Stub::script(replies);
         let one = client(&stub);
         let name = format!("{place} {operation}");
-        call(&one, "s3", operation, params.clone()).unwrap_or_else(|it| panic!("{name}: {}", it.chain()));
+        call(&one, "s3", operation, params.clone())
+            .unwrap_or_else(|it| panic!("{name}: {}", it.chain()));
         let asked = stub.asked();
         assert_eq!(asked.len(), requests, "{name}");
         assert_eq!(signed_in(&asked[0]), REGION, "{name}");
@@ -297,7 +315,9 @@ fn buckets_are_found_in_their_region() {
 fn a_bucket_is_sent_nowhere_that_is_no_region() {
     for region in ["evil.example/", "eu west", ""] {
         let headers = [("x-amz-bucket-region", region)];
-        let stub = Stub::new(move |_| Reply::new(301, &headers, "<Error><Code>PermanentRedirect</Code></Error>"));
+        let stub = Stub::new(move |_| {
+            Reply::new(301, &headers, "<Error><Code>PermanentRedirect</Code></Error>")
+        });
         let error = call(&client(&stub), "s3", "ListObjectsV2", json!({"Bucket": "b"}));
         assert_eq!(error.expect_err("nowhere").code(), Some("PermanentRedirect"));
         assert!(stub.asked().len() <= 2, "{region}");
@@ -339,7 +359,8 @@ fn clocks_that_are_wrong_are_set_by_the_services() {
     for _ in 0..2 {
         call(&one, "s3", "ListBuckets", json!({})).expect("with the right time");
     }
-    let sent: Vec<jiff::Timestamp> = stub.asked().iter().map(|it| time(it.header("x-amz-date"))).collect();
+    let sent: Vec<jiff::Timestamp> =
+        stub.asked().iter().map(|it| time(it.header("x-amz-date"))).collect();
     assert_eq!(sent.len(), 3);
     let ahead = |it: jiff::Timestamp| it.duration_since(jiff::Timestamp::now()).as_secs().abs();
     assert!(ahead(sent[0]) > 7_000 && ahead(sent[1]) < 60 && ahead(sent[2]) < 60, "{sent:?}");
@@ -402,7 +423,8 @@ fn through(proxy: &str, stub: &Stub) -> Client {
     let environment: Environment =
         variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let mut made = options(stub);
-    made.pool = Arc::new(Pool::new(connection::Options { proxies: Proxies::of(&environment), ..quick() }));
+    made.pool =
+        Arc::new(Pool::new(connection::Options { proxies: Proxies::of(&environment), ..quick() }));
     Client::new(made)
 }
 
@@ -413,7 +435,8 @@ fn plain_requests_are_handed_to_a_proxy() {
     made.endpoint.endpoint_url = Some("http://ec2.example.org".to_owned());
     let address = proxy.url.replace("//", "//me:p%40ss@");
     let environment: Environment = [("http_proxy".to_owned(), address)].into_iter().collect();
-    made.pool = Arc::new(Pool::new(connection::Options { proxies: Proxies::of(&environment), ..quick() }));
+    made.pool =
+        Arc::new(Pool::new(connection::Options { proxies: Proxies::of(&environment), ..quick() }));
     vpcs(&Client::new(made)).expect("by the proxy");
     let asked = &proxy.asked()[0];
     assert_eq!(asked.target, "http://ec2.example.org/");
@@ -440,7 +463,8 @@ fn tunnels(answer: &'static str, to: u16) -> (u16, Arc<Mutex<Vec<String>>>) {
                 continue;
             }
             let mut server = TcpStream::connect(("127.0.0.1", to)).expect("the server");
-            let (mut back, mut from) = (client.try_clone().expect("one"), server.try_clone().expect("one"));
+            let (mut back, mut from) =
+                (client.try_clone().expect("one"), server.try_clone().expect("one"));
             thread::spawn(move || std::io::copy(&mut from, &mut back));
             thread::spawn(move || std::io::copy(&mut client, &mut server));
         }
@@ -455,7 +479,10 @@ fn secure_requests_go_through_a_tunnel() {
     vpcs(&through(&format!("http://me:pass@localhost:{port}"), &stub)).expect("through it");
     let said = said.lock().expect("no panic").join("");
     assert!(said.starts_with(&format!("CONNECT localhost:{} HTTP/1.1\r\n", stub.port())), "{said}");
-    assert!(said.to_lowercase().contains("\r\nproxy-authorization: basic bwu6cgfzcw==\r\n"), "{said}");
+    assert!(
+        said.to_lowercase().contains("\r\nproxy-authorization: basic bwu6cgfzcw==\r\n"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -502,7 +529,10 @@ fn servers_are_trusted_by_their_certificates() {
         );
     }
     let missing = with("server", Some("none.pem"), true).expect_err("no file");
-    assert!(missing.contains("none.pem cannot be read: ") && missing.contains("No such file"), "{missing}");
+    assert!(
+        missing.contains("none.pem cannot be read: ") && missing.contains("No such file"),
+        "{missing}"
+    );
     let none = with("server", Some("server.key"), true).expect_err("no certificate");
     assert!(none.contains("there is no certificate in it"), "{none}");
 }
@@ -515,7 +545,10 @@ fn certificates_are_for_names() {
     let ca_bundle = Some(tls("self.pem"));
     made.pool = Arc::new(Pool::new(connection::Options { ca_bundle, ..quick() }));
     let said = text(vpcs(&Client::new(made)));
-    assert!(said.contains("the certificate of 127.0.0.1:") && said.contains("not valid for name"), "{said}");
+    assert!(
+        said.contains("the certificate of 127.0.0.1:") && said.contains("not valid for name"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -672,7 +705,10 @@ fn a_server_may_say_no_before_it_has_read_everything() {
             counted.fetch_add(1, Ordering::SeqCst);
             let _ = client.read(&mut [0; 4_096]);
             let body = "<Error><Code>AccessDenied</Code></Error>";
-            let head = format!("HTTP/1.1 403 No\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+            let head = format!(
+                "HTTP/1.1 403 No\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
             let _ = client.write_all((head + body).as_bytes());
             thread::sleep(Duration::from_millis(100));
         }

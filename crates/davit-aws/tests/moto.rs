@@ -92,7 +92,8 @@ impl Moto {
         let all = json!({"Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Action": "*", "Resource": "*"}
         ]});
-        let policy = json!({"UserName": "admin", "PolicyName": "all", "PolicyDocument": all.to_string()});
+        let policy =
+            json!({"UserName": "admin", "PolicyName": "all", "PolicyDocument": all.to_string()});
         call("PutUserPolicy", policy);
         let made = call("CreateAccessKey", json!({"UserName": "admin"}));
         let key = made.get("AccessKey").expect("a key");

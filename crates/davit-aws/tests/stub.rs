@@ -30,8 +30,6 @@ pub(crate) struct Asked {
     pub(crate) headers: Headers,
     /// The body, without the encoding of HTTP.
     pub(crate) body: Vec<u8>,
-    /// Which connection it came over, from 0.
-    pub(crate) connection: usize,
     /// Which request it is, from 0.
     pub(crate) number: usize,
 }
@@ -222,9 +220,9 @@ impl Stub {
                 }
                 let shared = Arc::clone(&accepting);
                 thread::spawn(move || {
-                    let connection = shared.connections.fetch_add(1, Ordering::SeqCst);
+                    shared.connections.fetch_add(1, Ordering::SeqCst);
                     // Whoever goes away in the middle is what is being tried.
-                    let _ = shared.serve(stream, connection);
+                    let _ = shared.serve(stream);
                     shared.closed.fetch_add(1, Ordering::SeqCst);
                 });
             }
@@ -290,21 +288,21 @@ fn server_config(name: &str) -> Arc<ServerConfig> {
 }
 
 impl Shared {
-    fn serve(&self, tcp: TcpStream, connection: usize) -> io::Result<()> {
+    fn serve(&self, tcp: TcpStream) -> io::Result<()> {
         tcp.set_nodelay(true)?;
         let other = tcp.try_clone()?;
         match &self.tls {
-            None => self.talk(tcp, &other, connection),
+            None => self.talk(tcp, &other),
             Some(config) => {
                 let session =
                     ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
-                self.talk(StreamOwned::new(session, tcp), &other, connection)
+                self.talk(StreamOwned::new(session, tcp), &other)
             }
         }
     }
 
-    fn talk(&self, mut stream: impl Both, tcp: &TcpStream, connection: usize) -> io::Result<()> {
-        while let Some(asked) = read(&mut stream, connection)? {
+    fn talk(&self, mut stream: impl Both, tcp: &TcpStream) -> io::Result<()> {
+        while let Some(asked) = read(&mut stream)? {
             let asked = {
                 let mut all = self.asked.lock().expect("no panic");
                 let asked = Asked { number: all.len(), ..asked };
@@ -352,7 +350,7 @@ pub(crate) fn forward(address: &str, asked: &Asked) -> io::Result<Reply> {
 }
 
 /// The next request; nothing where the connection ends before it.
-fn read(stream: &mut impl Read, connection: usize) -> io::Result<Option<Asked>> {
+fn read(stream: &mut impl Read) -> io::Result<Option<Asked>> {
     let Some(head) = read_until(stream, b"\r\n\r\n")? else { return Ok(None) };
     let head = String::from_utf8_lossy(&head).into_owned();
     let mut lines = head.lines();
@@ -377,7 +375,7 @@ fn read(stream: &mut impl Read, connection: usize) -> io::Result<Option<Asked>> 
             body.extend_from_slice(&chunk[..size]);
         }
     }
-    Ok(Some(Asked { method, target, headers, body, connection, number: 0 }))
+    Ok(Some(Asked { method, target, headers, body, number: 0 }))
 }
 
 fn read_until(stream: &mut impl Read, end: &[u8]) -> io::Result<Option<Vec<u8>>> {
@@ -385,7 +383,11 @@ fn read_until(stream: &mut impl Read, end: &[u8]) -> io::Result<Option<Vec<u8>>>
     let mut byte = [0];
     while !bytes.ends_with(end) {
         if stream.read(&mut byte)? == 0 {
-            return if bytes.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+            return if bytes.is_empty() {
+                Ok(None)
+            } else {
+                Err(io::ErrorKind::UnexpectedEof.into())
+            };
         }
         bytes.push(byte[0]);
     }

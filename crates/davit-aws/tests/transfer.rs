@@ -54,7 +54,8 @@ fn client(url: &str) -> Client {
 }
 
 fn bucket(runtime: &Runtime, client: &Client) {
-    let params = json!({"Bucket": "box", "CreateBucketConfiguration": {"LocationConstraint": REGION}});
+    let params =
+        json!({"Bucket": "box", "CreateBucketConfiguration": {"LocationConstraint": REGION}});
     runtime.block_on(client.call("s3", "CreateBucket", map(params))).expect("a bucket");
 }
 
@@ -80,7 +81,8 @@ fn get(runtime: &Runtime, client: &Client, key: &str) -> Option<Vec<u8>> {
 
 /// How many uploads in parts are begun and not ended.
 fn begun(runtime: &Runtime, client: &Client) -> usize {
-    let listed = runtime.block_on(client.all("s3", "ListMultipartUploads", map(json!({"Bucket": "box"}))));
+    let listed =
+        runtime.block_on(client.all("s3", "ListMultipartUploads", map(json!({"Bucket": "box"}))));
     listed.expect("a list").get("Uploads").map_or(0, |it| it.items().len())
 }
 
@@ -135,7 +137,9 @@ fn files_of_all_sizes_go_over_and_come_back() {
         fs::write(&from, content(size)).expect("a file");
         let moved = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&moved);
-        let progress = Arc::new(move |bytes| drop(counted.fetch_add(bytes, Ordering::SeqCst)));
+        let progress = Arc::new(move |bytes| {
+            counted.fetch_add(bytes, Ordering::SeqCst);
+        });
         let settings = Settings { parallel: 3, ..settings(false) }.telling(progress);
         let transfer = Transfer::new(one.clone(), settings);
         let object = Object::new("box", &format!("of/{size}"));
@@ -143,7 +147,8 @@ fn files_of_all_sizes_go_over_and_come_back() {
         runtime.block_on(transfer.upload(&from, &object, &extra)).expect("it goes over");
         assert_eq!(moved.swap(0, Ordering::SeqCst), size);
         assert_eq!(parts_sent(&stub.asked()[before..]).len(), parts, "{size}");
-        let head = runtime.block_on(transfer.download(&object, &to, &Map::new())).expect("it comes");
+        let head =
+            runtime.block_on(transfer.download(&object, &to, &Map::new())).expect("it comes");
         assert_eq!(moved.swap(0, Ordering::SeqCst), size);
         assert!(fs::read(&to).expect("a file") == content(size), "{size}");
         assert_eq!(head.get("ContentType").and_then(Value::as_str), Some("a/b"));
@@ -295,7 +300,8 @@ fn files_that_change_while_they_are_sent_are_told() {
     let transfer = Transfer::new(one.clone(), settings(false));
     for (key, size) in [("large", PART * 3), ("small", 100)] {
         fs::write(&from, content(size)).expect("a file");
-        let outcome = runtime.block_on(transfer.upload(&from, &Object::new("box", key), &Map::new()));
+        let outcome =
+            runtime.block_on(transfer.upload(&from, &Object::new("box", key), &Map::new()));
         let error = outcome.expect_err("it changed");
         assert!(matches!(error, Error::Changed { .. }), "{}", error.chain());
         assert!(error.to_string().contains("changed while it was sent"), "{error}");
@@ -310,13 +316,21 @@ fn files_that_change_while_they_are_sent_are_told() {
         None
     });
     let transfer = Transfer::new(client(&shorter.url), settings(false));
-    let outcome = runtime.block_on(transfer.upload(&from, &Object::new("box", "large"), &Map::new()));
+    let outcome =
+        runtime.block_on(transfer.upload(&from, &Object::new("box", "large"), &Map::new()));
     let error = outcome.expect_err("it is short").chain();
     assert!(error.contains("the file is shorter than it was"), "{error}");
     assert_eq!((get(&runtime, &one, "large"), begun(&runtime, &one)), (None, 0));
-    let gone = runtime.block_on(transfer.upload(&folder.path().join("none"), &Object::new("box", "k"), &Map::new()));
+    let gone = runtime.block_on(transfer.upload(
+        &folder.path().join("none"),
+        &Object::new("box", "k"),
+        &Map::new(),
+    ));
     let gone = gone.expect_err("no file").chain();
-    assert!(gone.ends_with("/none cannot be read: No such file or directory (os error 2)"), "{gone}");
+    assert!(
+        gone.ends_with("/none cannot be read: No such file or directory (os error 2)"),
+        "{gone}"
+    );
 }
 
 #[test]
@@ -337,10 +351,13 @@ fn downloads_that_fail_leave_nothing_or_are_gone_on_with() {
     let download = |resume| {
         let transfer = Transfer::new(one.clone(), settings(resume));
         let before = stub.asked().len();
-        let outcome = runtime.block_on(transfer.download(&Object::new("box", "k"), &to, &Map::new()));
+        let outcome =
+            runtime.block_on(transfer.download(&Object::new("box", "k"), &to, &Map::new()));
         (outcome.map(|_| ()), ranges(&stub.asked()[before..]))
     };
-    for (resume, left) in [(false, vec!["to"]), (true, vec![".to.davit-part", ".to.davit-state", "to"])] {
+    for (resume, left) in
+        [(false, vec!["to"]), (true, vec![".to.davit-part", ".to.davit-state", "to"])]
+    {
         let (outcome, ranges) = download(resume);
         assert_eq!((outcome.expect_err("no").code(), ranges.len()), (Some("AccessDenied"), 3));
         assert_eq!(names(folder.path()), left);
@@ -392,7 +409,9 @@ fn bodies_that_break_off_are_fetched_again() {
         put(&runtime, &direct, "k", content(size));
         let transfer = Transfer::new(one.clone(), settings(false));
         *broken.lock().expect("no panic") = times;
-        runtime.block_on(transfer.download(&Object::new("box", "k"), &to, &Map::new())).expect("then");
+        runtime
+            .block_on(transfer.download(&Object::new("box", "k"), &to, &Map::new()))
+            .expect("then");
         assert!(fs::read(&to).expect("a file") == content(size));
         *broken.lock().expect("no panic") = times;
         let mut read = Vec::new();
@@ -401,14 +420,17 @@ fn bodies_that_break_off_are_fetched_again() {
             read.extend_from_slice(bytes);
             Ok(())
         };
-        runtime.block_on(transfer.stream(&Object::new("box", "k"), &Map::new(), add)).expect("then");
+        runtime
+            .block_on(transfer.stream(&Object::new("box", "k"), &Map::new(), add))
+            .expect("then");
         assert!(read == content(size));
         let rest = ranges(&stub.asked()[before..]);
         assert!(!rest.is_empty() && rest.iter().all(|it| !it.starts_with("bytes=0-")), "{rest:?}");
         // Those that break off for ever are given up.
         *broken.lock().expect("no panic") = 1_000;
         fs::write(&to, "before").expect("a file");
-        let outcome = runtime.block_on(transfer.download(&Object::new("box", "k"), &to, &Map::new()));
+        let outcome =
+            runtime.block_on(transfer.download(&Object::new("box", "k"), &to, &Map::new()));
         let error = outcome.expect_err("never").chain();
         assert!(error.contains("the connection to localhost"), "{error}");
         assert_eq!(fs::read(&to).expect("a file"), b"before");
@@ -440,7 +462,8 @@ fn objects_that_change_while_they_are_fetched_are_told() {
         });
         put(&runtime, &direct, "k", content(PART * 3));
         let transfer = Transfer::new(client(&stub.url), settings(false));
-        let outcome = runtime.block_on(transfer.download(&Object::new("box", "k"), &to, &Map::new()));
+        let outcome =
+            runtime.block_on(transfer.download(&Object::new("box", "k"), &to, &Map::new()));
         let error = outcome.expect_err("it changed").chain();
         assert!(error.starts_with("s3://box/k changed while it was fetched"), "{error}");
         assert_eq!(names(folder.path()), ["to"]);
@@ -460,7 +483,10 @@ impl Small {
             .output()
             .expect("mount (util-linux)");
         let said = String::from_utf8_lossy(&mounted.stderr).into_owned();
-        assert!(mounted.status.success(), "a disk that is soon full needs root, who may mount: {said}");
+        assert!(
+            mounted.status.success(),
+            "a disk that is soon full needs root, who may mount: {said}"
+        );
         Self(folder)
     }
 }
@@ -483,7 +509,8 @@ fn full_disks_are_told_and_kept_clean() {
     for (size, threshold) in [(PART * 3, PART), (PART * 3, PART * 4)] {
         put(&runtime, &one, "k", content(size));
         let transfer = Transfer::new(one.clone(), Settings { threshold, ..settings(false) });
-        let outcome = runtime.block_on(transfer.download(&Object::new("box", "k"), &to, &Map::new()));
+        let outcome =
+            runtime.block_on(transfer.download(&Object::new("box", "k"), &to, &Map::new()));
         let error = outcome.expect_err("it is full").chain();
         assert!(error.contains(" cannot be written: No space left on device"), "{error}");
         assert_eq!(names(disk.0.path()), ["to"]);
@@ -491,7 +518,8 @@ fn full_disks_are_told_and_kept_clean() {
     }
     let nowhere = disk.0.path().join("no/such");
     let transfer = Transfer::new(one, settings(false));
-    let outcome = runtime.block_on(transfer.download(&Object::new("box", "k"), &nowhere, &Map::new()));
+    let outcome =
+        runtime.block_on(transfer.download(&Object::new("box", "k"), &nowhere, &Map::new()));
     let error = outcome.expect_err("nowhere").chain();
     assert!(error.contains(" cannot be written: No such file or directory"), "{error}");
 }
@@ -503,7 +531,11 @@ fn downloads_that_nobody_waits_for_leave_nothing() {
         let stub = Arc::new(Stub::new(move |asked| {
             let length = size.to_string();
             let head = Reply::new(200, &[("content-length", &length), ("etag", "\"e\"")], "");
-            if object(asked) { head } else { Reply::new(200, &[("content-length", &length)], "some").stops(60) }
+            if object(asked) {
+                head
+            } else {
+                Reply::new(200, &[("content-length", &length)], "some").stops(60)
+            }
         }));
         let folder = tempfile::tempdir().expect("a folder");
         let to = folder.path().join("to");
@@ -531,14 +563,23 @@ fn large_objects_are_copied_in_parts() {
         match asked.method.as_str() {
             "HEAD" => Reply::new(
                 200,
-                &[("content-length", &length), ("etag", "\"e\""), ("content-type", "a/b"), ("x-amz-meta-k", "v")],
+                &[
+                    ("content-length", &length),
+                    ("etag", "\"e\""),
+                    ("content-type", "a/b"),
+                    ("x-amz-meta-k", "v"),
+                ],
                 "",
             ),
             "POST" if asked.target.ends_with("?uploads") => {
                 Reply::ok("<R><UploadId>u</UploadId></R>")
             }
-            "PUT" => Reply::ok("<CopyPartResult><ETag>\"p\"</ETag><LastModified>2026-01-01T00:00:00Z</LastModified></CopyPartResult>"),
-            _ => Reply::ok("<CompleteMultipartUploadResult><ETag>\"c\"</ETag></CompleteMultipartUploadResult>"),
+            "PUT" => Reply::ok(
+                "<CopyPartResult><ETag>\"p\"</ETag><LastModified>2026-01-01T00:00:00Z</LastModified></CopyPartResult>",
+            ),
+            _ => Reply::ok(
+                "<CompleteMultipartUploadResult><ETag>\"c\"</ETag></CompleteMultipartUploadResult>",
+            ),
         }
     });
     let transfer = Transfer::new(client(&stub.url), settings(false));
@@ -550,7 +591,10 @@ fn large_objects_are_copied_in_parts() {
     assert_eq!((asked[1].header("content-type"), asked[1].header("x-amz-meta-k")), ("a/b", "v"));
     let parts: Vec<_> = asked.iter().filter(|it| it.method == "PUT").collect();
     assert_eq!(parts.len(), 12);
-    assert_eq!(parts[11].header("x-amz-copy-source-range"), format!("bytes={}-{}", 11_u64 << 29, size - 1));
+    assert_eq!(
+        parts[11].header("x-amz-copy-source-range"),
+        format!("bytes={}-{}", 11_u64 << 29, size - 1)
+    );
     assert_eq!(parts[11].header("x-amz-copy-source"), "a/k%20%C3%BC?versionId=v1");
     assert_eq!(parts[11].header("x-amz-copy-source-if-match"), "\"e\"");
     let end = asked.last().expect("some").text();

@@ -148,7 +148,8 @@ impl Client {
         let (name, value) = header(&request.url());
         request.headers.set(&name, value);
         let body = Body::Bytes(request.body.clone());
-        let response = self.options.pool.send(&request, body).await?.read(self.options.largest).await?;
+        let response =
+            self.options.pool.send(&request, body).await?.read(self.options.largest).await?;
         if response.status >= 300 {
             return Err(parse::error(service, operation, &response).into());
         }
@@ -191,8 +192,7 @@ impl Client {
             trailers: request.scheme == "https",
         };
         let (service, operation) = (call.service, call.operation);
-        let plan =
-            checksum::resolve_request(service, operation, &call.params, request, &settings)?;
+        let plan = checksum::resolve_request(service, operation, &call.params, request, &settings)?;
         let Some(plan) = plan else {
             let body = body.unwrap_or_else(|| Body::Bytes(request.body.clone()));
             return Ok((None, body));
@@ -412,7 +412,9 @@ impl Client {
             None => Box::pin(self.region_of(&bucket)).await,
         };
         let Some(region) = region.filter(|it| !it.is_empty() && endpoint::is_valid_region(it))
-        else { return false };
+        else {
+            return false;
+        };
         lock(&self.shared.buckets).insert(bucket, region);
         true
     }

@@ -248,7 +248,10 @@ async fn fill(mut opened: Opened, to: &Unfinished, part: Part) -> Result<(), Err
             .map_err(|source| write_error(&to.path, source))?;
     }
     if at < part.from + part.length {
-        return Err(Error::Unfit { operation: "GetObject", reason: "gave less than was asked for" });
+        return Err(Error::Unfit {
+            operation: "GetObject",
+            reason: "gave less than was asked for",
+        });
     }
     Ok(())
 }
