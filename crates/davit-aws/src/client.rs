@@ -20,7 +20,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-pub use self::{open::Opened, wait::Waiting};
+pub use self::{open::Opened, presign::Form, wait::Waiting};
 use crate::{
     checksum::When,
     config::EndpointUrls,
@@ -41,6 +41,9 @@ use crate::{
 pub trait Provide: Send + Sync {
     /// Keys that are good for now.
     fn credentials(&self) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialsError>>;
+
+    /// Forgets keys that a service says have ended, so that others are looked for.
+    fn forget(&self) {}
 
     /// A token for services that take one in the place of keys. Nothing, where there is none.
     fn bearer(
@@ -88,6 +91,8 @@ pub struct Options {
     pub no_host_prefix: bool,
     /// Parameters are held against the model before they are sent.
     pub validate: bool,
+    /// How many bytes of an answer are kept in memory at most: 1 GiB.
+    pub largest: usize,
     /// `User-Agent`.
     pub user_agent: String,
     /// The clock.
@@ -112,6 +117,7 @@ impl Options {
             sign_payload: None,
             no_host_prefix: false,
             validate: true,
+            largest: 1 << 30,
             user_agent: concat!("davit/", env!("CARGO_PKG_VERSION")).to_owned(),
             now: Timestamp::now,
         }
@@ -205,9 +211,6 @@ impl Call {
     }
 }
 
-/// How large an answer may be that is kept in memory.
-const LARGEST: usize = 1 << 30;
-
 impl Client {
     /// A client.
     #[must_use]
@@ -300,7 +303,7 @@ impl Client {
     ///
     /// As for `call`.
     pub async fn run(&self, call: Call) -> Result<Output, Error> {
-        self.open(call).await?.read(LARGEST).await
+        self.open(call).await?.read(self.options.largest).await
     }
 
     /// Calls an operation and reads the head of its answer. The body of a streaming operation is then

@@ -2,6 +2,7 @@
 //! they are handed in. Knows nothing of services and reads no environment.
 
 mod body;
+mod cause;
 mod proxy;
 mod tls;
 
@@ -16,12 +17,15 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::{
+        Client,
+        connect::{HttpConnector, capture_connection},
+    },
     rt::TokioExecutor,
 };
 
 pub use self::body::{Body, FilePart, Pieces};
-use self::{body::Sending, proxy::Connector};
+use self::{body::Sending, cause::Cause, proxy::Connector};
 use crate::{
     config::Proxies,
     http::{Headers, Request, Response},
@@ -69,6 +73,14 @@ pub enum TransportError {
         host: String,
         /// Why.
         source: Box<dyn Error + Send + Sync>,
+    },
+    /// The host showed a certificate that is not trusted.
+    #[error("the certificate of {host} is not trusted: {reason}")]
+    Untrusted {
+        /// The host.
+        host: String,
+        /// Why.
+        reason: String,
     },
     /// A connection did not come to be in time.
     #[error("no connection to {host} within {} s", after.as_secs_f64())]
@@ -165,25 +177,61 @@ impl Pool {
         let sending =
             Sending::open(body).await.map_err(|source| TransportError::Body { source })?;
         let progress = sending.progress();
-        let built = build(request, sending)?;
-        let sent = Instant::now();
+        let mut built = build(request, sending)?;
+        if request.scheme == "http"
+            && let Some(login) = proxy::login(&self.options.proxies, host)
+        {
+            built.headers_mut().insert(hyper::header::PROXY_AUTHORIZATION, login);
+        }
+        let mut captured = capture_connection(&mut built);
+        // Connections that were closed while nothing was sent are noticed before one is taken.
+        tokio::task::yield_now().await;
         let answer = async {
             if request.scheme == "https" {
                 self.secure()?.request(built).await
             } else {
                 self.plain().request(built).await
             }
-            .map_err(|error| self.explain(host, error))
+            .map_err(|error| self.explain(request, &error))
         };
         let mut answer = std::pin::pin!(answer);
+        let early = tokio::select! {
+            biased;
+            answer = &mut answer => Some(answer?),
+            _ = captured.wait_for_connection_metadata() => None,
+            () = tokio::time::sleep(self.options.connect_timeout) => {
+                let host = self.name(request);
+                return Err(TransportError::ConnectTimeout { host, after: self.options.connect_timeout });
+            }
+        };
+        let head = match early {
+            Some(head) => head,
+            None => self.patiently(host, &progress, answer).await?,
+        };
+        let (head, body) = head.into_parts();
+        let headers = head.headers.iter().map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        });
+        let (status, headers) = (head.status.as_u16(), headers.collect());
         let limit = self.options.read_timeout;
-        // The connection has its own limit, within which nothing can have been sent.
-        let mut wait = limit + self.options.connect_timeout;
-        let head = loop {
+        Ok(Answer { status, headers, host: host.to_owned(), body, limit })
+    }
+
+    /// Waits for an answer for as long as something is still being sent, and then for the read time-out.
+    async fn patiently<T>(
+        &self,
+        host: &str,
+        progress: &body::Progress,
+        mut answer: impl Future<Output = Result<T, TransportError>> + Unpin,
+    ) -> Result<T, TransportError> {
+        let limit = self.options.read_timeout;
+        let began = Instant::now();
+        let mut wait = limit;
+        loop {
             match tokio::time::timeout(wait, &mut answer).await {
-                Ok(answer) => break answer?,
+                Ok(answer) => return answer,
                 Err(_) => {
-                    let idle = progress.last().max(sent).elapsed();
+                    let idle = progress.last().max(began).elapsed();
                     if idle >= limit {
                         let host = host.to_owned();
                         return Err(TransportError::ReadTimeout { host, after: limit });
@@ -191,13 +239,7 @@ impl Pool {
                     wait = limit - idle;
                 }
             }
-        };
-        let (head, body) = head.into_parts();
-        let headers = head.headers.iter().map(|(name, value)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-        });
-        let (status, headers) = (head.status.as_u16(), headers.collect());
-        Ok(Answer { status, headers, host: host.to_owned(), body, limit })
+        }
     }
 
     fn plain(&self) -> &Client<Connector, Sending> {
@@ -234,33 +276,37 @@ impl Pool {
         Connector::new(tcp, self.options.proxies.clone(), self.options.connect_timeout)
     }
 
-    fn explain(&self, host: &str, error: hyper_util::client::legacy::Error) -> TransportError {
-        let host = host.to_owned();
-        if has_source(&error, |it| {
-            it.downcast_ref::<std::io::Error>()
-                .is_some_and(|it| it.kind() == std::io::ErrorKind::TimedOut)
-        }) && error.is_connect()
-        {
-            return TransportError::ConnectTimeout { host, after: self.options.connect_timeout };
+    /// The host, and the proxy that it is reached through.
+    fn name(&self, request: &Request) -> String {
+        match proxy::address(&self.options.proxies, &request.scheme, &request.host) {
+            Some(proxy) => format!("{} through the proxy {proxy}", request.host),
+            None => request.host.clone(),
+        }
+    }
+
+    fn explain(
+        &self,
+        request: &Request,
+        error: &hyper_util::client::legacy::Error,
+    ) -> TransportError {
+        let host = self.name(request);
+        if let Some(source) = body::unreadable(error) {
+            return TransportError::Body { source };
+        }
+        if let Some(reason) = cause::distrust(error) {
+            return TransportError::Untrusted { host: request.host.clone(), reason };
         }
         let connect = error.is_connect();
-        match body::unreadable(&error) {
-            Some(source) => TransportError::Body { source },
-            None if connect => TransportError::Connect { host, source: error.into() },
-            None => TransportError::Broken { host, source: error.into() },
+        if connect && cause::timed_out(error) {
+            return TransportError::ConnectTimeout { host, after: self.options.connect_timeout };
+        }
+        let source = Box::new(Cause::of(error));
+        if connect {
+            TransportError::Connect { host, source }
+        } else {
+            TransportError::Broken { host, source }
         }
     }
-}
-
-fn has_source(error: &dyn Error, fits: impl Fn(&(dyn Error + 'static)) -> bool) -> bool {
-    let mut next = error.source();
-    while let Some(error) = next {
-        if fits(error) {
-            return true;
-        }
-        next = error.source();
-    }
-    false
 }
 
 fn build(request: &Request, body: Sending) -> Result<hyper::Request<Sending>, TransportError> {
@@ -307,8 +353,8 @@ impl Answer {
                     }
                 }
                 Some(Err(source)) => {
-                    let host = self.host.clone();
-                    return Err(TransportError::Broken { host, source: source.into() });
+                    let (host, source) = (self.host.clone(), Box::new(Cause::of(&source)));
+                    return Err(TransportError::Broken { host, source });
                 }
             }
         }

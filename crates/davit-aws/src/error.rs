@@ -81,7 +81,19 @@ pub enum Error {
     /// A frame of a stream of events makes no sense.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// There was no answer, or not the whole of it.
+    /// There was no answer.
+    #[error("{service}.{operation} failed{}", after(*attempts))]
+    NoAnswer {
+        /// The service.
+        service: &'static str,
+        /// The operation.
+        operation: &'static str,
+        /// How often it was sent.
+        attempts: u32,
+        /// Why the last attempt was not answered.
+        source: TransportError,
+    },
+    /// An answer broke off while it was read.
     #[error(transparent)]
     Transport(#[from] TransportError),
     /// The answer makes no sense.
@@ -103,6 +115,22 @@ pub enum Error {
         path: String,
         /// Why.
         source: std::io::Error,
+    },
+    /// A file cannot be written.
+    #[error("{path} cannot be written")]
+    Write {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Something became another while it was sent or fetched.
+    #[error("{what} changed while it was {doing}: nothing is made of two halves, so try it again")]
+    Changed {
+        /// The file or the object.
+        what: String,
+        /// `sent` or `fetched`.
+        doing: &'static str,
     },
     /// What was waited for can no longer come.
     #[error("{waiter}: what is waited for will not come: {seen}")]
@@ -165,6 +193,10 @@ impl From<ServiceError> for Error {
     fn from(error: ServiceError) -> Self {
         Self::Service(Box::new(error))
     }
+}
+
+fn after(attempts: u32) -> String {
+    if attempts > 1 { format!(" after {attempts} attempts") } else { String::new() }
 }
 
 fn hint(name: Option<&str>) -> String {

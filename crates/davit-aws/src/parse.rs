@@ -139,7 +139,9 @@ fn values(
     let answer = Answer::new(service, response);
     match service.metadata.protocol {
         Protocol::Query | Protocol::Ec2 => {
-            let document = Document::read(&response.body)?;
+            // A page is one, whether or not it keeps to XML's grammar.
+            let document = Document::read(&response.body)
+                .map_err(|it| if is_page(&response.body) { Defect::Page } else { it })?;
             let root = document.root();
             let inner = if service.metadata.protocol == Protocol::Ec2 {
                 root.child("requestId")

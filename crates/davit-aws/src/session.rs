@@ -184,6 +184,10 @@ impl Provide for Keys {
         Box::pin(self.0.credentials())
     }
 
+    fn forget(&self) {
+        self.0.forget();
+    }
+
     fn bearer(&self, service: &Service) -> BoxFuture<'_, Result<Option<String>, CredentialsError>> {
         let name = service.metadata.signing_name;
         Box::pin(self.0.token(name))

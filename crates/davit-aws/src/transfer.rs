@@ -36,15 +36,27 @@ impl Object {
         Self { bucket: bucket.to_owned(), key: key.to_owned(), version: None }
     }
 
-    /// The parameters that name it.
-    fn params(&self) -> Map {
+    /// The parameters that name the place where it is, or is to be.
+    fn place(&self) -> Map {
         let mut params = Map::new();
         params.insert("Bucket".to_owned(), self.bucket.as_str().into());
         params.insert("Key".to_owned(), self.key.as_str().into());
+        params
+    }
+
+    /// The parameters that name it.
+    fn params(&self) -> Map {
+        let mut params = self.place();
         if let Some(version) = &self.version {
             params.insert("VersionId".to_owned(), version.as_str().into());
         }
         params
+    }
+}
+
+impl std::fmt::Display for Object {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(to, "s3://{}/{}", self.bucket, self.key)
     }
 }
 
@@ -156,6 +168,10 @@ fn file_error(path: &Path, source: std::io::Error) -> Error {
     Error::File { path: path.display().to_string(), source }
 }
 
+fn write_error(path: &Path, source: std::io::Error) -> Error {
+    Error::Write { path: path.display().to_string(), source }
+}
+
 fn number(value: Option<&Value>) -> u64 {
     value.and_then(Value::as_int).and_then(|it| u64::try_from(it).ok()).unwrap_or(0)
 }
@@ -194,6 +210,9 @@ mod tests {
         }
         let settings = Settings::default();
         assert_eq!(settings.part_for(1 << 30), 8 << 20);
+        let object = Object { version: Some("v".into()), ..Object::new("b", "k") };
+        assert!(object.params().contains_key("VersionId") && object.place().len() == 2);
+        assert_eq!(object.to_string(), "s3://b/k");
         assert!(parts(5 << 40, settings.part_for(5 << 40)).len() <= 10_000);
     }
 }

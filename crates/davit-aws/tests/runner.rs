@@ -3,9 +3,14 @@
 mod answers;
 mod chain;
 mod checksums;
+mod client;
 mod commands;
 mod endpoints;
+mod faults;
+mod moto;
 mod python;
 mod random;
 mod requests;
 mod signatures;
+mod stub;
+mod transfer;

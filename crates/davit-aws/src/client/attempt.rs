@@ -15,7 +15,7 @@ use crate::{
     endpoint::{self, Auth, Scheme},
     error::Error,
     http::{Request, Response},
-    parse,
+    parse::{self, ServiceError},
     retry::Failure,
     sign::{self, Payload, Scope, Settings, Signing, Token},
     value::Value,
@@ -38,6 +38,7 @@ impl<E: Into<Error>> From<E> for Failed {
 struct Learned {
     region: bool,
     clock: bool,
+    keys: bool,
 }
 
 impl Client {
@@ -65,15 +66,26 @@ impl Client {
             let failure = failure(&error, answer.as_ref());
             let throttled = failure.reason() == Some(crate::retry::Reason::Throttling);
             policy.answered(self.seconds(), throttled);
+            let named = |error| match error {
+                Error::Transport(source) => {
+                    let (service, operation) = (call.service.name, call.operation.name);
+                    Error::NoAnswer { service, operation, attempts: attempt, source }
+                }
+                Error::Service(mut said) => {
+                    said.metadata.retry_attempts = attempt - 1;
+                    Error::Service(said)
+                }
+                other => other,
+            };
             if call.once {
-                return Err(error);
+                return Err(named(error));
             }
             if self.learn(&mut call, &mut learned, &error, answer.as_ref()).await {
                 attempt += 1;
                 continue;
             }
             let Some(wait) = policy.again(&failure, attempt, chance(), &mut spent) else {
-                return Err(error);
+                return Err(named(error));
             };
             sleep(wait).await;
             attempt += 1;
@@ -94,19 +106,24 @@ impl Client {
         headers.set("amz-sdk-request", format!("attempt={attempt}; max={most}"));
         let body = call.body.as_ref().and_then(Body::again).or_else(|| call.body.take());
         let (plan, body) = self.with_checksum(call, &mut request, body).await?;
-        self.sign(call, &mut request, &auth, plan.as_ref()).await?;
+        call.signed_with = self.sign(call, &mut request, &auth, plan.as_ref()).await?;
         let answer = self.options.pool.send(&request, body).await?;
         let parts = Parts { service: call.service, operation: call.operation, attempt };
         if answer.status < 300 && parse::body(call.service, call.operation) != parse::Body::Whole {
-            let input = Value::Map(std::mem::take(&mut call.params));
-            let verifier = checksum::resolve_response(call.operation, &input, &answer.headers);
+            let headers = &answer.headers;
+            let verifier = checksum::resolve_response(call.operation, &call.params, headers);
             return Ok(Opened::stream(parts, answer, verifier)?);
         }
-        let mut response = answer.read(super::LARGEST).await?;
+        let mut response = answer.read(self.options.largest).await?;
         customise::response(call.service, call.operation, &mut response);
         if response.status >= 300 {
-            let error = parse::error(call.service, call.operation, &response).into();
-            return Err(Failed { error, answer: Some(response) });
+            let mut error = parse::error(call.service, call.operation, &response);
+            if response.status < 400
+                && let Some(place) = response.headers.get("location")
+            {
+                error.message.push_str(&format!(" (to {place})"));
+            }
+            return Err(Failed { error: error.into(), answer: Some(response) });
         }
         match parse::output(call.service, call.operation, &response) {
             Ok(mut output) => {
@@ -131,7 +148,8 @@ impl Client {
         let (name, value) = header(&request.url());
         request.headers.set(&name, value);
         let body = Body::Bytes(request.body.clone());
-        let response = self.options.pool.send(&request, body).await?.read(super::LARGEST).await?;
+        let response =
+            self.options.pool.send(&request, body).await?.read(self.options.largest).await?;
         if response.status >= 300 {
             return Err(parse::error(service, operation, &response).into());
         }
@@ -139,14 +157,14 @@ impl Client {
     }
 
     /// The request with its address, and how it is signed there.
-    fn address(&self, call: &Prepared) -> Result<(Request, Auth), Error> {
+    pub(super) fn address(&self, call: &Prepared) -> Result<(Request, Auth), Error> {
         let mut settings = call.endpoint.clone();
         if let Some(bucket) = bucket(call)
             && let Some(region) = lock(&self.shared.buckets).get(bucket)
         {
             settings.region = Some(region.clone());
         }
-        let endpoint = endpoint::resolve(call.service, call.operation, &call.params, &settings)?;
+        let endpoint = endpoint::resolve(call.service, call.operation, call.params(), &settings)?;
         let mut request = call.built.request.clone();
         let prefix = call.built.host_prefix.as_deref();
         endpoint::apply(call.service, call.operation, &endpoint, prefix, &mut request);
@@ -173,9 +191,8 @@ impl Client {
             calculation: call.request_checksums,
             trailers: request.scheme == "https",
         };
-        let input = Value::Map(call.params.clone());
-        let plan =
-            checksum::resolve_request(call.service, call.operation, &input, request, &settings)?;
+        let (service, operation) = (call.service, call.operation);
+        let plan = checksum::resolve_request(service, operation, &call.params, request, &settings)?;
         let Some(plan) = plan else {
             let body = body.unwrap_or_else(|| Body::Bytes(request.body.clone()));
             return Ok((None, body));
@@ -210,18 +227,18 @@ impl Client {
         Ok((Some(plan), body))
     }
 
-    /// Signs the request.
+    /// Signs the request, and gives the keys it did that with.
     async fn sign(
         &self,
         call: &Prepared,
         request: &mut Request,
         auth: &Auth,
         plan: Option<&Plan>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Arc<Credentials>>, Error> {
         match auth.scheme {
             Scheme::Anonymous => {
                 sign::anonymous(request, plan);
-                return Ok(());
+                return Ok(None);
             }
             Scheme::Bearer => {
                 let token = self.options.credentials.bearer(call.service).await?;
@@ -229,7 +246,8 @@ impl Client {
                     let reason = "wants a bearer token, and there is none";
                     return Err(Error::Unfit { operation: call.operation.name, reason });
                 };
-                return Ok(sign::bearer(request, &token)?);
+                sign::bearer(request, &token)?;
+                return Ok(None);
             }
             _ => {}
         }
@@ -242,6 +260,10 @@ impl Client {
             Payload::of_s3(request, plan, streaming, self.options.sign_payload)
         };
         if payload == Payload::Body && call.once {
+            if auth.double_encode {
+                let reason = "signs its body, which has to be there as a whole or in a file";
+                return Err(Error::Unfit { operation: call.operation.name, reason });
+            }
             payload = Payload::Unsigned;
         }
         if payload == Payload::Body
@@ -263,7 +285,7 @@ impl Client {
         }
         if auth.scheme == Scheme::SigV2 {
             sign::sign_query_v2(request, &credentials, self.now());
-            return Ok(());
+            return Ok(Some(credentials));
         }
         let mut settings =
             if auth.double_encode { Settings::standard(payload) } else { Settings::s3(payload) };
@@ -276,7 +298,7 @@ impl Client {
         let scope = Scope { region: &auth.region, service: &auth.signing_name, time: self.now() };
         let keys = &self.shared.keys;
         sign::sign(request, &Signing { credentials: &credentials, scope, settings, keys })?;
-        Ok(())
+        Ok(Some(credentials))
     }
 
     /// The keys for a request: those of the client, or of a session with a directory bucket.
@@ -317,8 +339,8 @@ impl Client {
         Ok(session)
     }
 
-    /// Learns from an error what makes the next attempt different: where a bucket is, or what time it
-    /// is. Whether there was something to learn.
+    /// Learns from an error what makes the next attempt different: where a bucket is, what time it is, or
+    /// that other keys are needed. Whether there was something to learn.
     async fn learn(
         &self,
         call: &mut Prepared,
@@ -328,23 +350,47 @@ impl Client {
     ) -> bool {
         let (Some(answer), Some(said)) = (answer, error.service()) else { return false };
         if !learned.clock && is_of_clock(&said.code, &said.message) {
-            let ahead = answer
-                .headers
-                .get("date")
-                .and_then(crate::time::parse)
-                .map(|it| it.duration_since((self.options.now)()).as_secs());
-            let known = self.shared.skew.load(Ordering::Relaxed);
-            if let Some(ahead) = ahead.filter(|it| (it - known).abs() > 60) {
-                learned.clock = true;
-                self.shared.skew.store(ahead, Ordering::Relaxed);
-                return true;
-            }
+            learned.clock = self.learn_clock(answer);
+            return learned.clock;
+        }
+        if !learned.keys && matches!(said.code.as_str(), "ExpiredToken" | "ExpiredTokenException") {
+            learned.keys = true;
+            return self.learn_keys(call).await;
         }
         if learned.region || call.service.name != "s3" {
             return false;
         }
+        learned.region = self.learn_region(call, said, answer).await;
+        learned.region
+    }
+
+    /// Takes the service's clock for the right one, if it is another than was known.
+    fn learn_clock(&self, answer: &Response) -> bool {
+        let now = (self.options.now)();
+        let time = answer.headers.get("date").and_then(crate::time::parse);
+        let Some(ahead) = time.map(|it| it.duration_since(now).as_secs()) else { return false };
+        let known = self.shared.skew.swap(ahead, Ordering::Relaxed);
+        known.abs_diff(ahead) > 60
+    }
+
+    /// Looks for other keys. Those that files and the environment hold stay the same, and a call is not
+    /// sent again with them.
+    async fn learn_keys(&self, call: &Prepared) -> bool {
+        if let Some(bucket) = bucket(call) {
+            lock(&self.shared.sessions).remove(bucket);
+        }
+        self.options.credentials.forget();
+        // If there are none any more, the next attempt says why.
+        let Ok(found) = self.options.credentials.credentials().await else { return true };
+        call.signed_with.as_ref().is_some_and(|it| {
+            it.access_key_id != found.access_key_id || it.session_token != found.session_token
+        })
+    }
+
+    /// Finds out where a bucket is, if that is what was wrong.
+    async fn learn_region(&self, call: &Prepared, said: &ServiceError, answer: &Response) -> bool {
         let Some(bucket) = bucket(call).map(str::to_owned) else { return false };
-        let of_region = answer.headers.get("x-amz-bucket-region");
+        let of_region = answer.headers.get("x-amz-bucket-region").filter(|it| !it.is_empty());
         let elsewhere = match said.code.as_str() {
             "AuthorizationHeaderMalformed" => said.details.contains_key("Region"),
             "PermanentRedirect" => true,
@@ -359,14 +405,16 @@ impl Client {
         if !elsewhere || bucket.starts_with("arn:") {
             return false;
         }
-        learned.region = true;
         let region = match of_region.or_else(|| said.details.get("Region").and_then(Value::as_str))
         {
             Some(region) => Some(region.to_owned()),
             None if call.operation.name == "HeadBucket" => None,
             None => Box::pin(self.region_of(&bucket)).await,
         };
-        let Some(region) = region.filter(|it| endpoint::is_valid_region(it)) else { return false };
+        let Some(region) = region.filter(|it| !it.is_empty() && endpoint::is_valid_region(it))
+        else {
+            return false;
+        };
         lock(&self.shared.buckets).insert(bucket, region);
         true
     }
@@ -374,12 +422,14 @@ impl Client {
     /// The region that a bucket says it is in.
     async fn region_of(&self, bucket: &str) -> Option<String> {
         let params = Map::from_iter([("Bucket".to_owned(), Value::from(bucket))]);
-        match self.call("s3", "HeadBucket", params).await {
-            Ok(output) => output.metadata.headers.get("x-amz-bucket-region").map(str::to_owned),
-            Err(error) => {
-                error.service()?.metadata.headers.get("x-amz-bucket-region").map(str::to_owned)
-            }
-        }
+        let outcome = self.call("s3", "HeadBucket", params).await;
+        let headers = match &outcome {
+            Ok(output) => Some(&output.metadata.headers),
+            Err(error) => error.service().map(|it| &it.metadata.headers),
+        };
+        let said = headers.and_then(|it| it.get("x-amz-bucket-region")).map(str::to_owned);
+        // Or it was found out on the way.
+        said.or_else(|| lock(&self.shared.buckets).get(bucket).cloned())
     }
 }
 

@@ -1,5 +1,7 @@
 //! What of a call is the same for all its attempts. Sends nothing.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -7,6 +9,7 @@ use super::{Call, Client};
 use crate::{
     checksum::{self, When},
     connection::Body,
+    credentials::Credentials,
     customise::{self, Notes},
     endpoint,
     error::Error,
@@ -20,13 +23,15 @@ use crate::{
 pub(super) struct Prepared {
     pub(super) service: &'static Service,
     pub(super) operation: &'static Operation,
-    /// What is sent, which answers are looked at with.
-    pub(super) params: Map,
+    /// What is sent, which answers are looked at with: a map.
+    pub(super) params: Value,
     pub(super) built: Built,
     /// The body, where it is not in the request.
     pub(super) body: Option<Body>,
     /// The body comes only once, so the call is not tried again.
     pub(super) once: bool,
+    /// The keys of the last attempt.
+    pub(super) signed_with: Option<Arc<Credentials>>,
     pub(super) notes: Notes,
     pub(super) endpoint: endpoint::Settings,
     pub(super) request_checksums: When,
@@ -34,11 +39,23 @@ pub(super) struct Prepared {
     pub(super) invocation: Uuid,
 }
 
+impl Prepared {
+    /// The parameters by name.
+    pub(super) fn params(&self) -> &Map {
+        self.params.as_map().expect("made of one")
+    }
+}
+
 /// The member that may be handed over apart.
 fn streamed(service: &Service, operation: &Operation) -> Option<&'static str> {
     let input = operation.input.and_then(|it| service.structure(it))?;
     let member = input.member(input.payload?)?;
     member.traits.streaming.then_some(member.name)
+}
+
+/// What is usual at Amazon's endpoints; others know little of checksums.
+const fn usual(endpoint: &endpoint::Settings) -> When {
+    if endpoint.endpoint_url.is_some() { When::Required } else { When::Supported }
 }
 
 impl Client {
@@ -52,13 +69,8 @@ impl Client {
         let mut params = call.params;
         params.retain(|_, value| *value != Value::Null);
         let endpoint = self.endpoint_settings(service, call.region)?;
-        let checksums = |said: Option<When>| {
-            let usual =
-                if endpoint.endpoint_url.is_some() { When::Required } else { When::Supported };
-            said.unwrap_or(usual)
-        };
-        let request_checksums = checksums(self.options.request_checksums);
-        let response_checksums = checksums(self.options.response_checksums);
+        let request_checksums = self.options.request_checksums.unwrap_or(usual(&endpoint));
+        let response_checksums = self.options.response_checksums.unwrap_or(usual(&endpoint));
         let notes = customise::before(service, operation, &mut params)?;
         checksum::ask_for_checksum(operation, &mut params, response_checksums);
         endpoint::complete(service, operation, &mut params)?;
@@ -81,19 +93,30 @@ impl Client {
         if self.options.no_host_prefix {
             built.host_prefix = None;
         }
+        if service.name == "s3" && call.body.as_ref().is_some_and(|it| it.length().is_none()) {
+            let reason = "needs to know how long its body is, or that it goes in parts";
+            return Err(Error::Unfit { operation: operation.name, reason });
+        }
         let once = call.body.as_ref().is_some_and(|it| it.again().is_none());
         Ok(Prepared {
             service,
             operation,
-            params,
+            params: Value::Map(params),
             built,
             body: call.body,
             once,
+            signed_with: None,
             notes,
             endpoint,
             request_checksums,
             invocation: Uuid::new_v4(),
         })
+    }
+
+    /// Whether requests to a service get checksums that need not be.
+    pub(crate) fn request_checksums(&self, service: &Service) -> Result<When, Error> {
+        let said = self.options.request_checksums;
+        Ok(said.unwrap_or(usual(&self.endpoint_settings(service, None)?)))
     }
 
     /// Where requests to a service go.

@@ -8,12 +8,49 @@ use crate::{
     error::Error,
     http::encode,
     sign::{self, Payload, Scope, Settings, Signing},
+    value::Map,
 };
 
 /// No signature is good for longer.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
+const fn too_long(operation: &'static str) -> Error {
+    Error::Unfit { operation, reason: "can be presigned for a week at most" }
+}
+
+/// A form with which a browser uploads to S3.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Form {
+    /// Where it is sent, with `POST`.
+    pub url: String,
+    /// Its fields. The file goes behind them.
+    pub fields: Vec<(String, String)>,
+}
+
 impl Client {
+    /// A form with which whoever has it may upload for a while.
+    ///
+    /// # Errors
+    ///
+    /// When the bucket is none, there is nothing to sign with, or the time is longer than a week.
+    pub async fn presign_post(&self, post: &sign::Post<'_>) -> Result<Form, Error> {
+        let service = self.service("s3")?;
+        let operation = Self::operation(service, "HeadBucket")?;
+        if post.expires > LONGEST.as_secs() {
+            return Err(too_long("PostObject"));
+        }
+        let params = Map::from_iter([("Bucket".to_owned(), post.bucket.into())]);
+        let call = Call::new(service.name, operation.name, params);
+        let prepared = self.prepare(service, operation, call)?;
+        let (request, auth) = self.address(&prepared)?;
+        let credentials = self.credentials_for(&prepared, &auth).await?;
+        let settings = Settings::s3(Payload::Unsigned);
+        let scope = Scope { region: &auth.region, service: &auth.signing_name, time: self.now() };
+        let keys = &self.shared.keys;
+        let signing = Signing { credentials: &credentials, scope, settings, keys };
+        Ok(Form { url: request.url(), fields: sign::presign_post(post, &signing) })
+    }
+
     /// The address of a call, which whoever has it may use for a while.
     ///
     /// # Errors
@@ -23,8 +60,7 @@ impl Client {
         let service = self.service(&call.service)?;
         let operation = Self::operation(service, &call.operation)?;
         if expires > LONGEST {
-            let reason = "can be presigned for a week at most";
-            return Err(Error::Unfit { operation: operation.name, reason });
+            return Err(too_long(operation.name));
         }
         let mut options = self.clone();
         options.options.request_checksums = Some(crate::checksum::When::Required);
@@ -44,7 +80,7 @@ impl Client {
             settings.region = Some(region.to_owned());
             settings.endpoint_url = None;
         }
-        let endpoint = endpoint::resolve(call.service, call.operation, &call.params, &settings)?;
+        let endpoint = endpoint::resolve(call.service, call.operation, call.params(), &settings)?;
         let mut request = call.built.request.clone();
         if region.is_some() {
             let mut body = request.body.to_vec();

@@ -133,7 +133,8 @@ pub(crate) struct Sending {
 enum Source {
     Bytes(Bytes),
     File(File),
-    Stream(Pieces),
+    /// With the piece that makes it complete, which waits until it is known that no other follows.
+    Stream(Pieces, Option<Bytes>),
 }
 
 /// When a piece of a body was last handed on.
@@ -167,7 +168,7 @@ impl Sending {
                 file.seek(io::SeekFrom::Start(part.from)).await?;
                 Source::File(file)
             }
-            Body::Stream { pieces, .. } => Source::Stream(pieces),
+            Body::Stream { pieces, .. } => Source::Stream(pieces, None),
         };
         let progress = Progress { from: Instant::now(), millis: Arc::default() };
         Ok(Self { source, left, progress })
@@ -204,9 +205,41 @@ impl Sending {
                 bytes.truncate(size);
                 Poll::Ready(Some(Ok(bytes.freeze())))
             }
-            Source::Stream(pieces) => Pin::new(pieces).poll_next(context),
+            Source::Stream(pieces, last) => poll_stream(pieces, last, self.left, context),
         }
     }
+}
+
+/// The next piece of a stream that keeps to its length. A connection would send no more than was
+/// announced and say nothing of the rest.
+fn poll_stream(
+    pieces: &mut Pieces,
+    last: &mut Option<Bytes>,
+    left: Option<u64>,
+    context: &mut Context<'_>,
+) -> Poll<Option<io::Result<Bytes>>> {
+    loop {
+        let piece = match ready!(Pin::new(&mut *pieces).poll_next(context)) {
+            Some(Ok(piece)) if piece.is_empty() => continue,
+            Some(Ok(piece)) => piece,
+            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+            None => {
+                let short = last.is_none() && left.is_some_and(|it| it > 0);
+                return Poll::Ready(if short { Some(misfit("less")) } else { last.take().map(Ok) });
+            }
+        };
+        match left {
+            Some(left) if last.is_some() || piece.len() as u64 > left => {
+                return Poll::Ready(Some(misfit("more")));
+            }
+            Some(left) if piece.len() as u64 == left => *last = Some(piece),
+            _ => return Poll::Ready(Some(Ok(piece))),
+        }
+    }
+}
+
+fn misfit<T>(what: &str) -> io::Result<T> {
+    Err(io::Error::new(io::ErrorKind::InvalidData, format!("{what} came than was announced")))
 }
 
 impl hyper::body::Body for Sending {

@@ -65,32 +65,30 @@ impl Service<Uri> for Connector {
         Box::pin(async move {
             let (address, auth) = proxy?;
             if to.scheme_str() == Some("https") {
-                let mut tunnel = Tunnel::new(address.clone(), tcp);
+                let mut tunnel = Tunnel::new(address, tcp);
                 if let Some(auth) = auth {
                     tunnel = tunnel.with_auth(auth);
                 }
                 let through = tokio::time::timeout(limit, tunnel.call(to)).await;
-                let inner =
-                    through.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?.map_err(
-                        |error| ProxyError { proxy: address.to_string(), source: error.into() },
-                    )?;
+                let inner = through.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
                 return Ok(Stream { inner, by_proxy: false });
             }
-            let inner = tcp
-                .call(address.clone())
-                .await
-                .map_err(|error| ProxyError { proxy: address.to_string(), source: error.into() })?;
+            let inner = tcp.call(address).await?;
             Ok(Stream { inner, by_proxy: true })
         })
     }
 }
 
-/// No connection through a proxy.
-#[derive(Debug, thiserror::Error)]
-#[error("the proxy {proxy} does not connect")]
-struct ProxyError {
-    proxy: String,
-    source: Boxed,
+/// The address of the proxy for a host, without what it is told about who asks.
+pub(super) fn address(proxies: &Proxies, scheme: &str, host: &str) -> Option<String> {
+    let (address, _) = read(proxies.of_host(scheme, host)?).ok()?;
+    address.authority().map(ToString::to_string)
+}
+
+/// What the proxy for a host is told about who asks, where it is handed the request itself. A tunnel
+/// tells it on its own.
+pub(super) fn login(proxies: &Proxies, host: &str) -> Option<HeaderValue> {
+    read(proxies.of_host("http", host)?).ok()?.1
 }
 
 /// The address of a proxy and what it is told about who asks.
@@ -111,7 +109,10 @@ fn read(proxy: &str) -> Result<(Uri, Option<HeaderValue>), Boxed> {
         let token = base64::engine::general_purpose::STANDARD.encode(plain.as_bytes());
         HeaderValue::from_str(&format!("Basic {token}"))
     });
-    let auth = auth.transpose()?;
+    let mut auth = auth.transpose()?;
+    if let Some(auth) = &mut auth {
+        auth.set_sensitive(true);
+    }
     let host = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
     // The address that errors show has no password in it.
     let address = Uri::builder().scheme("http").authority(host).path_and_query("/").build()?;

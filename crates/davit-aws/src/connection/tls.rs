@@ -3,10 +3,18 @@
 use std::{path::Path, sync::Arc};
 
 use rustls::{
-    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        verify_server_name,
+    },
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
+    pki_types::{
+        CertificateDer, ServerName, UnixTime,
+        pem::{self, PemObject},
+    },
+    server::ParsedCertificate,
 };
 
 use super::TransportError;
@@ -25,35 +33,100 @@ pub(super) fn config(bundle: Option<&Path>, verify: bool) -> Result<ClientConfig
             .with_no_client_auth());
     }
     let mut roots = RootCertStore::empty();
-    match bundle {
-        Some(path) => {
-            let name = path.display().to_string();
-            let found = CertificateDer::pem_file_iter(path).map_err(|it| unreadable(&name, &it))?;
-            for certificate in found {
-                let certificate = certificate.map_err(|it| unreadable(&name, &it))?;
-                roots.add(certificate).map_err(|it| unreadable(&name, &it))?;
-            }
-            if roots.is_empty() {
-                return Err(unreadable(&name, &"there is no certificate in it"));
-            }
+    let Some(path) = bundle else {
+        let found = rustls_native_certs::load_native_certs();
+        let (added, _) = roots.add_parsable_certificates(found.certs);
+        if added == 0 {
+            let reason = found.errors.first().map_or_else(
+                || "none is installed (on Debian: apt install ca-certificates)".to_owned(),
+                ToString::to_string,
+            );
+            return Err(unreadable("the system's folders", &reason));
         }
-        None => {
-            let found = rustls_native_certs::load_native_certs();
-            let (added, _) = roots.add_parsable_certificates(found.certs);
-            if added == 0 {
-                let reason = found.errors.first().map_or_else(
-                    || "none is installed (on Debian: apt install ca-certificates)".to_owned(),
-                    ToString::to_string,
-                );
-                return Err(unreadable("the system's folders", &reason));
-            }
-        }
+        return Ok(builder.with_root_certificates(roots).with_no_client_auth());
+    };
+    let name = path.display().to_string();
+    let mut named = Vec::new();
+    for certificate in
+        CertificateDer::pem_file_iter(path).map_err(|it| unreadable(&name, &reason(&it)))?
+    {
+        let certificate = certificate.map_err(|it| unreadable(&name, &reason(&it)))?;
+        roots.add(certificate.clone()).map_err(|it| unreadable(&name, &it))?;
+        named.push(certificate);
     }
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    if named.is_empty() {
+        return Err(unreadable(&name, &"there is no certificate in it"));
+    }
+    let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|it| unreadable(&name, &it))?;
+    let verifier = Arc::new(Named { inner, named });
+    Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+}
+
+/// What is wrong with a file, without the words that a reader of it has around that.
+fn reason(error: &pem::Error) -> String {
+    match error {
+        pem::Error::Io(error) => error.to_string(),
+        other => other.to_string(),
+    }
 }
 
 fn unreadable(path: &str, reason: &dyn std::fmt::Display) -> TransportError {
     TransportError::Certificates { path: path.to_owned(), reason: reason.to_string() }
+}
+
+/// Trusts in the certificates of a file, and in one that stands in it itself: many that are signed by
+/// themselves are made as if they were to sign others, and so could not be a server's.
+#[derive(Debug)]
+struct Named {
+    inner: Arc<WebPkiServerVerifier>,
+    named: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for Named {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        stapled: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let outcome = self.inner.verify_server_cert(certificate, others, name, stapled, now);
+        match outcome {
+            // rustls gives this for one that may sign others, after it has looked at the dates.
+            Err(rustls::Error::InvalidCertificate(CertificateError::Other(_)))
+                if self.named.iter().any(|it| it == certificate) =>
+            {
+                verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
 }
 
 /// Takes any certificate: what was asked for where certificates are not to be looked at.

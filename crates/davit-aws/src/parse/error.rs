@@ -59,7 +59,11 @@ pub enum Fault {
 
 impl fmt::Display for ServiceError {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(to, "{}.{} failed: {}", self.service, self.operation, self.code)?;
+        write!(to, "{}.{} failed", self.service, self.operation)?;
+        if self.metadata.retry_attempts > 0 {
+            write!(to, " after {} attempts", self.metadata.retry_attempts + 1)?;
+        }
+        write!(to, ": {}", self.code)?;
         if !self.message.is_empty() {
             write!(to, ": {}", self.message)?;
         }

@@ -4,23 +4,77 @@ use std::{
     fs::{self, File},
     io::Write,
     os::unix::fs::FileExt,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
 use serde_json::json;
+use uuid::Uuid;
 
-use super::{Object, Part, Transfer, beside, file_error, known, number, parts, side_by_side};
+use super::{Object, Part, Transfer, beside, known, number, parts, side_by_side, write_error};
 use crate::{
-    client::{Call, Output},
+    client::{Call, Opened, Output},
     error::Error,
     value::{Map, Value},
 };
 
-/// What is known of a download that was cut off.
-struct Begun {
-    file: File,
+/// How often a body is asked for at most that breaks off or is not what its checksum says.
+const TRIES: u32 = 5;
+
+/// A file that is not there yet: taken away again when nobody goes on with it.
+struct Unfinished {
+    file: Arc<File>,
+    path: PathBuf,
+    /// Which parts of it are there, for whoever goes on with it.
+    state: Option<PathBuf>,
     done: Vec<u64>,
+    keep: bool,
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if !self.keep {
+            drop(fs::remove_file(&self.path));
+            self.state.iter().for_each(|it| drop(fs::remove_file(it)));
+        }
+    }
+}
+
+impl Unfinished {
+    /// A new file beside the one that is to be.
+    fn new(path: &Path) -> Result<Self, Error> {
+        let path = beside(path, &format!(".{}.davit-part", Uuid::new_v4().simple()));
+        let file = File::create_new(&path).map_err(|source| write_error(&path, source))?;
+        Ok(Self { file: Arc::new(file), path, state: None, done: Vec::new(), keep: false })
+    }
+
+    /// The file that a download of the same was cut off in, or a new one that can be gone on with.
+    fn begun(path: &Path, of: &str, size: u64) -> Result<Self, Error> {
+        let state = beside(path, ".davit-state");
+        let path = beside(path, ".davit-part");
+        let known = fs::read_to_string(&state).unwrap_or_default();
+        let mut lines = known.lines();
+        let (file, done) = if lines.next() == Some(of)
+            && let Ok(file) = File::options().read(true).write(true).open(&path)
+            && file.metadata().is_ok_and(|it| it.len() == size)
+        {
+            (file, lines.filter_map(|it| it.parse().ok()).collect())
+        } else {
+            let file = File::create(&path).map_err(|source| write_error(&path, source))?;
+            fs::write(&state, format!("{of}\n")).map_err(|source| write_error(&state, source))?;
+            (file, Vec::new())
+        };
+        Ok(Self { file: Arc::new(file), path, state: Some(state), done, keep: true })
+    }
+
+    /// Makes it the file that it is to be.
+    fn finish(mut self, path: &Path) -> Result<(), Error> {
+        self.file.sync_all().map_err(|source| write_error(&self.path, source))?;
+        fs::rename(&self.path, path).map_err(|source| write_error(path, source))?;
+        self.keep = true;
+        self.state.iter().for_each(|it| drop(fs::remove_file(it)));
+        Ok(())
+    }
 }
 
 impl Transfer {
@@ -28,21 +82,26 @@ impl Transfer {
     ///
     /// # Errors
     ///
-    /// When the file cannot be written, the object changes meanwhile, or the service says no.
+    /// When the file cannot be written, the object changes meanwhile, or the service says no. Then the
+    /// file is what it was before.
     pub async fn download(&self, from: &Object, path: &Path, extra: &Map) -> Result<Output, Error> {
         let mut params = known(&self.client, "HeadObject", extra)?;
         params.extend(from.params());
         let head = self.client.call("s3", "HeadObject", params).await?;
         let size = number(head.get("ContentLength"));
         if size < self.settings.threshold.max(1) {
-            self.in_one(from, path, extra).await?;
+            let file = Unfinished::new(path)?;
+            let part = Part { number: 1, from: 0, length: size };
+            let params = self.get(from, extra, &head)?;
+            self.fetch(from, params, &file, part).await?;
+            file.finish(path)?;
         } else {
             self.in_parts(from, path, extra, &head).await?;
         }
         Ok(head)
     }
 
-    /// The whole of an object, piece by piece.
+    /// The whole of an object, piece by piece. Where it breaks off it is gone on with.
     ///
     /// # Errors
     ///
@@ -55,28 +114,34 @@ impl Transfer {
     ) -> Result<Output, Error> {
         let mut params = known(&self.client, "GetObject", extra)?;
         params.extend(from.params());
-        let mut opened = self.client.open(Call::new("s3", "GetObject", params)).await?;
-        while let Some(chunk) = opened.chunk().await? {
-            let key = Path::new(&from.key);
-            write(&chunk).map_err(|source| file_error(key, source))?;
+        let mut opened = self.client.open(Call::new("s3", "GetObject", params.clone())).await?;
+        let head = opened.output().clone();
+        let size = opened.length();
+        let (mut at, mut tries) = (0, 1);
+        loop {
+            let chunk = match opened.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => return Ok(head),
+                Err(error @ Error::Transport(_)) => {
+                    // A part of an object that was asked for as such is not gone on with.
+                    let Some(size) = size.filter(|_| !params.contains_key("Range")) else {
+                        return Err(error);
+                    };
+                    if tries >= TRIES || at >= size {
+                        return Err(error);
+                    }
+                    tries += 1;
+                    let mut rest = self.get(from, extra, &head)?;
+                    rest.insert("Range".to_owned(), format!("bytes={at}-{}", size - 1).into());
+                    opened = self.open_same(from, rest).await?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            at += chunk.len() as u64;
+            write(&chunk).map_err(|source| write_error(Path::new("the output"), source))?;
             (self.settings.progress)(chunk.len() as u64);
         }
-        Ok(opened.output().clone())
-    }
-
-    async fn in_one(&self, from: &Object, path: &Path, extra: &Map) -> Result<(), Error> {
-        let part = beside(path, ".davit-part");
-        let wrong = |source| file_error(&part, source);
-        let mut file = File::create(&part).map_err(wrong)?;
-        let outcome = self.stream(from, extra, |bytes| file.write_all(bytes)).await;
-        let outcome = outcome.and_then(|_| {
-            file.sync_all().map_err(wrong)?;
-            fs::rename(&part, path).map_err(|source| file_error(path, source))
-        });
-        if outcome.is_err() {
-            drop(fs::remove_file(&part));
-        }
-        outcome
     }
 
     async fn in_parts(
@@ -87,26 +152,27 @@ impl Transfer {
         head: &Output,
     ) -> Result<(), Error> {
         let size = number(head.get("ContentLength"));
-        let etag = head.get("ETag").and_then(Value::as_str).unwrap_or_default();
         let length = self.settings.part_for(size);
-        let part = beside(path, ".davit-part");
-        let state = beside(path, ".davit-state");
-        // Parts of one object are not put into the file of another.
-        let of = json!({"etag": etag, "size": size, "part": length}).to_string();
-        let Begun { file, done } = self.begun_file(&part, &state, &of, size)?;
-        let file = Arc::new(file);
+        let unfinished = if self.settings.resume {
+            // Parts of one object are not put into the file of another.
+            let etag = head.get("ETag").map(Value::to_json);
+            let of = json!({"etag": etag, "size": size, "part": length}).to_string();
+            Unfinished::begun(path, &of, size)?
+        } else {
+            Unfinished::new(path)?
+        };
+        let file = &unfinished;
+        file.file.set_len(size).map_err(|source| write_error(&file.path, source))?;
         let (there, missing): (Vec<Part>, Vec<Part>) =
-            parts(size, length).into_iter().partition(|it| done.contains(&it.number));
+            parts(size, length).into_iter().partition(|it| file.done.contains(&it.number));
         there.iter().for_each(|it| (self.settings.progress)(it.length));
-        let noted = Mutex::new(File::options().append(true).create(true).open(&state).ok());
-        let (file, noted, part_path) = (&file, &noted, part.as_path());
-        let outcome = side_by_side(missing, self.settings.parallel, |part| async move {
-            let mut params = known(&self.client, "GetObject", extra)?;
-            params.extend(from.params());
+        let noted = file.state.as_ref().and_then(|it| File::options().append(true).open(it).ok());
+        let noted = &Mutex::new(noted);
+        side_by_side(missing, self.settings.parallel, |part| async move {
+            let mut params = self.get(from, extra, head)?;
             let last = part.from + part.length - 1;
             params.insert("Range".to_owned(), format!("bytes={}-{last}", part.from).into());
-            params.insert("IfMatch".to_owned(), etag.into());
-            self.fetch(params, file, part, part_path).await?;
+            self.fetch(from, params, file, part).await?;
             if let Ok(mut noted) = noted.lock()
                 && let Some(noted) = noted.as_mut()
             {
@@ -114,85 +180,88 @@ impl Transfer {
             }
             Ok(())
         })
-        .await;
-        let outcome = outcome.and_then(|_| {
-            file.sync_all().map_err(|source| file_error(&part, source))?;
-            fs::rename(&part, path).map_err(|source| file_error(path, source))
-        });
-        if outcome.is_ok() || !self.settings.resume {
-            drop(fs::remove_file(&state));
-        }
-        if outcome.is_err() && !self.settings.resume {
-            drop(fs::remove_file(&part));
-        }
-        outcome
+        .await?;
+        unfinished.finish(path)
     }
 
-    /// Fetches one part, once more from where it broke off.
+    /// The parameters that fetch what `head` tells of, and no later object in its place.
+    fn get(&self, from: &Object, extra: &Map, head: &Output) -> Result<Map, Error> {
+        let mut params = known(&self.client, "GetObject", extra)?;
+        params.extend(from.params());
+        if let Some(etag) = head.get("ETag") {
+            params.insert("IfMatch".to_owned(), etag.clone());
+        }
+        Ok(params)
+    }
+
+    /// Asks for an object of a certain tag.
+    async fn open_same(&self, from: &Object, params: Map) -> Result<Opened, Error> {
+        let etag = params.get("IfMatch").cloned();
+        let opened = self.client.open(Call::new("s3", "GetObject", params)).await;
+        let opened = opened.map_err(|error| changed(from, error))?;
+        // There are servers that do not look at the condition.
+        match (etag, opened.output().get("ETag")) {
+            (Some(wanted), Some(got)) if wanted != *got => {
+                Err(Error::Changed { what: from.to_string(), doing: "fetched" })
+            }
+            _ => Ok(opened),
+        }
+    }
+
+    /// Fetches a part, once more from its beginning where it breaks off.
     async fn fetch(
         &self,
+        from: &Object,
         params: Map,
-        file: &Arc<File>,
+        to: &Unfinished,
         part: Part,
-        path: &Path,
     ) -> Result<(), Error> {
-        let mut tries = 0;
+        let mut tries = 1;
         loop {
-            let call = Call::new("s3", "GetObject", params.clone());
-            let mut opened = self.client.open(call).await?;
-            let mut at = part.from;
-            let broken = loop {
-                let chunk = match opened.chunk().await {
-                    Ok(Some(chunk)) => chunk,
-                    Ok(None) => break None,
-                    Err(error) => break Some(error),
-                };
-                if at + chunk.len() as u64 > part.from + part.length {
-                    let reason = "gave another part than was asked for";
-                    return Err(Error::Unfit { operation: "GetObject", reason });
-                }
-                let (file, offset) = (Arc::clone(file), at);
-                at += chunk.len() as u64;
-                let wrote = tokio::task::spawn_blocking(move || file.write_all_at(&chunk, offset));
-                wrote
-                    .await
-                    .unwrap_or_else(|error| Err(std::io::Error::other(error)))
-                    .map_err(|source| file_error(path, source))?;
-            };
-            match broken {
-                None if at == part.from + part.length => {
+            let opened = self.open_same(from, params.clone()).await?;
+            match fill(opened, to, part).await {
+                Err(Error::Transport(_) | Error::Checksum(_)) if tries < TRIES => tries += 1,
+                Ok(()) => {
                     (self.settings.progress)(part.length);
                     return Ok(());
                 }
-                Some(error @ (Error::Transport(_) | Error::Checksum(_))) if tries >= 4 => {
-                    return Err(error);
-                }
-                None if tries >= 4 => {
-                    let reason = "gave less than was asked for";
-                    return Err(Error::Unfit { operation: "GetObject", reason });
-                }
-                Some(Error::Transport(_) | Error::Checksum(_)) | None => tries += 1,
-                Some(error) => return Err(error),
+                Err(error) => return Err(error),
             }
         }
     }
+}
 
-    /// The file that parts go into, and which of them are there.
-    fn begun_file(&self, part: &Path, state: &Path, of: &str, size: u64) -> Result<Begun, Error> {
-        let known = fs::read_to_string(state).unwrap_or_default();
-        let mut lines = known.lines();
-        if self.settings.resume
-            && lines.next() == Some(of)
-            && let Ok(file) = File::options().read(true).write(true).open(part)
-            && file.metadata().is_ok_and(|it| it.len() == size)
-        {
-            let done = lines.filter_map(|it| it.parse().ok()).collect();
-            return Ok(Begun { file, done });
+/// Writes the body of an answer to its place.
+async fn fill(mut opened: Opened, to: &Unfinished, part: Part) -> Result<(), Error> {
+    let mut at = part.from;
+    while let Some(chunk) = opened.chunk().await? {
+        if at + chunk.len() as u64 > part.from + part.length {
+            let reason = "gave more than was asked for";
+            return Err(Error::Unfit { operation: "GetObject", reason });
         }
-        let wrong = |source| file_error(part, source);
-        let file = File::create(part).map_err(wrong)?;
-        file.set_len(size).map_err(wrong)?;
-        fs::write(state, format!("{of}\n")).map_err(|source| file_error(state, source))?;
-        Ok(Begun { file, done: Vec::new() })
+        let (file, offset) = (Arc::clone(&to.file), at);
+        at += chunk.len() as u64;
+        let wrote = tokio::task::spawn_blocking(move || file.write_all_at(&chunk, offset));
+        wrote
+            .await
+            .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+            .map_err(|source| write_error(&to.path, source))?;
+    }
+    if at < part.from + part.length {
+        return Err(Error::Unfit {
+            operation: "GetObject",
+            reason: "gave less than was asked for",
+        });
+    }
+    Ok(())
+}
+
+/// What it means that there is no such object any more.
+fn changed(from: &Object, error: Error) -> Error {
+    match error.code() {
+        Some("PreconditionFailed" | "412") => {
+            Error::Changed { what: from.to_string(), doing: "fetched" }
+        }
+        _ => error,
     }
 }

@@ -7,6 +7,7 @@ use futures_util::{StreamExt, stream};
 
 use super::{Object, Part, Settings, Transfer, file_error, known, number, parts, side_by_side};
 use crate::{
+    checksum::When,
     client::{Call, Output},
     connection::{Body, FilePart, Pieces},
     error::Error,
@@ -21,6 +22,13 @@ fn stamp(path: &Path) -> Result<Stamp, Error> {
     Ok((found.len(), found.modified().ok()))
 }
 
+fn unchanged(path: &Path, before: Stamp) -> Result<(), Error> {
+    if stamp(path)? == before {
+        return Ok(());
+    }
+    Err(Error::Changed { what: path.display().to_string(), doing: "sent" })
+}
+
 /// Checksums of a part, which its answer has and the end of the upload wants.
 const CHECKSUMS: &[&str] =
     &["ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256"];
@@ -31,16 +39,17 @@ impl Transfer {
     ///
     /// # Errors
     ///
-    /// When the file cannot be read or changes meanwhile, or the service says no. What was begun in parts is taken
-    /// back, but for `Settings::resume`.
+    /// When the file cannot be read or changes meanwhile, or the service says no. What was begun in
+    /// parts is taken back, but for `Settings::resume`, or when nobody waits for the end.
     pub async fn upload(&self, path: &Path, to: &Object, extra: &Map) -> Result<(), Error> {
         let before = stamp(path)?;
         let (size, _) = before;
         if size < self.settings.threshold.max(1) {
             let mut params = known(&self.client, "PutObject", extra)?;
-            params.extend(to.params());
+            params.extend(to.place());
             let body = Body::File(FilePart { path: path.to_owned(), from: 0, length: size });
             self.client.run(Call::new("s3", "PutObject", params).body(body)).await?;
+            unchanged(path, before)?;
             (self.settings.progress)(size);
             return Ok(());
         }
@@ -75,10 +84,7 @@ impl Transfer {
             Ok((part.number, output))
         })
         .await?;
-        if stamp(path)? != before {
-            let changed = std::io::Error::other("it changed while it was sent");
-            return Err(file_error(path, changed));
-        }
+        unchanged(path, before)?;
         sent.extend(done);
         Ok(sent)
     }
@@ -99,7 +105,7 @@ impl Transfer {
         let first = chunks.next().await.transpose()?.unwrap_or_default();
         if first.len() < size {
             let mut params = known(&self.client, "PutObject", extra)?;
-            params.extend(to.params());
+            params.extend(to.place());
             let length = first.len() as u64;
             let call = Call::new("s3", "PutObject", params).body(Body::Bytes(first));
             self.client.run(call).await?;
@@ -126,7 +132,15 @@ impl Transfer {
 
     async fn begin(&self, to: &Object, extra: &Map) -> Result<String, Error> {
         let mut params = known(&self.client, "CreateMultipartUpload", extra)?;
-        params.extend(to.params());
+        if let Some(name) = whole_checksum(extra) {
+            let algorithm = name.trim_start_matches("Checksum");
+            params.insert("ChecksumAlgorithm".to_owned(), algorithm.into());
+            params.insert("ChecksumType".to_owned(), "FULL_OBJECT".into());
+        } else if self.client.request_checksums(self.client.service("s3")?)? == When::Supported {
+            // S3 wants to know beforehand which checksum the parts will have.
+            params.entry("ChecksumAlgorithm".to_owned()).or_insert_with(|| "CRC32".into());
+        }
+        params.extend(to.place());
         let output = self.client.call("s3", "CreateMultipartUpload", params).await?;
         Ok(text(&output, "UploadId"))
     }
@@ -141,7 +155,15 @@ impl Transfer {
         extra: &Map,
     ) -> Result<Map, Error> {
         let mut params = known(&self.client, "UploadPart", extra)?;
-        params.extend(to.params());
+        // These are of the whole.
+        params.retain(|name, _| {
+            !CHECKSUMS.contains(&name.as_str()) && name != "ContentMD5" && name != "ContentLength"
+        });
+        if let Some(name) = whole_checksum(extra) {
+            let algorithm = name.trim_start_matches("Checksum");
+            params.insert("ChecksumAlgorithm".to_owned(), algorithm.into());
+        }
+        params.extend(to.place());
         params.insert("UploadId".to_owned(), upload.into());
         params.insert("PartNumber".to_owned(), i64::try_from(number).unwrap_or(i64::MAX).into());
         let call = Call::new("s3", "UploadPart", params).body(body);
@@ -156,18 +178,33 @@ impl Transfer {
         outcome: Result<Vec<(u64, Map)>, Error>,
         extra: &Map,
     ) -> Result<(), Error> {
-        let mut params = to.params();
-        params.insert("UploadId".to_owned(), upload.into());
-        let mut sent = match outcome {
-            Ok(sent) => sent,
-            Err(error) => {
-                if !self.settings.resume {
-                    // The error that counts is the first one.
-                    drop(self.client.call("s3", "AbortMultipartUpload", params).await);
-                }
-                return Err(error);
-            }
+        let outcome = match outcome {
+            Ok(sent) => self.put_together(to, upload, sent, extra).await,
+            Err(error) => Err(error),
         };
+        if outcome.is_err() && !self.settings.resume {
+            let mut params = known(&self.client, "AbortMultipartUpload", extra)?;
+            params.extend(to.place());
+            params.insert("UploadId".to_owned(), upload.into());
+            // The error that counts is the first one.
+            drop(self.client.call("s3", "AbortMultipartUpload", params).await);
+        }
+        outcome
+    }
+
+    async fn put_together(
+        &self,
+        to: &Object,
+        upload: &str,
+        mut sent: Vec<(u64, Map)>,
+        extra: &Map,
+    ) -> Result<(), Error> {
+        let mut params = known(&self.client, "CompleteMultipartUpload", extra)?;
+        params.extend(to.place());
+        params.insert("UploadId".to_owned(), upload.into());
+        if whole_checksum(extra).is_some() {
+            params.insert("ChecksumType".to_owned(), "FULL_OBJECT".into());
+        }
         sent.sort_by_key(|(number, _)| *number);
         let parts = sent.into_iter().map(|(number, mut part)| {
             let number = i64::try_from(number).unwrap_or(i64::MAX);
@@ -175,7 +212,6 @@ impl Transfer {
             Value::Map(part)
         });
         let parts = Map::from_iter([("Parts".to_owned(), Value::List(parts.collect()))]);
-        params.extend(known(&self.client, "CompleteMultipartUpload", extra)?);
         params.insert("MultipartUpload".to_owned(), Value::Map(parts));
         self.client.call("s3", "CompleteMultipartUpload", params).await?;
         Ok(())
@@ -200,7 +236,7 @@ impl Transfer {
         let uploads = uploads.get("Uploads").map(Value::items).unwrap_or_default();
         let Some(found) = uploads.iter().rfind(of_key) else { return Ok(None) };
         let upload = found.get("UploadId").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let mut params = to.params();
+        let mut params = to.place();
         params.insert("UploadId".to_owned(), upload.as_str().into());
         let listed = self.client.all("s3", "ListParts", params).await?;
         let mut done = HashMap::new();
@@ -217,6 +253,11 @@ impl Transfer {
         }
         Ok(Some((upload, done)))
     }
+}
+
+/// The checksum of the whole object that was given, by its name.
+fn whole_checksum(extra: &Map) -> Option<&'static str> {
+    CHECKSUMS.iter().copied().find(|it| extra.contains_key(*it))
 }
 
 /// What of a part's answer names it.
@@ -260,28 +301,30 @@ pub(super) fn text(output: &Output, name: &str) -> String {
     output.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// Pieces of any length as parts of one length, but for the last.
+/// Pieces of any length as parts of one length, but for the last. After a thousand parts they double.
 fn in_parts(pieces: Pieces, size: usize) -> impl futures_util::Stream<Item = Result<Bytes, Error>> {
-    let state = (pieces, BytesMut::new(), false);
-    stream::unfold(state, move |(mut pieces, mut held, ended)| async move {
+    let state = (pieces, BytesMut::new(), 0, false);
+    stream::unfold(state, move |(mut pieces, mut held, count, ended)| async move {
         if ended {
             return None;
         }
+        // Nobody knows how much will come, and there may be 10,000 parts at most.
+        let size = size << (count / 1_000).min(9);
         loop {
             if held.len() >= size {
                 let part = held.split_to(size).freeze();
-                return Some((Ok(part), (pieces, held, false)));
+                return Some((Ok(part), (pieces, held, count + 1, false)));
             }
             match pieces.next().await {
                 Some(Ok(piece)) => held.extend_from_slice(&piece),
                 Some(Err(source)) => {
                     let error = crate::connection::TransportError::Body { source };
-                    return Some((Err(error.into()), (pieces, held, true)));
+                    return Some((Err(error.into()), (pieces, held, count, true)));
                 }
                 None if held.is_empty() => return None,
                 None => {
                     let part = held.split().freeze();
-                    return Some((Ok(part), (pieces, held, true)));
+                    return Some((Ok(part), (pieces, held, count, true)));
                 }
             }
         }
