@@ -56,6 +56,14 @@ pub enum QueryError {
         /// What it got.
         given: String,
     },
+    /// A function got more or less than it takes.
+    #[error("{function}() does not take {given} arguments")]
+    Arity {
+        /// The function.
+        function: String,
+        /// How many it got.
+        given: usize,
+    },
     /// A slice whose step is nothing.
     #[error("the step of a slice cannot be 0")]
     Step,
@@ -391,7 +399,7 @@ mod tests {
             ("nope(a)", "has no function nope()"),
             ("length(`1`)", "takes"),
             ("a[::0]", "0"),
-            ("join(a)", "takes"),
+            ("join(a)", "does not take 1 arguments"),
         ] {
             let text = search(expression, json!({"a": [1]}))["error"].to_string();
             assert!(text.contains(part), "{expression}: {text}");

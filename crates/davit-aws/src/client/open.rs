@@ -45,7 +45,8 @@ impl std::fmt::Debug for Opened {
 
 impl Opened {
     pub(super) fn whole(parts: Parts, output: parse::Output) -> Self {
-        let parse::Output { values, metadata } = output;
+        let parse::Output { values, mut metadata } = output;
+        metadata.retry_attempts = parts.attempt.saturating_sub(1);
         let output = Output { values, metadata, attempts: parts.attempt };
         Self { parts, output, body: None }
     }
@@ -56,7 +57,8 @@ impl Opened {
         verifier: Option<Verifier>,
     ) -> Result<Self, Error> {
         let head = parse::head(parts.service, parts.operation, answer.status, &answer.headers)?;
-        let parse::Head { values, metadata, body: kind } = head;
+        let parse::Head { values, mut metadata, body: kind } = head;
+        metadata.retry_attempts = parts.attempt.saturating_sub(1);
         let output = Output { values, metadata, attempts: parts.attempt };
         let body = Streamed { answer, verifier, decoder: Decoder::default(), kind };
         Ok(Self { parts, output, body: Some(body) })
