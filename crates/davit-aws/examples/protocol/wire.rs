@@ -97,17 +97,18 @@ pub(crate) fn parse(asked: Asked<'_>, models: &mut Models) -> Answer {
     if response.status >= 300 {
         return Err(service_error(&parse::error(service, operation, &response), style));
     }
-    let output = parse::output(service, operation, &response);
-    let output = output.map_err(|it| Refusal::of("response", &it))?;
-    let mut values = output.values;
-    if let Body::Events(member) = parse::body(service, operation) {
+    let refuse = |it| Refusal::of("response", &it);
+    let (values, metadata) = if let Body::Events(member) = parse::body(service, operation) {
+        let head = parse::head(service, operation, response.status, &response.headers);
+        let parse::Head { mut values, metadata, .. } = head.map_err(refuse)?;
         let events = events(service, operation, &response.body, &mut values);
         values.insert(member.to_owned(), Value::List(events.map_err(|it| it.refusal(style))?));
-    }
-    Ok(json!({
-        "result": style.map(values),
-        "metadata": style.json(&output.metadata.to_value()),
-    }))
+        (values, metadata)
+    } else {
+        let output = parse::output(service, operation, &response).map_err(refuse)?;
+        (output.values, output.metadata)
+    };
+    Ok(json!({"result": style.map(values), "metadata": style.json(&metadata.to_value())}))
 }
 
 /// An answer as it stands in a request.
