@@ -4,6 +4,7 @@ mod answers;
 mod chain;
 mod checksums;
 mod endpoints;
+mod protocol;
 mod python;
 mod random;
 mod requests;

@@ -191,7 +191,11 @@ impl Style {
             Value::Map(map) => map.iter().map(|(key, it)| (key.clone(), self.json(it))).collect(),
             Value::Float(it) if it.is_nan() => "NaN".into(),
             Value::Float(it) if it.is_infinite() => {
-                if *it > 0.0 { "Infinity".into() } else { "-Infinity".into() }
+                if *it > 0.0 {
+                    "Infinity".into()
+                } else {
+                    "-Infinity".into()
+                }
             }
             Value::Blob(bytes) if self.base64 => encode(bytes).into(),
             Value::Timestamp(time) if !self.iso8601 => match time.subsec_nanosecond() {

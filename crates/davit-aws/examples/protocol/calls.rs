@@ -40,7 +40,8 @@ pub(crate) fn retry(asked: Asked<'_>, _: &mut Models) -> Answer {
         Some("legacy") => Mode::Legacy,
         Some(other) => return Err(Refusal::new("request", format!("there is no mode {other:?}"))),
     };
-    let small = |names: &[&str]| asked.number(names).map(|it| u32::try_from(it).unwrap_or(u32::MAX));
+    let small =
+        |names: &[&str]| asked.number(names).map(|it| u32::try_from(it).unwrap_or(u32::MAX));
     let service = asked.text("service").unwrap_or("example");
     let mut policy = Policy::new(mode, small(&["max_attempts", "maxAttempts"]), service);
     if let Some(quota) = small(&["quota", "initial_retry_tokens", "initialRetryTokens"]) {
@@ -78,9 +79,8 @@ fn one_attempt(
     };
     let reason = failure.reason();
     policy.answered(now, reason == Some(Reason::Throttling));
-    let well = !failure.connection
-        && failure.code.is_none()
-        && failure.status.is_none_or(|it| it < 300);
+    let well =
+        !failure.connection && failure.code.is_none() && failure.status.is_none_or(|it| it < 300);
     let mut step = if well {
         policy.succeeded(*spent);
         json!({"outcome": "success"})

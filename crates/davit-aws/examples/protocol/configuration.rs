@@ -37,9 +37,7 @@ pub(crate) fn profile(asked: Asked<'_>, _: &mut Models) -> Answer {
 /// Where the program has its home: as the AWS SDKs find it.
 fn home(environment: &Environment, windows: bool, usual: Option<&str>) -> Option<String> {
     let get = |name: &str| environment.get(name).map(str::to_owned);
-    let of_windows = || {
-        get("USERPROFILE").or_else(|| Some(get("HOMEDRIVE")? + &get("HOMEPATH")?))
-    };
+    let of_windows = || get("USERPROFILE").or_else(|| Some(get("HOMEDRIVE")? + &get("HOMEPATH")?));
     let known = get("HOME").or_else(|| if windows { of_windows() } else { None });
     known.or_else(|| usual.map(str::to_owned))
 }

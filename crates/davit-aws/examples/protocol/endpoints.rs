@@ -30,7 +30,7 @@ pub(crate) fn endpoint(asked: Asked<'_>, models: &mut Models) -> Answer {
     let found = match asked.get("builtins") {
         Some(_) => {
             let builtins = asked.params("builtins")?;
-            endpoint::resolve_with(service, operation, &input, &settings, &builtins)
+            endpoint::resolve_built_ins(service, operation, &input, &builtins, &settings.context)
         }
         None => endpoint::resolve(service, operation, &input, &settings),
     };

@@ -8,8 +8,8 @@ mod configuration;
 mod endpoints;
 mod models;
 mod recording;
-mod signatures;
 mod sessions;
+mod signatures;
 mod streams;
 mod wire;
 
@@ -25,8 +25,11 @@ use self::{
     models::Models,
 };
 
+/// What answers one kind of request.
+type Command = fn(Asked<'_>, &mut Models) -> Answer;
+
 /// What can be asked, sorted.
-const COMMANDS: &[(&str, fn(Asked<'_>, &mut Models) -> Answer)] = &[
+const COMMANDS: &[(&str, Command)] = &[
     ("call", sessions::call),
     ("checksum", streams::checksum),
     ("credentials", sessions::credentials),

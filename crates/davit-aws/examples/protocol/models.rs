@@ -69,10 +69,8 @@ impl Models {
             waiters: within("waiters", side("waiters")),
             rules: side("rules"),
         };
-        let key = format!(
-            "{}\n{}\n{}\n{}",
-            files.service, files.paginators, files.waiters, files.rules
-        );
+        let key =
+            format!("{}\n{}\n{}\n{}", files.service, files.paginators, files.waiters, files.rules);
         if let Some(known) = self.made.get(&key) {
             return Ok(known);
         }

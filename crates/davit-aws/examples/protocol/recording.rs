@@ -110,7 +110,8 @@ impl Exchange {
 
     fn fits(&self, request: &Request) -> bool {
         let same = |known: &str, given: &str| {
-            let plain = |it: &str| it.trim_end_matches('/').replace(":443", "").replace(":80/", "/");
+            let plain =
+                |it: &str| it.trim_end_matches('/').replace(":443", "").replace(":80/", "/");
             plain(known) == plain(given)
         };
         self.method.as_deref().is_none_or(|it| it.eq_ignore_ascii_case(&request.method))

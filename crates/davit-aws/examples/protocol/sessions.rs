@@ -2,7 +2,7 @@
 //! with them, all answered by what was recorded.
 
 use std::{
-    path::Path,
+    path::{Component, Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -147,11 +147,14 @@ struct Moved<'a> {
 }
 
 impl Moved<'_> {
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    fn path(&self, name: &str) -> PathBuf {
         if Path::new(name).starts_with(self.root) {
             return name.into();
         }
-        self.root.join(name.trim_start_matches('/'))
+        // No name leads out of the folder.
+        let inner = Path::new(name).components();
+        let inner = inner.filter(|it| matches!(it, Component::Normal(_)));
+        self.root.join(inner.collect::<PathBuf>())
     }
 
     /// A text in which the names of files are those of the files.

@@ -62,9 +62,7 @@ fn messages(bytes: &[u8]) -> Json {
     let messages: Vec<Json> = messages.iter().map(message_json).collect();
     match ended {
         Ok(()) => json!({ "messages": messages }),
-        Err(error) => {
-            Refusal::of("frame", &error).with("messages", messages.into()).into_json()
-        }
+        Err(error) => Refusal::of("frame", &error).with("messages", messages.into()).into_json(),
     }
 }
 

@@ -232,10 +232,7 @@ impl Settings {
 
     /// Where both files are: what variables name, or in the home folder.
     #[must_use]
-    pub fn files(
-        environment: &Environment,
-        home: Option<&std::path::Path>,
-    ) -> (PathBuf, PathBuf) {
+    pub fn files(environment: &Environment, home: Option<&std::path::Path>) -> (PathBuf, PathBuf) {
         let path = |variable: &str, default: &str| {
             environment.path(environment.get(variable).unwrap_or(default), home)
         };

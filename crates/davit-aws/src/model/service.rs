@@ -374,7 +374,8 @@ impl Service {
     #[must_use]
     pub fn speaking(&self, protocol: Protocol) -> Self {
         fn unread<T>(slots: &[Slot<T>]) -> Vec<Slot<T>> {
-            let one = |it: &Slot<T>| Slot { name: it.name, reader: it.reader, value: OnceLock::new() };
+            let one =
+                |it: &Slot<T>| Slot { name: it.name, reader: it.reader, value: OnceLock::new() };
             slots.iter().map(one).collect()
         }
         Self {
