@@ -109,14 +109,23 @@ impl Exchange {
     }
 
     fn fits(&self, request: &Request) -> bool {
-        let same = |known: &str, given: &str| {
-            let plain =
-                |it: &str| it.trim_end_matches('/').replace(":443", "").replace(":80/", "/");
-            plain(known) == plain(given)
-        };
         self.method.as_deref().is_none_or(|it| it.eq_ignore_ascii_case(&request.method))
-            && self.uri.as_deref().is_none_or(|it| same(it, &request.url()))
+            && self.uri.as_deref().is_none_or(|it| plain(it) == plain(&request.url()))
     }
+}
+
+/// An address without the scheme's own port and the last slash, its parameters sorted.
+fn plain(url: &str) -> String {
+    let (place, query) = url.split_once('?').unwrap_or((url, ""));
+    let mut parameters: Vec<&str> = query.split('&').collect();
+    parameters.sort_unstable();
+    let mut place = place.trim_end_matches('/').to_owned();
+    for (scheme, port) in [("https://", ":443"), ("http://", ":80")] {
+        let Some(rest) = place.strip_prefix(scheme) else { continue };
+        let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        place = format!("{scheme}{}{path}", host.strip_suffix(port).unwrap_or(host));
+    }
+    format!("{place}?{}", parameters.join("&"))
 }
 
 /// The exchanges of a recorder that writes events: each belongs to a connection.
