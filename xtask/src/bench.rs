@@ -4,6 +4,7 @@
 //! other, and the best of a few rounds counts, since what disturbs a run only makes it slower.
 
 mod agents;
+mod aws;
 mod contact;
 mod copy;
 mod facts;
@@ -46,6 +47,12 @@ pub(crate) fn bench(args: &[String]) -> Outcome {
     unknown(&names)?;
     println!("\n{}", field::load());
     let mut wrong = hosts(&wanted, quick);
+    for (name, measurement) in APART.iter().filter(|(name, _)| wanted(name)) {
+        if let Err(error) = measurement(quick) {
+            println!("  failed: {error}");
+            wrong.push(name);
+        }
+    }
     let folder = target().join("bench");
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let benches =
@@ -77,13 +84,18 @@ const OVER_SSH: &[(&str, Measurement)] = &[
     ("facts", facts::facts),
 ];
 
+/// What is measured on this machine against other programs than the original.
+const APART: &[(&str, Measurement)] = &[("aws", aws::aws)];
+
 /// What is measured on this machine alone.
 const HERE: &[&str] = &["start", "lint", "commands", "loop", "template", "inventory", "hosts"];
 
 /// Says which names there are where one is asked for that there is not.
 fn unknown(names: &[&String]) -> Outcome {
     let over_ssh = OVER_SSH.iter().map(|(name, _)| *name);
-    let known: Vec<&str> = fleet::names().chain(over_ssh).chain(HERE.iter().copied()).collect();
+    let apart = APART.iter().map(|(name, _)| *name);
+    let here = HERE.iter().copied();
+    let known: Vec<&str> = fleet::names().chain(over_ssh).chain(apart).chain(here).collect();
     match names.iter().find(|name| !known.contains(&name.as_str())) {
         Some(name) => Err(format!("no benchmark {name}; there are {}", known.join(", "))),
         None => Ok(()),

@@ -9,11 +9,12 @@ mod tls;
 use std::{
     error::Error,
     path::PathBuf,
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
+use futures_util::{TryStreamExt, future::BoxFuture};
 use http_body_util::BodyExt;
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
@@ -152,19 +153,37 @@ impl TransportError {
     }
 }
 
+/// Answers requests in the place of the network: with what was recorded, in tests.
+pub trait Transport: Send + Sync {
+    /// The answer to a request, whose body is in it.
+    fn answer(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>>;
+}
+
 /// A pool of connections.
-#[derive(Debug)]
 pub struct Pool {
     options: Options,
+    transport: Option<Arc<dyn Transport>>,
     plain: OnceLock<Client<Connector, Sending>>,
     secure: OnceLock<Client<HttpsConnector<Connector>, Sending>>,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.debug_struct("Pool").field("options", &self.options).finish_non_exhaustive()
+    }
 }
 
 impl Pool {
     /// A pool. What is trusted is read when something is first called over TLS.
     #[must_use]
     pub const fn new(options: Options) -> Self {
-        Self { options, plain: OnceLock::new(), secure: OnceLock::new() }
+        Self { options, transport: None, plain: OnceLock::new(), secure: OnceLock::new() }
+    }
+
+    /// A pool without connections: something else answers.
+    #[must_use]
+    pub fn answered_by(transport: Arc<dyn Transport>) -> Self {
+        Self { transport: Some(transport), ..Self::new(Options::default()) }
     }
 
     /// Sends a request and gives the head of the answer, whose body is still to be read.
@@ -173,6 +192,9 @@ impl Pool {
     ///
     /// When there is no answer.
     pub async fn send(&self, request: &Request, body: Body) -> Result<Answer, TransportError> {
+        if let Some(transport) = &self.transport {
+            return self.given(&**transport, request, body).await;
+        }
         let host = request.host.as_str();
         let sending =
             Sending::open(body).await.map_err(|source| TransportError::Body { source })?;
@@ -213,7 +235,7 @@ impl Pool {
             (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         });
         let (status, headers) = (head.status.as_u16(), headers.collect());
-        let limit = self.options.read_timeout;
+        let (body, limit) = (Incoming::Network(body), self.options.read_timeout);
         Ok(Answer { status, headers, host: host.to_owned(), body, limit })
     }
 
@@ -240,6 +262,22 @@ impl Pool {
                 }
             }
         }
+    }
+
+    async fn given(
+        &self,
+        transport: &dyn Transport,
+        request: &Request,
+        body: Body,
+    ) -> Result<Answer, TransportError> {
+        let unreadable = |source| TransportError::Body { source };
+        let pieces = body.pieces().await.map_err(unreadable)?;
+        let pieces: Vec<Bytes> = pieces.try_collect().await.map_err(unreadable)?;
+        let request = Request { body: pieces.concat().into(), ..request.clone() };
+        let host = request.host.clone();
+        let Response { status, headers, body } = transport.answer(request).await?;
+        let body = Incoming::Given(Some(body).filter(|it| !it.is_empty()));
+        Ok(Answer { status, headers, host, body, limit: self.options.read_timeout })
     }
 
     fn plain(&self) -> &Client<Connector, Sending> {
@@ -329,8 +367,14 @@ pub struct Answer {
     /// The headers in their order, their names in lower case.
     pub headers: Headers,
     host: String,
-    body: hyper::body::Incoming,
+    body: Incoming,
     limit: Duration,
+}
+
+#[derive(Debug)]
+enum Incoming {
+    Network(hyper::body::Incoming),
+    Given(Option<Bytes>),
 }
 
 impl Answer {
@@ -340,11 +384,14 @@ impl Answer {
     ///
     /// When the connection breaks off or nothing comes for too long.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
+        let body = match &mut self.body {
+            Incoming::Network(body) => body,
+            Incoming::Given(body) => return Ok(body.take()),
+        };
         loop {
-            let frame =
-                tokio::time::timeout(self.limit, self.body.frame()).await.map_err(|_| {
-                    TransportError::ReadTimeout { host: self.host.clone(), after: self.limit }
-                })?;
+            let frame = tokio::time::timeout(self.limit, body.frame()).await.map_err(|_| {
+                TransportError::ReadTimeout { host: self.host.clone(), after: self.limit }
+            })?;
             match frame {
                 None => return Ok(None),
                 Some(Ok(frame)) => {

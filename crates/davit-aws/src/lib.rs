@@ -1,7 +1,6 @@
-//! A client for every service of AWS, driven by the service models.
-//!
-//! Everything that boto3 can call is called by its name, with nothing generated per service: see
-//! [`model`] for what there is to call, [`value::Value`] for what goes in and comes out.
+//! A client for every service of AWS, driven by the service models: the page of the crate, which
+//! follows. Knows no command line and no module of davit.
+#![doc = include_str!("../README.md")]
 
 pub mod checksum;
 pub mod client;

@@ -56,6 +56,14 @@ pub enum QueryError {
         /// What it got.
         given: String,
     },
+    /// A function got more or less than it takes.
+    #[error("{function}() does not take {given} arguments")]
+    Arity {
+        /// The function.
+        function: String,
+        /// How many it got.
+        given: usize,
+    },
     /// A slice whose step is nothing.
     #[error("the step of a slice cannot be 0")]
     Step,
@@ -76,6 +84,9 @@ impl Query {
     ///
     /// When it is no JMESPath.
     pub fn read(expression: &str) -> Result<Self, QueryError> {
+        if is_too_deep(expression) {
+            return Err(QueryError::Depth);
+        }
         let ast = jmespath::parse(expression).map_err(|error| QueryError::Syntax {
             expression: expression.to_owned(),
             offset: error.offset,
@@ -113,6 +124,46 @@ impl Query {
 }
 
 const NULL: &Value = &Value::Null;
+
+/// How many brackets may be open at once.
+const MOST_OPEN: usize = 64;
+/// How often the reader may go into itself for other reasons than brackets.
+const MOST_NESTED: usize = 500;
+/// How many operators there may be at all: each makes what was read one deeper.
+const MOST_OPERATORS: usize = 4096;
+
+/// Whether the reader, which goes into itself without a bound, would go too deep.
+fn is_too_deep(expression: &str) -> bool {
+    let (mut open, mut nested, mut operators) = (0_usize, 0, 0);
+    let mut letters = expression.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' | '\'' | '`' => {
+                // What is quoted is one thing, whatever is in it.
+                while let Some(quoted) = letters.next() {
+                    match quoted {
+                        '\\' => drop(letters.next()),
+                        _ if quoted == letter => break,
+                        _ => {}
+                    }
+                }
+            }
+            '(' | '[' | '{' => open += 1,
+            ')' | '}' => open = open.saturating_sub(1),
+            ']' => {
+                open = open.saturating_sub(1);
+                nested += 1;
+            }
+            '!' | '&' | '*' => nested += 1,
+            '.' | '|' | '<' | '>' | '=' => operators += 1,
+            _ => {}
+        }
+        if open > MOST_OPEN || nested > MOST_NESTED || operators + nested > MOST_OPERATORS {
+            return true;
+        }
+    }
+    false
+}
 
 fn evaluate<'a>(ast: &Ast, value: &'a Value, depth: usize) -> Found<'a> {
     if depth > DEEPEST {
@@ -385,13 +436,24 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_too_deep_is_refused() {
+        for part in ["(", "!", "a.", "[", "[0]", "a||", "&", "{a:", "a|", "a[]", "a[?", "*.", "[*]"]
+        {
+            let text = search(&part.repeat(50_000), json!({"a": [1]}))["error"].to_string();
+            assert!(text.contains("nested too deeply"), "{part}: {text}");
+        }
+        let brackets = "[".repeat(1_000);
+        assert_eq!(search(&format!("'{brackets}'"), json!({})), json!(brackets));
+    }
+
+    #[test]
     fn what_makes_no_sense_is_told() {
         for (expression, part) in [
             ("a.[", "is not an expression of JMESPath"),
             ("nope(a)", "has no function nope()"),
             ("length(`1`)", "takes"),
             ("a[::0]", "0"),
-            ("join(a)", "takes"),
+            ("join(a)", "does not take 1 arguments"),
         ] {
             let text = search(expression, json!({"a": [1]}))["error"].to_string();
             assert!(text.contains(part), "{expression}: {text}");

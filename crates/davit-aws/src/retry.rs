@@ -113,6 +113,19 @@ impl Policy {
         }
     }
 
+    /// The same with so much of the quota left.
+    #[must_use]
+    pub fn with_quota(mut self, left: u32) -> Self {
+        self.quota = Mutex::new(left.min(QUOTA));
+        self
+    }
+
+    /// How much of the quota is left.
+    #[must_use]
+    pub fn quota(&self) -> u32 {
+        *lock(&self.quota)
+    }
+
     /// How often a call is made at most.
     #[must_use]
     pub const fn most(&self) -> u32 {

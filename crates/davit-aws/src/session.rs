@@ -4,12 +4,13 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 
 use crate::{
     checksum::When,
     client::{self, Client, Provide},
     config::{self, ChecksumMode, Environment, Profiles, Settings, StsEndpoints},
-    connection::{self, Pool},
+    connection::{self, Pool, Transport},
     credentials::{
         Call, CallError, Calls, Chain, Credentials, CredentialsError, Http, Mfa, Setup,
         Surroundings, TransportError,
@@ -41,6 +42,10 @@ pub struct Parts {
     pub mfa: Option<Arc<dyn Mfa>>,
     /// `User-Agent`.
     pub user_agent: Option<String>,
+    /// What answers in the place of the network.
+    pub transport: Option<Arc<dyn Transport>>,
+    /// The clock, in the place of the machine's.
+    pub now: Option<fn() -> Timestamp>,
 }
 
 /// Settings, keys and a client.
@@ -72,26 +77,32 @@ impl Session {
         let Parts { options, environment, home, .. } = &parts;
         let (settings, profiles) = Settings::load(options, environment, home.as_deref())?;
         let settings = Arc::new(settings);
-        let pool = Arc::new(Pool::new(connection::Options {
+        let pool = connection::Options {
             connect_timeout: settings.connect_timeout,
             read_timeout: settings.read_timeout,
             ca_bundle: settings.ca_bundle.clone(),
             verify: !parts.no_verify,
             proxies: settings.proxies.clone(),
             ..connection::Options::default()
-        }));
+        };
+        let pool = Arc::new(pool_of(parts.transport.as_ref(), pool));
         let mut made = options_of(&settings, Arc::new(Nobody), pool);
         made.store = Arc::new(Store::new(model_folders(environment, home.as_ref())));
         if let Some(agent) = &parts.user_agent {
             made.user_agent.clone_from(agent);
         }
+        let mut surroundings = Surroundings::new(environment.clone(), home.clone());
+        if let Some(now) = parts.now {
+            made.now = now;
+            surroundings.now = Arc::new(now);
+        }
         let unsigned = Client::new(made.clone());
         let chain = Arc::new(Chain::new(Setup {
-            surroundings: Surroundings::new(environment.clone(), home.clone()),
+            surroundings,
             profiles: Arc::clone(&profiles),
             settings: Arc::clone(&settings),
             explicit: parts.credentials.clone(),
-            http: Arc::new(Direct::default()),
+            http: Arc::new(Direct::new(parts.transport.as_ref())),
             calls: Arc::new(Services(unsigned)),
             mfa: parts.mfa.clone(),
         }));
@@ -206,13 +217,20 @@ impl Provide for Nobody {
 /// Metadata services, which are next door: no proxy.
 struct Direct(Pool);
 
-impl Default for Direct {
-    fn default() -> Self {
+impl Direct {
+    fn new(transport: Option<&Arc<dyn Transport>>) -> Self {
         let options = connection::Options {
             connect_timeout: Duration::from_secs(2),
             ..connection::Options::default()
         };
-        Self(Pool::new(options))
+        Self(pool_of(transport, options))
+    }
+}
+
+fn pool_of(transport: Option<&Arc<dyn Transport>>, options: connection::Options) -> Pool {
+    match transport {
+        Some(transport) => Pool::answered_by(Arc::clone(transport)),
+        None => Pool::new(options),
     }
 }
 

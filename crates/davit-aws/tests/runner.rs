@@ -8,6 +8,7 @@ mod commands;
 mod endpoints;
 mod faults;
 mod moto;
+mod protocol;
 mod python;
 mod random;
 mod requests;

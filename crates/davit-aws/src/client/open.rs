@@ -46,7 +46,7 @@ impl std::fmt::Debug for Opened {
 impl Opened {
     pub(super) fn whole(parts: Parts, output: parse::Output) -> Self {
         let parse::Output { values, mut metadata } = output;
-        metadata.retry_attempts = parts.attempt - 1;
+        metadata.retry_attempts = parts.attempt.saturating_sub(1);
         let output = Output { values, metadata, attempts: parts.attempt };
         Self { parts, output, body: None }
     }
@@ -58,7 +58,7 @@ impl Opened {
     ) -> Result<Self, Error> {
         let head = parse::head(parts.service, parts.operation, answer.status, &answer.headers)?;
         let parse::Head { values, mut metadata, body: kind } = head;
-        metadata.retry_attempts = parts.attempt - 1;
+        metadata.retry_attempts = parts.attempt.saturating_sub(1);
         let output = Output { values, metadata, attempts: parts.attempt };
         let body = Streamed { answer, verifier, decoder: Decoder::default(), kind };
         Ok(Self { parts, output, body: Some(body) })

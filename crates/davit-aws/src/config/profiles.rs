@@ -171,6 +171,11 @@ impl Profiles {
         self.services.get(name)
     }
 
+    /// The names of all `[services ...]`.
+    pub fn service_names(&self) -> impl Iterator<Item = &str> {
+        self.services.keys().map(String::as_str)
+    }
+
     /// Any other section of the configuration file, by what stands between its brackets: `plugins`.
     #[must_use]
     pub fn other(&self, name: &str) -> Option<&Section> {

@@ -224,14 +224,20 @@ impl Settings {
         environment: &Environment,
         home: Option<&std::path::Path>,
     ) -> Result<(Self, Arc<Profiles>), SettingsError> {
+        let (config, credentials) = Self::files(environment, home);
+        let profiles = Arc::new(Profiles::load(&config, &credentials)?);
+        let settings = Self::of(options, environment, home, &profiles)?;
+        Ok((settings, profiles))
+    }
+
+    /// Where both files are: what variables name, or in the home folder.
+    #[must_use]
+    pub fn files(environment: &Environment, home: Option<&std::path::Path>) -> (PathBuf, PathBuf) {
         let path = |variable: &str, default: &str| {
             environment.path(environment.get(variable).unwrap_or(default), home)
         };
         let config = path("AWS_CONFIG_FILE", "~/.aws/config");
-        let credentials = path("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials");
-        let profiles = Arc::new(Profiles::load(&config, &credentials)?);
-        let settings = Self::of(options, environment, home, &profiles)?;
-        Ok((settings, profiles))
+        (config, path("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
     }
 
     /// Works out the settings from files that were read.

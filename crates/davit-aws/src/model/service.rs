@@ -101,6 +101,12 @@ impl Protocol {
         }
     }
 
+    /// The one that models call so.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::PREFERRED.into_iter().find(|it| it.name() == name)
+    }
+
     /// In the order in which botocore prefers them.
     const PREFERRED: [Self; 6] =
         [Self::Json, Self::RestJson, Self::RestXml, Self::Cbor, Self::Query, Self::Ec2];
@@ -364,6 +370,27 @@ pub enum Location {
 }
 
 impl Service {
+    /// The same service in another protocol, for those that speak several.
+    #[must_use]
+    pub fn speaking(&self, protocol: Protocol) -> Self {
+        fn unread<T>(slots: &[Slot<T>]) -> Vec<Slot<T>> {
+            let one =
+                |it: &Slot<T>| Slot { name: it.name, reader: it.reader, value: OnceLock::new() };
+            slots.iter().map(one).collect()
+        }
+        Self {
+            name: self.name,
+            metadata: Metadata { protocol, ..self.metadata.clone() },
+            operations: unread(&self.operations),
+            shapes: unread(&self.shapes),
+            paginators: self.paginators,
+            waiters: self.waiters,
+            rules: self.rules,
+            client_context: self.client_context,
+            compiled_rules: OnceLock::new(),
+        }
+    }
+
     /// The names of its operations, sorted.
     pub fn operation_names(&self) -> impl ExactSizeIterator<Item = &'static str> + '_ {
         self.operations.iter().map(|slot| slot.name)

@@ -80,11 +80,8 @@ impl Store {
             {
                 let files = read_files(&path)?;
                 let (_, common) = bundled.shared();
-                let reason = || ModelError {
-                    path: path.clone(),
-                    reason: "it has no metadata with a protocol that is known".to_owned(),
-                };
-                Some(unpack(name, pack(&files, common), common).ok_or_else(reason)?)
+                let wrong = |reason: String| ModelError { path: path.clone(), reason };
+                Some(made_of(name, &files, common).map_err(wrong)?)
             }
             _ => bundled.service(name),
         };
@@ -142,6 +139,56 @@ impl Store {
         }
         best
     }
+}
+
+impl Service {
+    /// A service out of the files of a model that is nowhere in a folder. What it names is kept for the
+    /// rest of the process, so that this is nothing to be done again and again.
+    ///
+    /// # Errors
+    ///
+    /// When its metadata names no protocol that is known, or it refers to a shape that it does not have.
+    ///
+    /// ```
+    /// use davit_aws::model::{Files, Service};
+    ///
+    /// let service = serde_json::json!({
+    ///     "metadata": {"protocol": "json", "targetPrefix": "Example", "jsonVersion": "1.1"},
+    ///     "operations": {"Ping": {"name": "Ping", "http": {"method": "POST", "requestUri": "/"}}},
+    ///     "shapes": {},
+    /// });
+    /// let service = Service::from_files("example", &Files { service, ..Files::default() })?;
+    /// assert!(service.operation("Ping").is_some());
+    /// # Ok::<(), davit_aws::model::ModelError>(())
+    /// ```
+    pub fn from_files(name: &str, files: &Files) -> Result<Self, ModelError> {
+        made_of(name, files, &[]).map_err(|reason| ModelError { path: name.into(), reason })
+    }
+}
+
+/// The service of a model's files, or what is wrong with them.
+fn made_of(name: &str, files: &Files, common: &[&'static str]) -> Result<Service, String> {
+    if let Some(missing) = missing_shape(&files.service) {
+        return Err(format!("it has no shape {missing:?}"));
+    }
+    unpack(name, pack(files, common), common)
+        .ok_or_else(|| "it has no metadata with a protocol that is known".to_owned())
+}
+
+/// The first shape that something refers to and that is not there.
+fn missing_shape(service: &Value) -> Option<String> {
+    fn values(it: &Value) -> impl Iterator<Item = &Value> {
+        it.as_object().into_iter().flat_map(serde_json::Map::values)
+    }
+    let of_operations = values(&service["operations"]).flat_map(|it| {
+        let errors = it["errors"].as_array().into_iter().flatten();
+        [&it["input"], &it["output"]].into_iter().chain(errors)
+    });
+    let of_shapes = values(&service["shapes"]).flat_map(|it| {
+        [&it["member"], &it["key"], &it["value"]].into_iter().chain(values(&it["members"]))
+    });
+    let mut names = of_operations.chain(of_shapes).filter_map(|it| it["shape"].as_str());
+    names.find(|it| service["shapes"].get(it).is_none()).map(str::to_owned)
 }
 
 /// The file of a name in a folder, packed or not.

@@ -200,9 +200,13 @@ fn error_of(shape: &Shape) -> Option<(&Shape, &Structure, &'static str)> {
     Some((shape, structure, code.unwrap_or(shape.name)))
 }
 
+/// The header that names an error.
+const ERROR_TYPE: &str = "x-amzn-errortype";
+
 fn said(service: &Service, response: &Response) -> Said {
     let body = response.body.trim_ascii();
-    if response.status >= 500 && (body.is_empty() || body.starts_with(b"<html>")) {
+    let named = header(&response.headers, ERROR_TYPE).is_some();
+    if response.status >= 500 && (body.is_empty() && !named || body.starts_with(b"<html>")) {
         let defect = (!body.is_empty()).then_some(Defect::Page);
         return Said { defect, ..Said::default() };
     }
@@ -253,14 +257,17 @@ fn in_json(service: &Service, response: &Response, page: bool) -> Said {
         }
     };
     said.message = text(&["message", "Message"]);
-    let code = text(&["__type"]).unwrap_or_else(|| response.status.to_string());
+    let named = || header(&response.headers, ERROR_TYPE).map(|it| it.into_owned());
+    let named = || named().or_else(|| text(&["code", "Code"]));
+    let code = text(&["__type"]);
+    // Not botocore's: the other protocol's places say more than a number does.
+    let code = code.or_else(named).unwrap_or_else(|| response.status.to_string());
     said.code = Some(bare(&code).to_owned());
     query_compatible(response, &mut said);
-    if service.metadata.protocol == Protocol::RestJson {
-        let named = header(&response.headers, "x-amzn-errortype").map(|it| it.into_owned());
-        if let Some(code) = named.or_else(|| text(&["code", "Code"])) {
-            said.code = Some(bare(&code).to_owned());
-        }
+    if service.metadata.protocol == Protocol::RestJson
+        && let Some(code) = named()
+    {
+        said.code = Some(bare(&code).to_owned());
     }
     if said.defect.is_some() && !page {
         said.message = Some(printable(&response.body));

@@ -119,6 +119,9 @@ fn value(service: &Service, member: &Member, text: &str) -> Result<Value, Defect
     match &service.shape(member.shape).kind {
         Kind::List { member, .. } => {
             let kind = &service.shape(member.shape).kind;
+            if matches!(kind, Kind::Timestamp) {
+                return times(kind, text);
+            }
             let items = text.split(',').map(|it| scalar::from_text(kind, it.trim()));
             items.collect::<Result<_, _>>().map(Value::List)
         }
@@ -128,6 +131,20 @@ fn value(service: &Service, member: &Member, text: &str) -> Result<Value, Defect
         Kind::String { .. } if member.traits.json_value => json_value(text),
         kind => scalar::from_text(kind, text),
     }
+}
+
+/// Points in time with commas between, of which dates of HTTP have one each themselves.
+fn times(kind: &Kind, text: &str) -> Result<Value, Defect> {
+    let mut items = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let dated = rest.trim_start().starts_with(|it: char| it.is_ascii_alphabetic());
+        let mut commas = rest.match_indices(',').map(|(at, _)| at);
+        let end = commas.nth(usize::from(dated)).unwrap_or(rest.len());
+        items.push(scalar::from_text(kind, rest[..end].trim())?);
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+    Ok(Value::List(items))
 }
 
 /// JSON in base64.

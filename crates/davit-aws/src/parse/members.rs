@@ -69,6 +69,9 @@ impl<'a> Answer<'a> {
         let shape = self.service.shape(member.shape);
         Ok(Some(match &shape.kind {
             Kind::Structure(structure) if structure.event_stream => return Ok(None),
+            Kind::Structure(structure) if structure.union && self.body.is_empty() => {
+                return Ok(None);
+            }
             Kind::Blob { .. } => Value::Blob(self.body.clone()),
             Kind::String { .. } => Value::String(text(self.body)?),
             Kind::Structure(structure) if !structure.document => {

@@ -19,11 +19,7 @@ pub(super) fn call(
         return Err(QueryError::Function { name: name.to_owned() });
     };
     if args.len() < *least || args.len() > *most {
-        return Err(QueryError::Argument {
-            function: name.to_owned(),
-            wanted: "another number of arguments",
-            given: args.len().to_string(),
-        });
+        return Err(QueryError::Arity { function: name.to_owned(), given: args.len() });
     }
     if let Some(place) = of_expression {
         let list = 1 - place;
