@@ -330,7 +330,9 @@ async fn run(session: &Session, jobs: Vec<Job>, how: &How, moves: bool) -> Resul
             part: configured.multipart_chunksize,
             parallel: parts,
             resume: how.resume,
-            progress: Arc::new(move |more| drop(count.fetch_add(more, Ordering::Relaxed))),
+            progress: Arc::new(move |more| {
+                count.fetch_add(more, Ordering::Relaxed);
+            }),
         },
     );
     let mut working = stream::iter(jobs)
