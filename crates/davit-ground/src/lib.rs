@@ -6,6 +6,7 @@
 //!   round trip made long, and what runs on it listed.
 //! * [`User`]: people on the target, with passwords and rights to become others.
 //! * [`Container`]: a container under podman or docker.
+//! * [`Moto`]: a server that stands for AWS.
 //!
 //! Names carry the id of the process that made them. A process that was killed leaves things behind; the next
 //! [`Ground`] finds that their maker is gone and takes them away.
@@ -23,6 +24,7 @@ mod container;
 mod delay;
 mod leftover;
 mod machine;
+mod moto;
 mod process;
 mod sshd;
 mod user;
@@ -36,6 +38,7 @@ use std::{
 
 pub use container::{Container, Dockerd, Engine};
 pub use machine::{Machine, Options};
+pub use moto::Moto;
 pub use process::{Process, every_process, is_root, on_path, run, wait_until};
 pub use sshd::{Hosts, Key, Serve, Sshd};
 pub use user::{Rights, User};

@@ -11,16 +11,14 @@
 //! - `register: NAME`: later steps find the result under this name.
 //! - `check: false`: check mode is left out, for tasks that need what only a change would give them.
 
-mod moto;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use davit_event::{End, Status};
+use davit_ground::Moto;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use self::moto::Moto;
 use crate::play::Play;
 
 /// A step of a case.
@@ -55,7 +53,7 @@ fn call() {
 fn topic(name: &str) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/aws/cases").join(name);
     let only = std::env::var("CASE").ok();
-    let moto = Moto::start();
+    let moto = Moto::start().unwrap();
     let mut files: Vec<PathBuf> =
         fs::read_dir(&folder).unwrap().map(|it| it.unwrap().path()).collect();
     files.sort();
@@ -64,7 +62,8 @@ fn topic(name: &str) {
     for file in files {
         let case = file.file_stem().unwrap().to_string_lossy().into_owned();
         if only.as_ref().is_none_or(|it| *it == case) {
-            moto.reset();
+            let answer = moto.post("/moto-api/reset", "").unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
             steps += run(&moto, &file, &mut wrong);
         }
     }

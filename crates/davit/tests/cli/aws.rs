@@ -1,0 +1,124 @@
+//! `davit aws` against moto, as a person at a terminal or a script would use it.
+
+use std::fs;
+
+use davit_ground::Moto;
+
+use crate::cli::{Place, Ran};
+
+/// Runs a command line that calls moto.
+fn aws(place: &Place, moto: &Moto, line: &str) -> Ran {
+    let environment = moto.environment();
+    let variables: Vec<(&str, &str)> =
+        environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    place.run_with(&format!("davit aws {line}"), &variables, "")
+}
+
+#[test]
+fn operations_are_called_and_their_answers_shown() {
+    let (place, moto) = (Place::new(&[]), Moto::start().expect("moto"));
+    let ran = aws(&place, &moto, "sts get-caller-identity --query Account --output text");
+    assert_eq!((ran.code, ran.out.as_str()), (0, "123456789012\n"), "{}", ran.err);
+
+    place.write("q.json", r#"{"QueueName": "jobs"}"#);
+    let ran = aws(&place, &moto, "sqs create-queue --cli-input-json file://q.json");
+    assert!(ran.out.contains("/jobs"), "{}{}", ran.out, ran.err);
+    for name in ["a", "b", "c"] {
+        aws(
+            &place,
+            &moto,
+            &format!("ssm put-parameter --name {name} --value {name} --type String"),
+        );
+    }
+    let ran = aws(
+        &place,
+        &moto,
+        "ssm describe-parameters --max-items 2 --query {n:Parameters[].Name,t:NextToken} --output json",
+    );
+    let page: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!(page["n"], serde_json::json!(["a", "b"]));
+    let token = page["t"].as_str().expect("more would come");
+    let ran = aws(
+        &place,
+        &moto,
+        &format!(
+            "ssm describe-parameters --starting-token {token} --query Parameters[].Name --output text"
+        ),
+    );
+    assert_eq!(ran.out, "c\n", "{}", ran.err);
+    let ran = aws(&place, &moto, "ec2 wait vpc-available");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+}
+
+#[test]
+fn mistakes_are_told_by_message_hint_and_exit_code() {
+    let (place, moto) = (Place::new(&[]), Moto::start().expect("moto"));
+    for (line, code, parts) in [
+        ("ec3 describe-vpcs", 252, &["ec3", "did you mean", "ec2"][..]),
+        ("ec2 describe-vps", 252, &["did you mean describe-vpcs", "hint: davit aws help ec2"]),
+        ("ec2 describe-vpcs --vpc vpc-1 --fitlers x", 252, &["--fitlers", "--filters"]),
+        ("sqs create-queue", 252, &["--queue-name", "missing"]),
+        ("ec2 describe-vpcs --filters {", 252, &["--filters"]),
+        ("ec2 describe-vpcs --vpc-ids vpc-00000000", 254, &["InvalidVpcID.NotFound"]),
+        ("ec2 describe-vpcs --profile nobody", 253, &["nobody"]),
+        ("s3 cp nothing s3://bucket/", 255, &["nothing", "No such file"]),
+        ("s3 cp a b", 252, &["neither is in S3"]),
+        ("sts get-caller-identity --endpoint-url http://127.0.0.1:9", 255, &["127.0.0.1:9"]),
+        ("ec2 describe-vpcs --query Vpcs[", 252, &["JMESPath"]),
+    ] {
+        let ran = aws(&place, &moto, line);
+        assert_eq!((ran.code, ran.out.as_str()), (code, ""), "{line}: {}", ran.err);
+        for part in parts {
+            assert!(ran.err.contains(part), "{line}: {:?} is not in {}", part, ran.err);
+        }
+    }
+    let nothing = [("AWS_REGION", "eu-west-1"), ("AWS_EC2_METADATA_DISABLED", "true")];
+    let ran = place.run_with("davit aws s3 ls", &nothing, "");
+    assert_eq!(ran.code, 253);
+    assert!(ran.err.contains("no credentials: looked in the environment"), "{}", ran.err);
+}
+
+#[test]
+fn folders_go_to_s3_and_back() {
+    let place =
+        Place::new(&[("site/a.html", "<a>"), ("site/b/c d.txt", "text"), ("site/x.tmp", "")]);
+    fs::write(place.path().join("site/large.bin"), vec![7; 9 << 20]).expect("a file");
+    let moto = Moto::start().expect("moto");
+    let s3 = |line: &str| aws(&place, &moto, &format!("s3 {line}"));
+    assert_eq!(s3("mb s3://folders-go").out, "make_bucket: folders-go\n");
+
+    let ran = s3("sync site s3://folders-go/p --exclude *.tmp --dryrun");
+    assert!(
+        ran.out.contains("(dryrun) upload: site/a.html to s3://folders-go/p/a.html"),
+        "{}",
+        ran.out
+    );
+    assert_eq!(s3("ls s3://folders-go --recursive").out, "");
+    let ran = s3("sync site s3://folders-go/p --exclude *.tmp");
+    assert_eq!((ran.code, ran.out.lines().count()), (0, 3), "{}{}", ran.out, ran.err);
+    assert_eq!(s3("sync site s3://folders-go/p --exclude *.tmp").out, "", "nothing differs");
+    let ran = aws(
+        &place,
+        &moto,
+        "s3api head-object --bucket folders-go --key p/a.html --query ContentType --output text",
+    );
+    assert_eq!(ran.out, "text/html\n");
+
+    let ran = s3("sync s3://folders-go/p back");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    for name in ["a.html", "b/c d.txt", "large.bin"] {
+        let read = |folder: &str| fs::read(place.path().join(folder).join(name)).expect("a file");
+        assert_eq!(read("site"), read("back"), "{name}");
+    }
+    assert_eq!(s3("sync s3://folders-go/p back").out, "", "nothing differs");
+
+    fs::remove_file(place.path().join("site/a.html")).expect("it is there");
+    let ran = s3("sync site s3://folders-go/p --delete --exclude *.tmp");
+    assert_eq!(ran.out, "delete: s3://folders-go/p/a.html\n", "{}", ran.err);
+    assert_eq!(s3("mv s3://folders-go/p/large.bin moved.bin").code, 0);
+    assert_eq!(fs::metadata(place.path().join("moved.bin")).expect("it came").len(), 9 << 20);
+    let ran = s3("ls s3://folders-go/p/");
+    assert!(ran.out.ends_with("PRE b/\n"), "{}", ran.out);
+    assert_eq!(s3("rb s3://folders-go").code, 254, "it is not empty");
+    assert_eq!(s3("rb s3://folders-go --force").code, 0);
+}
