@@ -1,7 +1,7 @@
 //! The command line against the AWS CLI: names of all arguments, what it makes of random command
 //! lines, what it prints.
 
-use std::{collections::BTreeMap, fs, io};
+use std::{collections::BTreeMap, fs};
 
 use davit_aws::{
     command::{
@@ -174,7 +174,9 @@ impl Random {
 
     fn value(&mut self, service: &'static Service, shape: ShapeId, depth: usize) -> Json {
         match &service.shape(shape).kind {
-            Kind::Structure(structure) if structure.document => self.text().into(),
+            Kind::Structure(structure) if structure.document => {
+                json!({"any": [1, null, self.text()]})
+            }
             Kind::Structure(structure) => {
                 let mut map = Map::new();
                 for member in &structure.members {
@@ -233,6 +235,8 @@ impl Random {
                     text.clone()
                 } else {
                     let quote = if self.one_in(2) { '\'' } else { '"' };
+                    // A backslash at the end would hold on to the quote.
+                    let text = text.trim_end_matches('\\');
                     let escaped = text.replace('\\', "\\\\").replace(quote, &format!("\\{quote}"));
                     format!("{quote}{escaped}{quote}")
                 }
@@ -255,7 +259,9 @@ impl Random {
             return Some(line);
         }
         let value = self.value(service, member.shape, 0);
-        let short = command::shorthand(service, member.shape).is_some();
+        // Documents have no shorthand.
+        let short = command::shorthand(service, member.shape).is_some()
+            && !value.to_string().contains("{\"any\":");
         match (&value, &service.shape(member.shape).kind) {
             (Json::Array(items), Kind::List { member: item, .. }) => {
                 let complex = is_complex(service, item.shape);
@@ -334,19 +340,27 @@ fn random_command_lines_mean_what_they_mean_to_the_aws_cli() {
     let mut count = 0;
     for service in service_commands(&store) {
         let found = command::find_service(&store, &service).expect("readable").expect("there");
-        let names = operation_commands(found);
+        // Those that the AWS CLI hides are left out.
+        let names = python.ask(&json!({"ask": "commands", "service": service}));
+        let names: Vec<&str> =
+            names.as_array().expect("a list").iter().filter_map(Json::as_str).collect();
         for _ in 0..3 {
-            let (name, _) = &names[random.below(names.len())];
+            let name = &names[random.below(names.len())];
             let command = Command::find(&store, &service, name, None).expect("there");
-            if found.name == "opensearchmemory" || NOT_HERE.iter().any(|(_, on, _)| on == name) {
+            // `sdb` must be switched on, and a parameter `query` is a global option's twin there.
+            if matches!(found.name, "sdb" | "opensearchmemory")
+                || NOT_HERE.iter().any(|(_, on, _)| on == name)
+            {
                 continue;
             }
-            let mut line = vec![service.clone(), name.clone()];
+            let mut line = vec![service.clone(), (*name).to_owned()];
+            if found.name == "cloudsearchdomain" {
+                line.push("--endpoint-url=http://x".to_owned());
+            }
             for argument in command.arguments() {
-                let alone = matches!(argument.takes, Takes::Place);
-                if alone {
-                    // A word that stands alone would be taken by a list before it.
-                    line.extend(["--region".to_owned(), "r".to_owned(), "out.bin".to_owned()]);
+                if argument.takes == Takes::Place {
+                    // Behind a list it would be one of its values.
+                    line.insert(2, "out.bin".to_owned());
                 } else if argument.required || (!argument.hidden && random.one_in(3)) {
                     line.extend(random.words(&command, &argument).unwrap_or_else(|| {
                         if argument.required && argument.member().is_some() {
@@ -357,15 +371,12 @@ fn random_command_lines_mean_what_they_mean_to_the_aws_cli() {
                     }));
                 }
             }
-            // Those the AWS CLI hides are called by their names here alone; extras are tried below.
+            // Arguments that the model does not have are tried below.
             let required = command.arguments();
             if required
                 .iter()
                 .any(|it| it.required && it.member().is_none() && it.takes != Takes::Place)
             {
-                continue;
-            }
-            if python.ask(&json!({"ask": "has", "service": service, "operation": name})) == false {
                 continue;
             }
             count += 1;
@@ -398,10 +409,10 @@ fn special_arguments_mean_what_they_mean_to_the_aws_cli() {
         "ec2 run-instances --no-associate-public-ip-address --private-ip-address 10.0.0.1",
         "ec2 run-instances --secondary-private-ip-addresses 10.0.0.2 10.0.0.3 --subnet-id s",
         "ec2 run-instances --secondary-private-ip-address-count 2 --ipv6-address-count 1",
-        "ec2 run-instances --ebs-optimized --no-disable-api-termination --image-id ami-1",
+        "ec2 run-instances --ebs-optimized --disable-api-termination --image-id ami-1",
         "ec2 run-instances --enable-api-termination --instance-type t2.micro --dry-run",
         "ec2 run-instances --image-id a --tag-specifications \
-         ResourceType=instance,Tags=[{Key=Name,Value=web},{Key=e,Value=}]",
+         ResourceType=instance,Tags=[{Key=Name,Value=web},{Key=e,Value=''}]",
         "ec2 run-instances --block-device-mappings \
          DeviceName=/dev/sda1,Ebs={VolumeSize=20,DeleteOnTermination=true,Encrypted=False}",
         "ec2 authorize-security-group-ingress --group-id sg-1 --protocol tcp --port 22 --cidr 0.0.0.0/0",
@@ -514,7 +525,6 @@ fn special_arguments_mean_what_they_mean_to_the_aws_cli() {
         "stepfunctions send-task-success --task-token t --task-output {}",
         "secretsmanager create-secret --name n --secret-string file://{text}",
         "secretsmanager create-secret --name n --secret-binary fileb://{zip}",
-        "ec2 describe-instances --filters file://{text}x",
         "ec2 describe-instances --cli-input-json {\"MaxResults\":5,\"DryRun\":true} --no-dry-run",
         "ec2 create-tags --cli-input-json {\"Resources\":[\"a\"],\"Tags\":[{\"Key\":\"k\"}]}",
         "autoscaling create-auto-scaling-group --auto-scaling-group-name g --min-size 1 --max-size 2 \
@@ -530,26 +540,18 @@ fn special_arguments_mean_what_they_mean_to_the_aws_cli() {
         "runtime.sagemaker invoke-endpoint --endpoint-name e --body {text} out",
         "bedrock-runtime converse --model-id m --messages [{\"role\":\"user\",\"content\":[{\"text\":\"a\"}]}] \
          --additional-model-request-fields {\"a\":[1,null]}",
-        "--region r ec2 --profile p describe-regions --all-regions --endpoint-url http://x",
+        "--region r ec2 --color off describe-regions --all-regions --endpoint-url http://x",
         "sts assume-role --role-arn r --role-session-name=-n --policy={}",
         "sts assume-role --role-arn r --role-session n --tags Key=a,Value=b",
     ];
     let mut wrong = Vec::new();
     for line in lines {
-        if line.ends_with("file://{text}x") {
-            continue;
-        }
         let line = line.replace("{zip}", &zip.to_string()).replace("{text}", &text.to_string());
         let mut line: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
         // Words in quotes were split.
         while let Some(at) = line.iter().position(|it| it.matches('"').count() % 2 == 1) {
             let next = line.remove(at + 1);
             line[at] = format!("{} {next}", line[at]);
-        }
-        if line.contains(&"--s3-location".to_owned())
-            || line.contains(&"--github-location".to_owned())
-        {
-            // The AWS CLI's own order of keys.
         }
         let difference = compare(&mut python, &store, &line);
         if let Err(difference) = difference {
@@ -917,8 +919,11 @@ fn yaml_is_read_as_what_was_written() {
 #[test]
 fn characters_are_as_wide_as_the_aws_cli_takes_them_for() {
     let mut python = Python::start("commands.py");
-    let texts: Vec<String> = (0x20_u32..0x3000)
-        .chain(0xff00..0xfff0)
+    let texts: Vec<String> = (0x21_u32..0x3400)
+        .chain(0xa000..0xa500)
+        .chain(0xe000..0xe100)
+        .chain(0xfe00..0x10100)
+        .chain(0x1f000..0x1fa00)
         .filter_map(char::from_u32)
         .filter(|it| !it.is_control())
         .map(String::from)
@@ -932,11 +937,14 @@ fn characters_are_as_wide_as_the_aws_cli_takes_them_for() {
             Look { title: "", width: 80, colour: false },
         );
         let width = table.lines().next().expect("a line").len() - 2 - (1 + 4) - 4;
-        if json!(width) != *theirs && !text.trim().is_empty() {
-            wrong.push(format!("{:04x}", u32::from(text.chars().next().expect("one"))));
+        // Nothing for characters that are not assigned.
+        if json!(width) != *theirs && !theirs.is_null() {
+            wrong.push(u32::from(text.chars().next().expect("one")));
         }
     }
-    assert!(wrong.len() < 40, "{} {}", wrong.len(), wrong.join(" "));
+    // What Unicode says of these is younger than the Python.
+    wrong.retain(|it| !matches!(it, 0x17a4 | 0x2630..=0x2637 | 0x268a..=0x268f));
+    assert!(wrong.is_empty(), "{wrong:x?}");
 }
 
 #[test]
@@ -947,8 +955,6 @@ fn names_go_both_ways() {
         assert_eq!(found.expect("there").name, name);
     }
     assert_eq!(command_name("DBInstanceIdentifier"), "db-instance-identifier");
-    let io = io::Error::from(io::ErrorKind::NotFound);
-    assert_eq!(io.kind(), io::ErrorKind::NotFound);
 }
 
 fn word() -> impl Strategy<Value = String> {

@@ -19,6 +19,9 @@ const BRANDS: &[(&str, &str)] = &[
     ("ListHITsFor", "ListHitsFor"),
 ];
 
+/// Operations with a brand in their name that are spelt like all others.
+const NO_BRANDS: &[&str] = &["CreateOAuth2TokenWithTokenExchange"];
+
 /// Services that have another name on the command line.
 const SERVICES: &[(&str, &str)] =
     &[("s3", "s3api"), ("codedeploy", "deploy"), ("config", "configservice")];
@@ -63,7 +66,8 @@ pub fn command_name(name: &str) -> String {
 /// An operation's name as the command line has it.
 #[must_use]
 pub fn operation_name(name: &str) -> String {
-    match BRANDS.iter().find(|(brand, _)| name.contains(brand)) {
+    let brand = BRANDS.iter().find(|(brand, _)| name.contains(brand));
+    match brand.filter(|_| !NO_BRANDS.contains(&name)) {
         Some((brand, word)) => command_name(&name.replace(brand, word)),
         None => command_name(name),
     }

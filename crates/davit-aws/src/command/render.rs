@@ -5,6 +5,7 @@
 
 mod table;
 mod text;
+mod width;
 mod yaml;
 
 use std::fmt::Write;

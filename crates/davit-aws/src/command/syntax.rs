@@ -148,13 +148,14 @@ pub fn shorthand(service: &'static Service, shape: ShapeId) -> Option<String> {
     if !has_shorthand(service, shape) || is_value(service, shape) {
         return None;
     }
-    let mut stack = Vec::new();
-    match &service.shape(shape).kind {
-        Kind::List { member, .. } => {
-            Some(format!("{} ...", written(service, member.shape, &mut stack)?))
-        }
-        _ => written(service, shape, &mut stack),
-    }
+    let list = match &service.shape(shape).kind {
+        Kind::List { member, .. } => Some(member.shape),
+        _ => None,
+    };
+    let text = written(service, list.unwrap_or(shape), &mut Vec::new())?;
+    // Nothing is left of a structure with nothing but documents in it.
+    let more = if list.is_some() { " ..." } else { "" };
+    (!text.is_empty()).then(|| text + more)
 }
 
 /// How deep shorthand is shown.

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import types
+from unicodedata import category
 
 OUT = sys.stdout
 sys.stdout = sys.stderr
@@ -14,6 +15,7 @@ os.environ.update(AWS_CONFIG_FILE="/dev/null", AWS_SHARED_CREDENTIALS_FILE="/dev
 
 import awscli  # noqa: E402  (it puts its own botocore in place)
 import botocore  # noqa: E402
+import colorama  # noqa: E402
 from awscli import argprocess, clidriver, text  # noqa: E402
 from awscli.customizations import sessionmanager, waiters  # noqa: E402
 from awscli.customizations.ecs import executecommand  # noqa: E402
@@ -54,6 +56,8 @@ def record(self, service, operation, parameters, parsed_globals):
     return 0
 
 
+# Each colourful table wraps the standard output once more.
+colorama.init = lambda **settings: None
 clidriver.CLIOperationCaller.invoke = record
 clidriver.create_nested_client = None
 waiters.WaiterCaller.invoke = record
@@ -113,8 +117,8 @@ def arguments(ask):
     }
 
 
-def has(ask):
-    return ask["operation"] in operations(driver()._get_command_table()[ask["service"]])
+def commands(ask):
+    return sorted(operations(driver()._get_command_table()[ask["service"]]))
 
 
 def params(ask):
@@ -155,8 +159,9 @@ def show(ask):
             text.format_text(value, stream)
         else:
             made = {"json": JSONFormatter, "table": TableFormatter}[ask["format"]]
-            args = types.SimpleNamespace(query=None, color=ask.get("color", "off"))
-            made(args)(ask["title"], value, stream)
+            query = types.SimpleNamespace(search=lambda it: it["value"])
+            args = types.SimpleNamespace(query=query, color=ask["color"])
+            made(args)(ask["title"], {"value": value}, stream)
     except (ValueError, AttributeError) as error:
         return {"error": repr(error)}
     return {"text": stream.getvalue()}
@@ -169,7 +174,7 @@ def yaml(ask):
 
 
 def widths(ask):
-    return [get_text_length(it) for it in ask["texts"]]
+    return [get_text_length(it) if category(it) != "Cn" else None for it in ask["texts"]]
 
 
 for line in sys.stdin:

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use unicode_width::UnicodeWidthChar;
-
-use super::{Look, is_scalar, plain};
+use super::{Look, is_scalar, plain, width::columns};
 use crate::value::{Map, Value};
 
 pub(super) fn render(value: &Value, look: Look<'_>) -> String {
@@ -35,11 +33,6 @@ struct Section {
     indent: usize,
     /// How wide each column's widest text is.
     widths: Vec<usize>,
-}
-
-/// How many columns of a terminal a text takes, as the AWS CLI counts them: one or two a character.
-fn columns(text: &str) -> usize {
-    text.chars().map(|it| if it.width_cjk() == Some(2) { 2 } else { 1 }).sum()
 }
 
 fn is_empty(value: &Value) -> bool {

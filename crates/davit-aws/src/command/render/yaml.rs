@@ -81,7 +81,11 @@ fn inline(out: &mut String, value: &Value, depth: usize) {
         Value::Null => out.push_str("null"),
         Value::Bool(it) => out.push_str(if *it { "true" } else { "false" }),
         Value::Int(it) => out.push_str(&it.to_string()),
-        Value::Float(it) => out.push_str(&float(*it, [".nan", ".inf", "-.inf"])),
+        // Some readers take only what has a point in it for a number that is not whole.
+        Value::Float(it) => match float(*it, [".nan", ".inf", "-.inf"]) {
+            text if text.contains('.') => out.push_str(&text),
+            text => out.push_str(&text.replacen('e', ".0e", 1)),
+        },
         Value::List(_) => out.push_str("[]"),
         Value::Map(_) => out.push_str("{}"),
         Value::String(text) if is_lines(text) => lines(out, text, depth.max(1)),
