@@ -9,6 +9,9 @@ use self::apply as set;
 use super::table::Takes;
 use crate::value::Map;
 
+/// Looks at all parameters when they are there, and changes or refuses them.
+type After = fn(&mut Map) -> Result<(), Refusal>;
+
 /// What is special about some operations of a service.
 pub(super) struct Custom {
     /// The service's name in the model.
@@ -26,7 +29,7 @@ pub(super) struct Custom {
     /// Arguments of the first group cannot be given with those of the second.
     pub(super) apart: &'static [(&'static [&'static str], &'static [&'static str])],
     /// What is done when all arguments were taken.
-    pub(super) after: Option<fn(&mut Map) -> Result<(), Refusal>>,
+    pub(super) after: Option<After>,
 }
 
 const PLAIN: Custom = Custom {
