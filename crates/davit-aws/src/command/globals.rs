@@ -71,7 +71,7 @@ pub static GLOBALS: &[GlobalOption] = &[
     choice(
         "cli-binary-format",
         &["raw-in-base64-out", "base64"],
-        "whether text for blobs is their bytes or base64",
+        "text for blobs: raw-in-base64-out or base64",
         |to, it| {
             to.binary = if it == "base64" { BinaryFormat::Base64 } else { BinaryFormat::Raw };
             Ok(())

@@ -7,7 +7,7 @@ use super::{
     names,
     render::{Format, Look, render},
     syntax::{self, kind_in_words, shorthand, skeleton, type_name},
-    table::{Argument, Command, Takes},
+    table::{Argument, Command, Gives, Takes},
 };
 use crate::{
     model::{Kind, Member, Service, ShapeId, Store},
@@ -103,6 +103,7 @@ impl Page {
                 let value = match (it.takes, it.choices) {
                     (Takes::Nothing, _) => String::new(),
                     (_, []) => format!(" <{}>", it.kind),
+                    (_, choices) if choices.join("|").len() > 20 => format!(" <{}>", it.kind),
                     (_, choices) => format!(" <{}>", choices.join("|")),
                 };
                 (it.written() + &value, it.about.to_owned())
@@ -158,19 +159,24 @@ impl Page {
     fn operation(&mut self, command: &Command) {
         let service = command.service;
         let arguments = command.arguments();
-        let shown: Vec<&Argument> = arguments.iter().filter(|it| !it.hidden).collect();
+        let shown: Vec<(&Argument, String)> = arguments
+            .iter()
+            .filter(|it| !it.hidden && !is_no(it))
+            .map(|it| (it, synopsis(command, it, &arguments)))
+            .collect();
         self.line(0, &format!("davit aws {} [arguments]", command.topic()));
         let full = service.metadata.full_name;
         self.line(4, &format!("calls {} of {full}", command.operation.name));
         self.waiting(command);
         self.heading("SYNOPSIS");
         self.line(2, &format!("davit aws {}", command.topic()));
-        for argument in &shown {
-            let text = synopsis(command, argument);
-            self.line(6, &if argument.required { text } else { format!("[{text}]") });
+        for (argument, text) in &shown {
+            let text = if argument.required { text.clone() } else { format!("[{text}]") };
+            self.line(6, &text);
         }
         self.heading("ARGUMENTS");
-        for argument in shown {
+        for (argument, text) in shown {
+            self.line(2, &if argument.required { text + "  (required)" } else { text });
             self.argument(command, argument);
         }
         if command.waiter.is_none() {
@@ -197,10 +203,11 @@ impl Page {
     }
 
     fn argument(&mut self, command: &Command, argument: &Argument) {
-        let required = if argument.required { "  (required)" } else { "" };
-        self.line(2, &format!("{}{required}", synopsis(command, argument)));
         let wanted = command.wanted(argument);
         let service = command.service;
+        if matches!(argument.gives, Gives::Skeleton | Gives::Wrapped(..)) {
+            return;
+        }
         if let Some(shape) = argument.shape()
             && syntax::is_complex(service, shape)
         {
@@ -216,12 +223,13 @@ impl Page {
         }
     }
 
-    /// What a member may be, all of it however long.
+    /// What a member may be, all of it however long; nothing where its type says it all.
     fn choices(&mut self, service: &Service, member: Option<&Member>, kind: &str) {
         match member.map(|it| &service.shape(it.shape).kind) {
             Some(Kind::String { choices, .. }) if !choices.is_empty() => {
                 self.wrapped(6, &format!("one of {}", choices.join(", ")));
             }
+            _ if matches!(kind, "a string" | "a whole number" | "a number") => {}
             _ => self.wrapped(6, kind),
         }
     }
@@ -310,13 +318,26 @@ fn described(service: &Service, member: &Member) -> String {
     }
 }
 
-fn synopsis(command: &Command, argument: &Argument) -> String {
+/// Whether it is a flag's other side, which stands beside it.
+const fn is_no(argument: &Argument) -> bool {
+    matches!(argument.gives, Gives::Flag(_, false) | Gives::Wrapped(_, false))
+}
+
+fn synopsis(command: &Command, argument: &Argument, all: &[Argument]) -> String {
     let name = argument.written();
-    match argument.shape() {
+    let no = || {
+        let same = |it: &&Argument| {
+            is_no(it) && it.member().map(|it| it.name) == argument.member().map(|it| it.name)
+        };
+        all.iter().find(same).map_or_else(String::new, |it| format!(" | {}", it.written()))
+    };
+    match (&argument.gives, argument.shape()) {
+        (Gives::Flag(..) | Gives::Wrapped(..), _) => name + &no(),
         _ if argument.takes == Takes::Nothing => name,
         _ if argument.takes == Takes::Place => format!("<{name}>"),
-        Some(shape) => format!("{name} <{}>", type_name(&command.service.shape(shape).kind)),
-        None => format!("{name} <value>"),
+        (Gives::Skeleton, _) => format!("{name} [input|output]"),
+        (_, Some(shape)) => format!("{name} <{}>", type_name(&command.service.shape(shape).kind)),
+        (_, None) => format!("{name} <value>"),
     }
 }
 
@@ -339,6 +360,7 @@ mod tests {
         let operation = page(&["ec2", "describe-volumes"]);
         for part in [
             "      [--filters <list>]\n",
+            "  --dry-run | --no-dry-run\n",
             "          Name=string,Values=string,string ...\n",
             "Volumes -> a list of structures\n",
             "PAGES\n",

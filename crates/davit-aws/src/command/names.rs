@@ -167,9 +167,17 @@ pub fn find_operation<'a>(service: &'a Service, command: &str) -> Option<&'a Ope
         OPERATION_ALIASES.iter().find(|(of, name, ..)| *of == service.name && *name == command);
     let name = match alias {
         Some((_, _, operation, _)) => operation,
-        None => service.operation_names().find(|it| operation_name(it) == command)?,
+        None => service
+            .operation_names()
+            .find(|it| has_letters(it, command) && operation_name(it) == command)?,
     };
     service.operation(name)
+}
+
+/// Whether a name has the letters of a command: what can be seen quickly.
+fn has_letters(name: &str, command: &str) -> bool {
+    let name = name.bytes().map(|it| it.to_ascii_lowercase());
+    name.eq(command.bytes().filter(|it| *it != b'-'))
 }
 
 /// What the command line calls a service's waiters, sorted.
