@@ -61,7 +61,7 @@ impl Moto {
     pub(super) fn environment(&self) -> Vec<(String, String)> {
         [
             ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
-            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"),
             ("AWS_REGION", "eu-west-1"),
             ("AWS_ENDPOINT_URL", &format!("http://127.0.0.1:{}", self.port)),
         ]
