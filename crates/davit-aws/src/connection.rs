@@ -356,6 +356,12 @@ fn build(request: &Request, body: Sending) -> Result<hyper::Request<Sending>, Tr
             builder = builder.header(name, value);
         }
     }
+    // The connection says nothing of the length where there is no body, which S3 does not take.
+    if hyper::body::Body::is_end_stream(&body)
+        && matches!(&*request.method, "PUT" | "POST" | "PATCH")
+    {
+        builder = builder.header("content-length", "0");
+    }
     builder.body(body).map_err(|error| TransportError::Address { url, reason: error.to_string() })
 }
 

@@ -54,9 +54,10 @@
 
 pub mod amazon_aws;
 pub mod aws;
+pub mod community_aws;
 pub mod davit_aws;
 
 use davit_module::control::Entry;
 
 /// The tables of this crate.
-pub const TABLES: &[&[Entry]] = &[amazon_aws::MODULES, davit_aws::MODULES];
+pub const TABLES: &[&[Entry]] = &[amazon_aws::MODULES, community_aws::MODULES, davit_aws::MODULES];

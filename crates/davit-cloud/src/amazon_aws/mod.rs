@@ -1,6 +1,32 @@
 //! `amazon.aws`: the table. One line per module, by name.
 
+mod aws_caller_info;
+mod iam_group;
+mod iam_managed_policy;
+mod iam_policy;
+mod iam_role;
+mod iam_user;
+mod kms_key;
+mod s3_bucket;
+mod s3_bucket_info;
+mod s3_object;
+mod s3_object_info;
+mod sts_assume_role;
+
 use davit_module::control::Entry;
 
 /// Every module of this collection, by name.
-pub const MODULES: &[Entry] = &[];
+pub const MODULES: &[Entry] = &[
+    Entry::of::<aws_caller_info::AwsCallerInfo>(),
+    Entry::of::<iam_group::IamGroup>(),
+    Entry::of::<iam_managed_policy::IamManagedPolicy>(),
+    Entry::of::<iam_policy::IamPolicy>(),
+    Entry::of::<iam_role::IamRole>(),
+    Entry::of::<iam_user::IamUser>(),
+    Entry::of::<kms_key::KmsKey>(),
+    Entry::of::<s3_bucket::S3Bucket>(),
+    Entry::of::<s3_bucket_info::S3BucketInfo>(),
+    Entry::of::<s3_object::S3Object>(),
+    Entry::of::<s3_object_info::S3ObjectInfo>(),
+    Entry::of::<sts_assume_role::StsAssumeRole>(),
+];

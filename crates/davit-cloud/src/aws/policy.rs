@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use davit_module::ModuleError;
 use serde_json::{Map, Value};
 
 /// What a document without `Version` is read as.
@@ -21,6 +22,15 @@ const ACCOUNT_DIGITS: usize = 12;
 #[must_use]
 pub fn is_same(one: &Value, other: &Value) -> bool {
     Policy::of(one) == Policy::of(other)
+}
+
+/// A document from what a task says under `name`.
+///
+/// # Errors
+/// Where it is no JSON.
+pub fn document(name: &str, text: &str) -> Result<Value, ModuleError> {
+    let wrong = |error| ModuleError::failed(format!("{name} is not JSON: {error}"));
+    serde_json::from_str(text).map_err(wrong)
 }
 
 /// A document in the one shape of all that mean the same.

@@ -49,6 +49,16 @@ fn call() {
     topic("call");
 }
 
+#[test]
+fn identity() {
+    topic("identity");
+}
+
+#[test]
+fn storage() {
+    topic("storage");
+}
+
 /// Runs all cases of a topic. `CASE=NAME` runs one of them.
 fn topic(name: &str) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/aws/cases").join(name);

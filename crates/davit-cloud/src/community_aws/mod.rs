@@ -1,0 +1,12 @@
+//! `community.aws`: the table. One line per module, by name.
+
+mod secretsmanager_secret;
+mod ssm_parameter;
+
+use davit_module::control::Entry;
+
+/// Every module of this collection, by name.
+pub const MODULES: &[Entry] = &[
+    Entry::of::<secretsmanager_secret::SecretsmanagerSecret>(),
+    Entry::of::<ssm_parameter::SsmParameter>(),
+];

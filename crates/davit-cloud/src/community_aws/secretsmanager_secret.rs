@@ -1,0 +1,313 @@
+//! `community.aws.secretsmanager_secret`: a secret of Secrets Manager.
+
+use davit_aws::Value as Given;
+use davit_aws::value::Map;
+use davit_module::control::{Control, Edit, Module};
+use davit_module::{ModuleError, Outcome, Rules};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::aws::client::Aws;
+use crate::aws::login::Login;
+use crate::aws::tags::{Shape, TagArgs, Tags};
+use crate::aws::{names, policy};
+
+/// Keep a secret in Secrets Manager, or have it deleted.
+///
+/// What the secret is, is never shown. Where `secret` and `json_secret` are left out, the secret stays what it is, and
+/// so does the description.
+///
+/// The result has `secret`, with `tags` as a list and `tags_dict`.
+///
+/// ```yaml
+/// - community.aws.secretsmanager_secret:
+///     name: web/password
+///     secret: "{{ web_password }}"
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct Args {
+    /// The secret's name.
+    name: String,
+    /// Whether there should be such a secret.
+    #[serde(default)]
+    state: State,
+    /// What it is for.
+    #[serde(default)]
+    description: String,
+    /// The secret as JSON.
+    #[serde(default)]
+    #[schemars(extend("x-type" = "json", "x-no-log" = true))]
+    json_secret: Option<String>,
+    /// The key of KMS for it: an ARN or alias.
+    #[serde(default)]
+    kms_key_id: Option<String>,
+    /// Replace what is there. Without it, only a new secret is made.
+    #[serde(default = "yes")]
+    overwrite: bool,
+    /// For how many days a deleted secret can be had back: 7 to 30, or 0 for not at all.
+    #[serde(default = "thirty")]
+    recovery_window: i64,
+    /// Who may do what with it: a policy document.
+    #[serde(default)]
+    #[schemars(extend("x-type" = "json"))]
+    resource_policy: Option<String>,
+    /// The secret.
+    #[serde(default)]
+    #[schemars(extend("x-no-log" = true))]
+    secret: String,
+    /// Whether it is kept as text or as bytes.
+    #[serde(default)]
+    secret_type: Type,
+    #[serde(flatten)]
+    tags: TagArgs,
+    #[serde(flatten)]
+    login: Login,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn thirty() -> i64 {
+    30
+}
+
+/// Whether something is to be there.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    /// It is.
+    #[default]
+    Present,
+    /// It is not.
+    Absent,
+}
+
+/// How a secret is kept.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Type {
+    /// As bytes.
+    Binary,
+    /// As text.
+    #[default]
+    String,
+}
+
+const SERVICE: &str = "secretsmanager";
+const MISSING: &[&str] = &["ResourceNotFoundException"];
+
+/// `community.aws.secretsmanager_secret`.
+pub(crate) struct SecretsmanagerSecret;
+
+impl Module for SecretsmanagerSecret {
+    const NAME: &'static str = "community.aws.secretsmanager_secret";
+    const FORMER_NAMES: &'static [&'static str] = &["community.aws.aws_secret"];
+    type Args = Args;
+    const RULES: Rules = Rules { mutually_exclusive: &[&["secret", "json_secret"]], ..Rules::NONE };
+
+    async fn run(control: &Control, args: Args) -> Result<Outcome, ModuleError> {
+        let document =
+            args.resource_policy.as_deref().map(|it| policy::document("resource_policy", it));
+        let document = document.transpose()?;
+        let aws = Aws::new(control, &args.login)?;
+        let secret = Secret { control, aws: &aws, name: &args.name };
+        let now = secret.find().await?;
+        if args.state == State::Absent {
+            if let Some(now) = now {
+                secret.delete(&now, args.recovery_window).await?;
+                return Ok(aws.tell(told(now)));
+            }
+            return Ok(aws.tell(Outcome::new()));
+        }
+        let is_new = now.is_none();
+        match now {
+            None => {
+                if !args.make(&secret).await? {
+                    return Ok(aws.tell(Outcome::new()));
+                }
+            }
+            Some(now) if args.overwrite => {
+                if !now["DeletedDate"].is_null() {
+                    let edit = secret.edit("have it back").from("deleted").to("kept");
+                    secret.change(edit, "RestoreSecret", Map::new()).await?;
+                    if control.is_check() {
+                        return Ok(aws.tell(told(now)));
+                    }
+                }
+                args.update(&secret, &now).await?;
+            }
+            Some(_) => {}
+        }
+        if (is_new || args.overwrite)
+            && let Some(document) = &document
+        {
+            secret.protect(document).await?;
+        }
+        let now = secret.find().await?.unwrap_or_default();
+        Ok(aws.tell(told(now)))
+    }
+}
+
+/// The secret as results have it.
+fn told(secret: Value) -> Outcome {
+    let tags = Shape::USUAL.tags(&secret["Tags"].clone().into());
+    let mut told = names::snake_all(secret, &["VersionIdsToStages"]);
+    told["tags_dict"] = json!(tags);
+    Outcome::new().with("secret", told)
+}
+
+impl Args {
+    /// What it is to be, under the name of its kind.
+    fn given(&self) -> Option<(&'static str, Given)> {
+        let text = self.json_secret.as_deref().unwrap_or(&self.secret);
+        match self.secret_type {
+            _ if text.is_empty() => None,
+            Type::String => Some(("SecretString", text.into())),
+            Type::Binary => Some(("SecretBinary", Given::Blob(text.as_bytes().to_vec().into()))),
+        }
+    }
+
+    /// Whether it was made, and not in check mode.
+    async fn make(&self, secret: &Secret<'_>) -> Result<bool, ModuleError> {
+        let mut params = Map::from_iter([("Name".to_owned(), Given::from(self.name.as_str()))]);
+        params.extend(self.given().map(|(name, value)| (name.to_owned(), value)));
+        if !self.description.is_empty() {
+            params.insert("Description".to_owned(), self.description.as_str().into());
+        }
+        if let Some(key) = &self.kms_key_id {
+            params.insert("KmsKeyId".to_owned(), key.as_str().into());
+        }
+        if let Some(tags) = &self.tags.tags {
+            params.insert("Tags".to_owned(), Shape::USUAL.list(tags));
+        }
+        let edit = secret.edit("make the secret").to(json!({
+            "name": self.name, "description": self.description, "tags": self.tags.tags,
+        }));
+        let act = async || {
+            let made = secret.aws.call(SERVICE, "CreateSecret", Given::Map(params)).await?;
+            Ok(made.get("ARN").and_then(Given::as_str).unwrap_or_default().to_owned())
+        };
+        let made = secret.control.create(edit, act, |arn: &String| Some(arn.clone())).await?;
+        Ok(made.is_some())
+    }
+
+    async fn update(&self, secret: &Secret<'_>, now: &Value) -> Result<(), ModuleError> {
+        let mut params = Map::new();
+        let (mut before, mut after) = (json!({}), json!({}));
+        let said = [
+            ("Description", Some(&self.description).filter(|it| !it.is_empty())),
+            ("KmsKeyId", self.kms_key_id.as_ref()),
+        ];
+        for (name, said) in said {
+            if let Some(said) = said.filter(|it| now[name] != it.as_str()) {
+                params.insert(name.to_owned(), said.as_str().into());
+                before[name] = now[name].clone();
+                after[name] = said.as_str().into();
+            }
+        }
+        if let Some((name, value)) = self.given() {
+            let old = secret.value(name).await?;
+            let is_json = self.json_secret.is_some();
+            if !is_same(old.as_ref(), &value, is_json) {
+                params.insert(name.to_owned(), value);
+                after["secret"] = "another".into();
+            }
+        }
+        if !params.is_empty() {
+            let edit = secret.edit("change the secret").from(before).to(after);
+            secret.change(edit, "UpdateSecret", params).await?;
+        }
+        let tags = Shape::USUAL.tags(&now["Tags"].clone().into());
+        secret.tag(&self.tags, &tags).await
+    }
+}
+
+/// Whether two secrets are the same; as JSON, whatever the order of their keys.
+fn is_same(one: Option<&Given>, other: &Given, is_json: bool) -> bool {
+    let Some(one) = one else { return false };
+    let read = |it: &Given| serde_json::from_str::<Value>(it.as_str()?).ok();
+    one == other || is_json && read(one).is_some_and(|it| Some(it) == read(other))
+}
+
+/// A secret that is looked after.
+struct Secret<'a> {
+    control: &'a Control,
+    aws: &'a Aws,
+    name: &'a str,
+}
+
+impl Secret<'_> {
+    fn edit(&self, what: &str) -> Edit {
+        Edit::new(what, format!("secretsmanager:{}", self.name))
+    }
+
+    async fn find(&self) -> Result<Option<Value>, ModuleError> {
+        let named = json!({"SecretId": self.name});
+        let found = self.aws.find(SERVICE, "DescribeSecret", named, MISSING).await?;
+        Ok(found.map(|it| Given::Map(it).to_json()))
+    }
+
+    /// What it is, where it is of this kind.
+    async fn value(&self, kind: &str) -> Result<Option<Given>, ModuleError> {
+        let named = json!({"SecretId": self.name});
+        let found = self.aws.find(SERVICE, "GetSecretValue", named, MISSING).await?;
+        Ok(found.and_then(|mut it| it.shift_remove(kind)))
+    }
+
+    async fn change(
+        &self,
+        edit: Edit,
+        operation: &str,
+        mut params: Map,
+    ) -> Result<(), ModuleError> {
+        params.insert("SecretId".to_owned(), self.name.into());
+        let act = async || self.aws.call(SERVICE, operation, Given::Map(params)).await;
+        self.control.change(edit, act).await.map(drop)
+    }
+
+    async fn tag(&self, wanted: &TagArgs, tags: &Tags) -> Result<(), ModuleError> {
+        let change = wanted.change(tags);
+        let after = change.applied(tags);
+        if !change.set.is_empty() {
+            let edit = self.edit("set its tags").from(tags).to(&after);
+            let params = Map::from_iter([("Tags".to_owned(), Shape::USUAL.list(&change.set))]);
+            self.change(edit, "TagResource", params).await?;
+        }
+        if !change.remove.is_empty() {
+            let edit = self.edit("remove tags").from(tags).to(&after);
+            let keys: Given = change.remove.iter().map(String::as_str).collect();
+            self.change(edit, "UntagResource", Map::from_iter([("TagKeys".to_owned(), keys)]))
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn protect(&self, wanted: &Value) -> Result<(), ModuleError> {
+        let named = json!({"SecretId": self.name});
+        let found = self.aws.find(SERVICE, "GetResourcePolicy", named, MISSING).await?;
+        let found = found.and_then(|it| it.get("ResourcePolicy")?.as_str().map(str::to_owned));
+        let now: Value = found.and_then(|it| serde_json::from_str(&it).ok()).unwrap_or_default();
+        if policy::is_same(&now, wanted) {
+            return Ok(());
+        }
+        let edit = self.edit("set its policy").from(&now).to(wanted);
+        let text = wanted.to_string();
+        let params = Map::from_iter([("ResourcePolicy".to_owned(), Given::from(text.as_str()))]);
+        self.change(edit, "PutResourcePolicy", params).await
+    }
+
+    async fn delete(&self, now: &Value, days: i64) -> Result<(), ModuleError> {
+        if !now["DeletedDate"].is_null() && days > 0 {
+            return Ok(());
+        }
+        let (name, value) = if days > 0 {
+            ("RecoveryWindowInDays", Given::Int(days))
+        } else {
+            ("ForceDeleteWithoutRecovery", Given::Bool(true))
+        };
+        let edit = self.edit("delete the secret").from(json!({"name": self.name}));
+        self.change(edit, "DeleteSecret", Map::from_iter([(name.to_owned(), value)])).await
+    }
+}
