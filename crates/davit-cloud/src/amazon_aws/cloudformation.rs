@@ -253,7 +253,8 @@ impl Task<'_> {
         let after = json!({"template": self.template(), "tags": args.tags});
         let edit = Edit::new("create the stack", &args.stack_name).to(after);
         let act = async || stacks.call("CreateStack", &request).await;
-        let made = self.control.create(edit, act, |it| Some(text(it, "StackId").to_owned())).await?;
+        let made =
+            self.control.create(edit, act, |it| Some(text(it, "StackId").to_owned())).await?;
         let Some(made) = made else {
             return Ok(Outcome::new().msg("New stack would be created").with("meta", json!([])));
         };
@@ -377,8 +378,12 @@ impl Task<'_> {
         let id = text(stack, "StackId");
         let events = self.stacks.events(id, self.args.events_limit as usize).await?;
         let resources = json!({"StackName": id});
-        let resources =
-            self.stacks.pages("ListStackResources", resources, "StackResourceSummaries", usize::MAX);
+        let resources = self.stacks.pages(
+            "ListStackResources",
+            resources,
+            "StackResourceSummaries",
+            usize::MAX,
+        );
         let resource = |it: Json| {
             json!({
                 "logical_resource_id": it["LogicalResourceId"],
@@ -506,7 +511,8 @@ fn parameters(given: &Map<String, Json>) -> Vec<Json> {
                     parameter["UsePreviousValue"] = previous.into();
                 }
                 // AWS does not take both.
-                if let Some(value) = said.get("value").filter(|_| parameter["UsePreviousValue"] != true)
+                if let Some(value) =
+                    said.get("value").filter(|_| parameter["UsePreviousValue"] != true)
                 {
                     parameter["ParameterValue"] = plain(value).into();
                 }

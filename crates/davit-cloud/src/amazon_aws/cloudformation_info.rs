@@ -66,11 +66,8 @@ impl Module for CloudformationInfo {
 
     async fn run(control: &Control, args: Args) -> Result<Outcome, ModuleError> {
         let aws = Aws::new(control, &args.login)?;
-        let backoff = Backoff {
-            retries: 5,
-            delay: Duration::from_secs(2),
-            most: Duration::from_secs(30),
-        };
+        let backoff =
+            Backoff { retries: 5, delay: Duration::from_secs(2), most: Duration::from_secs(30) };
         let stacks = Stacks::new(&aws, control, backoff);
         let found = match &args.stack_name {
             Some(name) => stacks.find(name).await?.into_iter().collect(),

@@ -240,15 +240,8 @@ struct Dimension {
 }
 
 /// What only an alarm on one metric has.
-const OF_ONE_METRIC: &[&str] = &[
-    "MetricName",
-    "Namespace",
-    "Statistic",
-    "ExtendedStatistic",
-    "Dimensions",
-    "Period",
-    "Unit",
-];
+const OF_ONE_METRIC: &[&str] =
+    &["MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Dimensions", "Period", "Unit"];
 /// What the result says, and what AWS calls it.
 const RESULT: &[(&str, &str)] = &[
     ("actions_enabled", "ActionsEnabled"),
@@ -282,8 +275,7 @@ pub(crate) struct CloudwatchMetricAlarm;
 
 impl Module for CloudwatchMetricAlarm {
     const NAME: &'static str = "amazon.aws.cloudwatch_metric_alarm";
-    const FORMER_NAMES: &'static [&'static str] =
-        &[
+    const FORMER_NAMES: &'static [&'static str] = &[
         "amazon.aws.ec2_metric_alarm",
         "community.aws.cloudwatch_metric_alarm",
         "community.aws.ec2_metric_alarm",
@@ -337,9 +329,7 @@ async fn find(aws: &Aws, name: &str) -> Result<Option<Json>, ModuleError> {
     let Some(alarm) = found["MetricAlarms"].get(0) else { return Ok(None) };
     let mut alarm = alarm.clone();
     // Not every answer has the lists that are empty.
-    for name in
-        ["AlarmActions", "OKActions", "InsufficientDataActions", "Dimensions", "Metrics"]
-    {
+    for name in ["AlarmActions", "OKActions", "InsufficientDataActions", "Dimensions", "Metrics"] {
         if alarm[name].is_null() {
             alarm[name] = json!([]);
         }

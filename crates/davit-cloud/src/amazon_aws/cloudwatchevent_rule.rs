@@ -16,8 +16,9 @@ use crate::aws::names::snake_all;
 
 /// Make, change and delete rules of EventBridge (once CloudWatch Events), with what they call.
 ///
-/// A rule is there for a schedule, for events of a pattern, or for both. It calls just the targets that the task
-/// names; settings of these for which there is no argument here stay as they are.
+/// A rule is there for a schedule, for events of a pattern, or for both; where a task names neither, they stay as
+/// they are. Its description and role are those that the task names, or none. It calls just the targets that the
+/// task names; settings of these for which there is no argument here stay.
 ///
 /// ```yaml
 /// - name: Clean up every night
@@ -41,10 +42,10 @@ pub(crate) struct Args {
     #[serde(default)]
     #[schemars(extend("x-type" = "json"))]
     event_pattern: Option<String>,
-    /// What it is about, for people. Without it that stays as it is.
+    /// What it is about, for people.
     #[serde(default)]
     description: Option<String>,
-    /// The role that it acts in. Without it that stays as it is.
+    /// The role that it acts in.
     #[serde(default)]
     role_arn: Option<String>,
     /// What it calls.
@@ -174,7 +175,13 @@ impl Task<'_> {
 
     async fn targets(&self) -> Result<Vec<Json>, ModuleError> {
         let found = self.aws.all("events", "ListTargetsByRule", json!({"Rule": self.args.name}));
-        Ok(found.await?.get("Targets").into_iter().flat_map(Value::items).map(Value::to_json).collect())
+        Ok(found
+            .await?
+            .get("Targets")
+            .into_iter()
+            .flat_map(Value::items)
+            .map(Value::to_json)
+            .collect())
     }
 
     async fn keep_rule(&self, rule: Option<&Json>) -> Result<(), ModuleError> {
@@ -196,16 +203,13 @@ impl Task<'_> {
             (_, Some(now)) if now.starts_with("ENABLED") => json!(now),
             _ => json!("ENABLED"),
         };
-        let or_was = |value: &Option<String>, name: &str| {
-            value.as_ref().map_or_else(|| was(name), |it| json!(it))
-        };
         let wanted = json!({
             "Name": args.name,
             "ScheduleExpression": schedule,
             "EventPattern": pattern,
             "State": state,
-            "Description": or_was(&args.description, "Description"),
-            "RoleArn": or_was(&args.role_arn, "RoleArn"),
+            "Description": args.description,
+            "RoleArn": args.role_arn,
         });
         let members = wanted.as_object().into_iter().flatten();
         let is_same = |(name, value): (&String, &Json)| match name.as_str() {
@@ -241,7 +245,8 @@ impl Task<'_> {
             let act = async || taken(&self.aws.call("events", "PutTargets", request).await?);
             self.control.change(edit, act).await?;
         }
-        let is_strange = |it: &&Json| !self.args.targets.iter().any(|known| it["Id"] == known.id.as_str());
+        let is_strange =
+            |it: &&Json| !self.args.targets.iter().any(|known| it["Id"] == known.id.as_str());
         let strange: Vec<Json> = targets.iter().filter(is_strange).cloned().collect();
         self.remove_targets(rule, &strange).await
     }
@@ -254,7 +259,11 @@ impl Task<'_> {
         self.control.change(edit, act).await.map(drop)
     }
 
-    async fn remove_targets(&self, rule: Option<&Json>, targets: &[Json]) -> Result<(), ModuleError> {
+    async fn remove_targets(
+        &self,
+        rule: Option<&Json>,
+        targets: &[Json],
+    ) -> Result<(), ModuleError> {
         if targets.is_empty() {
             return Ok(());
         }
@@ -291,9 +300,10 @@ fn request(target: &Target, current: Option<&Json>) -> Json {
             request.insert(name.clone(), value.clone());
         }
     }
-    let transformer = target.input_transformer.as_ref().map(|it| {
-        json!({"InputPathsMap": it.input_paths_map, "InputTemplate": it.input_template})
-    });
+    let transformer = target
+        .input_transformer
+        .as_ref()
+        .map(|it| json!({"InputPathsMap": it.input_paths_map, "InputTemplate": it.input_template}));
     for (name, value) in [
         ("Id", json!(target.id)),
         ("Arn", json!(target.arn)),

@@ -68,7 +68,10 @@ impl<'a> Stacks<'a> {
             }
             delay = (delay * 2).min(self.backoff.most);
         }
-        self.aws.attempt(SERVICE, operation, params.clone()).await.map(|it| Value::Map(it).to_json())
+        self.aws
+            .attempt(SERVICE, operation, params.clone())
+            .await
+            .map(|it| Value::Map(it).to_json())
     }
 
     /// The same, with an error of a module.
@@ -249,9 +252,9 @@ pub fn is_up_to_date(text: &str) -> bool {
 
 /// There is no code of its own for it.
 fn is_not_there(error: &Error) -> bool {
-    error.service().is_some_and(|it| {
-        it.code == "ValidationError" && it.message.contains("does not exist")
-    })
+    error
+        .service()
+        .is_some_and(|it| it.code == "ValidationError" && it.message.contains("does not exist"))
 }
 
 fn is_throttled(error: &Error) -> bool {

@@ -2,7 +2,7 @@
 
 use davit_aws::value::Value;
 use davit_module::control::{Control, Edit, Module};
-use davit_module::{ModuleError, Outcome, Rules, Requirement};
+use davit_module::{ModuleError, Outcome, Requirement, Rules};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -69,7 +69,12 @@ impl Module for CloudwatchDashboard {
     const NAME: &'static str = "davit.aws.cloudwatch_dashboard";
     type Args = Args;
     const RULES: Rules = Rules {
-        required_if: &[Requirement { key: "state", value: "present", needs: &["body"], any: false }],
+        required_if: &[Requirement {
+            key: "state",
+            value: "present",
+            needs: &["body"],
+            any: false,
+        }],
         ..Rules::NONE
     };
 
@@ -105,11 +110,13 @@ impl Module for CloudwatchDashboard {
             _ if found.is_some() => {
                 let names = json!({"DashboardNames": [args.name]});
                 let edit = Edit::new("delete the dashboard", path).from(current);
-                let act = async || match aws.find("cloudwatch", "DeleteDashboards", names, MISSING).await {
-                    // Somebody else was quicker.
-                    Ok(_) => Ok(()),
-                    Err(error) => Err(error),
-                };
+                let act =
+                    async || match aws.find("cloudwatch", "DeleteDashboards", names, MISSING).await
+                    {
+                        // Somebody else was quicker.
+                        Ok(_) => Ok(()),
+                        Err(error) => Err(error),
+                    };
                 control.change(edit, act).await?;
             }
             _ => {}
@@ -130,13 +137,16 @@ async fn find(aws: &Aws, name: &str) -> Result<Option<Json>, ModuleError> {
 async fn put(control: &Control, aws: &Aws, name: &str, body: &Json) -> Result<(), ModuleError> {
     let params = json!({"DashboardName": name, "DashboardBody": body.to_string()});
     let messages = |list: &Value| {
-        let text = |it: &Value, name| it.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text =
+            |it: &Value, name| it.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let line = |it: &Value| format!("{}: {}", text(it, "DataPath"), text(it, "Message"));
         list.items().iter().map(line).collect::<Vec<_>>()
     };
     match aws.attempt("cloudwatch", "PutDashboard", params).await {
         Ok(answer) => {
-            for message in answer.get("DashboardValidationMessages").map(messages).unwrap_or_default() {
+            for message in
+                answer.get("DashboardValidationMessages").map(messages).unwrap_or_default()
+            {
                 control.warn(format!("dashboard {name}: {message}"));
             }
             Ok(())
@@ -170,7 +180,8 @@ mod tests {
     #[test]
     fn bodies_are_compared_by_what_they_mean() {
         let one: Json = serde_json::from_str(r#"{"a": [{"x": 1, "y": "2"}], "b": true}"#).unwrap();
-        let two: Json = serde_json::from_str(r#"{"b": true, "a": [{"y": "2", "x": 1.0}]}"#).unwrap();
+        let two: Json =
+            serde_json::from_str(r#"{"b": true, "a": [{"y": "2", "x": 1.0}]}"#).unwrap();
         assert_eq!(plain(&one), plain(&two));
         for other in [json!({"a": [{"x": 1, "y": 2}], "b": true}), json!({"a": [], "b": true})] {
             assert_ne!(plain(&one), plain(&other));

@@ -6,7 +6,5 @@ mod cloudwatch_dashboard;
 use davit_module::control::Entry;
 
 /// Every module of this collection, by name.
-pub const MODULES: &[Entry] = &[
-    Entry::of::<call::AwsCall>(),
-    Entry::of::<cloudwatch_dashboard::CloudwatchDashboard>(),
-];
+pub const MODULES: &[Entry] =
+    &[Entry::of::<call::AwsCall>(), Entry::of::<cloudwatch_dashboard::CloudwatchDashboard>()];

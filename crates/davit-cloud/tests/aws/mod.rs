@@ -56,6 +56,24 @@ fn services() {
     topic("services");
 }
 
+#[test]
+fn services_examples() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/aws-services");
+    let moto = Moto::start();
+    for (file, made) in [("deploy-application-stack.yml", 1), ("setup-monitoring.yml", 4)] {
+        for (check, wanted) in
+            [(true, Status::Changed), (false, Status::Changed), (false, Status::Ok)]
+        {
+            let play = Play { check, environment: moto.environment(), ..Play::new() };
+            let template = "application.template.yml";
+            fs::copy(folder.join(template), play.folder.path().join(template)).unwrap();
+            let ends = play.run(&fs::read_to_string(folder.join(file)).unwrap());
+            let statuses: Vec<Status> = ends.iter().take(made).map(|it| it.status).collect();
+            assert_eq!(statuses, vec![wanted; made], "{file}: {}", play.seen());
+        }
+    }
+}
+
 /// Runs all cases of a topic. `CASE=NAME` runs one of them.
 fn topic(name: &str) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/aws/cases").join(name);
