@@ -1,6 +1,11 @@
 //! `amazon.aws`: the table. One line per module, by name.
 
 mod aws_caller_info;
+mod cloudformation;
+mod cloudformation_info;
+mod cloudwatch_metric_alarm;
+mod cloudwatchevent_rule;
+mod cloudwatchlogs_log_group;
 mod iam_group;
 mod iam_managed_policy;
 mod iam_policy;
@@ -18,6 +23,11 @@ use davit_module::control::Entry;
 /// Every module of this collection, by name.
 pub const MODULES: &[Entry] = &[
     Entry::of::<aws_caller_info::AwsCallerInfo>(),
+    Entry::of::<cloudformation::Cloudformation>(),
+    Entry::of::<cloudformation_info::CloudformationInfo>(),
+    Entry::of::<cloudwatch_metric_alarm::CloudwatchMetricAlarm>(),
+    Entry::of::<cloudwatchevent_rule::CloudwatcheventRule>(),
+    Entry::of::<cloudwatchlogs_log_group::CloudwatchlogsLogGroup>(),
     Entry::of::<iam_group::IamGroup>(),
     Entry::of::<iam_managed_policy::IamManagedPolicy>(),
     Entry::of::<iam_policy::IamPolicy>(),

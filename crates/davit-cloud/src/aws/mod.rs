@@ -1,7 +1,7 @@
-//! What modules for AWS share: who calls, filters, tags, policies, names of results. All but the
-//! client is worked out without a call.
+//! What modules for AWS share: who calls, filters, tags, policies, names of results, stacks.
 
 pub mod bucket;
+pub mod change_sets;
 pub mod client;
 pub mod filters;
 pub mod iam;
@@ -11,4 +11,5 @@ pub mod object;
 pub mod patience;
 pub mod policy;
 pub mod s3;
+pub mod stacks;
 pub mod tags;

@@ -28,8 +28,12 @@ fn yes() -> bool {
     true
 }
 
-/// Values that YAML takes for numbers or booleans are texts in AWS, as Python writes them.
-fn tags_of_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Tags>, D::Error> {
+/// Values that YAML takes for numbers or booleans are texts in AWS, as Python writes them. For arguments
+/// with tags that are not all of [`TagArgs`].
+///
+/// # Errors
+/// Where it is no map.
+pub fn tags_of_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Tags>, D::Error> {
     let written = Option::<serde_json::Map<String, serde_json::Value>>::deserialize(from)?;
     let text = |value: serde_json::Value| match value {
         serde_json::Value::String(text) => text,

@@ -50,13 +50,30 @@ fn call() {
 }
 
 #[test]
-fn identity() {
-    topic("identity");
-}
 
-#[test]
-fn storage() {
+            [(true, Status::Changed), (false, Status::Changed), (false, Status::Ok)]
+            assert_eq!(statuses, vec![wanted; made], "{file}: {}", play.seen());
+            fs::copy(folder.join(template), play.folder.path().join(template)).unwrap();
+            let ends = play.run(&fs::read_to_string(folder.join(file)).unwrap());
+            let play = Play { check, environment: moto.environment(), ..Play::new() };
+            let statuses: Vec<Status> = ends.iter().take(made).map(|it| it.status).collect();
+            let template = "application.template.yml";
+        for (check, wanted) in
+        {
+        }
+    for (file, made) in [("deploy-application-stack.yml", 1), ("setup-monitoring.yml", 4)] {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/aws-services");
+    let moto = Moto::start();
+    topic("identity");
+    topic("services");
     topic("storage");
+    }
+#[test]
+fn identity() {
+fn services() {
+fn services_examples() {
+fn storage() {
+}
 }
 
 /// Runs all cases of a topic. `CASE=NAME` runs one of them.
