@@ -1,6 +1,16 @@
 //! `amazon.aws`: the table. One line per module, by name.
 
+mod ec2_vpc_igw;
+mod ec2_vpc_net;
+mod ec2_vpc_route_table;
+mod ec2_vpc_subnet;
+
 use davit_module::control::Entry;
 
 /// Every module of this collection, by name.
-pub const MODULES: &[Entry] = &[];
+pub const MODULES: &[Entry] = &[
+    Entry::of::<ec2_vpc_igw::Ec2VpcIgw>(),
+    Entry::of::<ec2_vpc_net::Ec2VpcNet>(),
+    Entry::of::<ec2_vpc_route_table::Ec2VpcRouteTable>(),
+    Entry::of::<ec2_vpc_subnet::Ec2VpcSubnet>(),
+];

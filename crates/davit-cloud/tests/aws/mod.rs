@@ -51,6 +51,11 @@ fn call() {
     topic("call");
 }
 
+#[test]
+fn vpc() {
+    topic("vpc");
+}
+
 /// Runs all cases of a topic. `CASE=NAME` runs one of them.
 fn topic(name: &str) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/aws/cases").join(name);
