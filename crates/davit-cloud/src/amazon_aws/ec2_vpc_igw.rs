@@ -82,7 +82,9 @@ impl Module for Ec2VpcIgw {
 
 async fn keep(ec2: &Ec2<'_>, args: &Args) -> Result<Outcome, ModuleError> {
     let found = match find(ec2, args).await? {
-        None if args.internet_gateway_id.is_none() && !args.detach_vpc => left_over(ec2, args).await?,
+        None if args.internet_gateway_id.is_none() && !args.detach_vpc => {
+            left_over(ec2, args).await?
+        }
         found => found,
     };
     let gateway = match (found, &args.internet_gateway_id) {
@@ -107,7 +109,8 @@ async fn keep(ec2: &Ec2<'_>, args: &Args) -> Result<Outcome, ModuleError> {
     let current = ec2::tags(&gateway);
     let tags = ec2.tag(id, &current, &args.tags.change(&current)).await?;
     let mut attached = network(&gateway);
-    let is_other = attached.is_some() && args.vpc_id.is_some() && attached != args.vpc_id.as_deref();
+    let is_other =
+        attached.is_some() && args.vpc_id.is_some() && attached != args.vpc_id.as_deref();
     if is_other && !args.force_attach && !args.detach_vpc {
         let is = attached.unwrap_or_default();
         return Err(ModuleError::failed(format!(

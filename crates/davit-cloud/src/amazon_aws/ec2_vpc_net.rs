@@ -86,10 +86,8 @@ pub(crate) struct Ec2VpcNet;
 
 impl Module for Ec2VpcNet {
     const NAME: &'static str = "amazon.aws.ec2_vpc_net";
-    const RULES: Rules = Rules {
-        required_one_of: &[&["vpc_id", "name"], &["vpc_id", "cidr_block"]],
-        ..Rules::NONE
-    };
+    const RULES: Rules =
+        Rules { required_one_of: &[&["vpc_id", "name"], &["vpc_id", "cidr_block"]], ..Rules::NONE };
     type Args = Args;
 
     async fn run(control: &Control, args: Args) -> Result<Outcome, ModuleError> {
@@ -205,7 +203,8 @@ async fn ranges(ec2: &Ec2<'_>, args: &Args, vpc: &Value) -> Result<bool, ModuleE
             is_changed |= ec2.change(edit, "AssociateVpcCidrBlock", params).await?.is_some();
         }
         let first = text(vpc, "CidrBlock");
-        let strange = |(range, _): &&(&str, &str)| *range != first && !wanted.iter().any(|it| it == range);
+        let strange =
+            |(range, _): &&(&str, &str)| *range != first && !wanted.iter().any(|it| it == range);
         for (range, association) in there.iter().filter(|_| args.purge_cidrs).filter(strange) {
             is_changed |= disassociate(ec2, id, range, association).await?;
         }

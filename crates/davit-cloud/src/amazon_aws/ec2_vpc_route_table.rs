@@ -251,11 +251,7 @@ async fn create(ec2: &Ec2<'_>, args: &Args, vpc: &str) -> Result<Option<Value>, 
 /// A route as EC2 takes it: the destination and the target, each with its parameter.
 type Wanted = ((&'static str, String), (&'static str, String));
 
-async fn wanted_routes(
-    ec2: &Ec2<'_>,
-    args: &Args,
-    vpc: &str,
-) -> Result<Vec<Wanted>, ModuleError> {
+async fn wanted_routes(ec2: &Ec2<'_>, args: &Args, vpc: &str) -> Result<Vec<Wanted>, ModuleError> {
     let mut wanted: Vec<Wanted> = Vec::new();
     for route in args.routes.iter().flatten() {
         let dest = cidr::canonical(&route.dest);
@@ -422,7 +418,8 @@ async fn associate(
     if associations(table).any(|it| text(it, member) == wanted) {
         return Ok(());
     }
-    let others = ec2.list(LIST.0, LIST.1, ec2::by(&json!({"vpc-id": text(table, "VpcId")}))).await?;
+    let others =
+        ec2.list(LIST.0, LIST.1, ec2::by(&json!({"vpc-id": text(table, "VpcId")}))).await?;
     let before = others.iter().flat_map(associations).find(|it| text(it, member) == wanted);
     match before {
         Some(before) => {

@@ -221,8 +221,9 @@ async fn ipv6(ec2: &Ec2<'_>, args: &Args, subnet: &Value) -> Result<(), ModuleEr
 /// The IPv6 range that it has or is getting, and the id of what joins it to the subnet.
 fn block(subnet: &Value) -> Option<(&str, &str)> {
     let blocks = subnet.get("Ipv6CidrBlockAssociationSet")?.items();
-    let is_gone =
-        |it: &Value| matches!(state_of(it), "disassociating" | "disassociated" | "failing" | "failed");
+    let is_gone = |it: &Value| {
+        matches!(state_of(it), "disassociating" | "disassociated" | "failing" | "failed")
+    };
     let found = blocks.iter().find(|it| !is_gone(it))?;
     Some((text(found, "Ipv6CidrBlock"), text(found, "AssociationId")))
 }

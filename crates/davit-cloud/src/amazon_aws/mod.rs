@@ -1,5 +1,7 @@
 //! `amazon.aws`: the table. One line per module, by name.
 
+mod ec2_security_group;
+mod ec2_tag;
 mod ec2_vpc_igw;
 mod ec2_vpc_net;
 mod ec2_vpc_route_table;
@@ -9,6 +11,8 @@ use davit_module::control::Entry;
 
 /// Every module of this collection, by name.
 pub const MODULES: &[Entry] = &[
+    Entry::of::<ec2_security_group::Ec2SecurityGroup>(),
+    Entry::of::<ec2_tag::Ec2Tag>(),
     Entry::of::<ec2_vpc_igw::Ec2VpcIgw>(),
     Entry::of::<ec2_vpc_net::Ec2VpcNet>(),
     Entry::of::<ec2_vpc_route_table::Ec2VpcRouteTable>(),

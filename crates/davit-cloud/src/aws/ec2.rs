@@ -22,7 +22,7 @@ use super::names;
 use super::tags::{Shape, TagChange, Tags};
 
 /// For how long something that was just made may be missing: EC2 is eventually consistent.
-const SETTLING: Duration = Duration::from_secs(120);
+pub const SETTLING: Duration = Duration::from_secs(120);
 /// The first pause between two looks; each is twice the one before, up to [`LONGEST`].
 const SHORTEST: Duration = Duration::from_millis(250);
 /// The longest pause between two looks.
@@ -227,7 +227,9 @@ impl<'a> Ec2<'a> {
                     let found = answer.at(id).and_then(Value::as_str).map(str::to_owned);
                     let text = || format!("{operation} gave no {}", id.join("."));
                     let found = found.ok_or_else(|| ModuleError::failed(text()))?;
-                    let Value::Map(answer) = answer else { return Err(ModuleError::failed(text())) };
+                    let Value::Map(answer) = answer else {
+                        return Err(ModuleError::failed(text()));
+                    };
                     Ok((found, answer))
                 },
                 |(id, _)| Some(id.clone()),

@@ -7,5 +7,6 @@ pub mod ec2;
 pub mod filters;
 pub mod login;
 pub mod names;
+pub mod permissions;
 pub mod policy;
 pub mod tags;
