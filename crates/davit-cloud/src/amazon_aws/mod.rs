@@ -6,6 +6,12 @@ mod cloudformation_info;
 mod cloudwatch_metric_alarm;
 mod cloudwatchevent_rule;
 mod cloudwatchlogs_log_group;
+mod ec2_security_group;
+mod ec2_tag;
+mod ec2_vpc_igw;
+mod ec2_vpc_net;
+mod ec2_vpc_route_table;
+mod ec2_vpc_subnet;
 mod iam_group;
 mod iam_managed_policy;
 mod iam_policy;
@@ -28,6 +34,12 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<cloudwatch_metric_alarm::CloudwatchMetricAlarm>(),
     Entry::of::<cloudwatchevent_rule::CloudwatcheventRule>(),
     Entry::of::<cloudwatchlogs_log_group::CloudwatchlogsLogGroup>(),
+    Entry::of::<ec2_security_group::Ec2SecurityGroup>(),
+    Entry::of::<ec2_tag::Ec2Tag>(),
+    Entry::of::<ec2_vpc_igw::Ec2VpcIgw>(),
+    Entry::of::<ec2_vpc_net::Ec2VpcNet>(),
+    Entry::of::<ec2_vpc_route_table::Ec2VpcRouteTable>(),
+    Entry::of::<ec2_vpc_subnet::Ec2VpcSubnet>(),
     Entry::of::<iam_group::IamGroup>(),
     Entry::of::<iam_managed_policy::IamManagedPolicy>(),
     Entry::of::<iam_policy::IamPolicy>(),

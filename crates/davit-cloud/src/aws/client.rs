@@ -112,6 +112,20 @@ impl Aws {
         self.client().run(call).await
     }
 
+    /// All pages of an operation as one, with the error as the client has it.
+    ///
+    /// # Errors
+    /// As the client's.
+    pub async fn attempt_all(
+        &self,
+        service: &str,
+        operation: &str,
+        params: impl Into<Value>,
+    ) -> Result<Map, Error> {
+        self.note(service, operation);
+        self.client().all(service, operation, map(params.into())).await
+    }
+
     /// All pages of an operation as one.
     ///
     /// # Errors
@@ -122,8 +136,7 @@ impl Aws {
         operation: &str,
         params: impl Into<Value>,
     ) -> Result<Map, ModuleError> {
-        self.note(service, operation);
-        let outcome = self.client().all(service, operation, map(params.into())).await;
+        let outcome = self.attempt_all(service, operation, params).await;
         outcome.map_err(|error| failure(Some((service, operation)), &error))
     }
 

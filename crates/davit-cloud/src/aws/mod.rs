@@ -2,13 +2,16 @@
 
 pub mod bucket;
 pub mod change_sets;
+pub mod cidr;
 pub mod client;
+pub mod ec2;
 pub mod filters;
 pub mod iam;
 pub mod login;
 pub mod names;
 pub mod object;
 pub mod patience;
+pub mod permissions;
 pub mod policy;
 pub mod s3;
 pub mod stacks;

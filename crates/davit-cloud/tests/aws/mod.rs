@@ -11,6 +11,9 @@
 //! - `register: NAME`: later steps find the result under this name.
 //! - `check: false`: check mode is left out, for tasks that need what only a change would give them.
 
+
+mod example;
+mod moto;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -67,12 +70,14 @@ fn call() {
     topic("identity");
     topic("services");
     topic("storage");
+    topic("vpc");
     }
 #[test]
 fn identity() {
 fn services() {
 fn services_examples() {
 fn storage() {
+fn vpc() {
 }
 }
 
