@@ -9,8 +9,8 @@ use davit_aws::credentials::Credentials;
 use davit_aws::session::{Parts, Session};
 use davit_aws::value::{Map, Value};
 use davit_aws::{Client, Error};
-use davit_module::ModuleError;
 use davit_module::control::Control;
+use davit_module::{ModuleError, Outcome};
 use serde_json::json;
 
 use super::login::{Caller, Login};
@@ -162,6 +162,15 @@ impl Aws {
         called.sort();
         called.dedup();
         Some(called)
+    }
+
+    /// The result with `resource_actions`, where the task asks for them.
+    #[must_use]
+    pub fn tell(&self, outcome: Outcome) -> Outcome {
+        match self.called() {
+            Some(called) => outcome.with("resource_actions", called),
+            None => outcome,
+        }
     }
 
     fn note(&self, service: &str, operation: &str) {

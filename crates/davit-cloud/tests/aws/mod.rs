@@ -51,6 +51,38 @@ fn call() {
     topic("call");
 }
 
+#[test]
+fn compute() {
+    topic("compute");
+}
+
+#[test]
+fn compute_examples() {
+    let moto = Moto::start();
+    let run = |file: &str| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/aws-compute");
+        let play = Play { environment: moto.environment(), ..Play::new() };
+        let ends = play.run(&fs::read_to_string(folder.join(file)).unwrap());
+        let statuses: Vec<Status> = ends.iter().map(|it| it.status).collect();
+        let said = ends.last().map(|it| it.reply["msg"].clone()).unwrap_or_default();
+        (statuses, said)
+    };
+    let (statuses, said) = run("live-addresses.yml");
+    assert_eq!((statuses, said), (vec![Status::Ok, Status::Skipped, Status::Ok], json!([])));
+    for (file, first, again) in [
+        ("create-instance.yml", Status::Changed, Status::Ok),
+        ("weekend.yml", Status::Changed, Status::Ok),
+        ("group.yml", Status::Changed, Status::Ok),
+    ] {
+        assert_eq!(run(file).0[0], first, "{file}");
+        let (statuses, said) = run(file);
+        assert_eq!(statuses[0], again, "{file}: {said}");
+    }
+    let (statuses, said) = run("live-addresses.yml");
+    assert_eq!(statuses, [Status::Ok; 3], "{said}");
+    assert_eq!(said.as_array().map(Vec::len), Some(2), "{said}");
+}
+
 /// Runs all cases of a topic. `CASE=NAME` runs one of them.
 fn topic(name: &str) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/aws/cases").join(name);
