@@ -1,11 +1,14 @@
 //! `amazon.aws`: the table. One line per module, by name.
 
+mod autoscaling_group_info;
 mod aws_caller_info;
 mod cloudformation;
 mod cloudformation_info;
 mod cloudwatch_metric_alarm;
 mod cloudwatchevent_rule;
 mod cloudwatchlogs_log_group;
+mod ec2_instance;
+mod ec2_instance_info;
 mod ec2_security_group;
 mod ec2_tag;
 mod ec2_vpc_igw;
@@ -28,12 +31,15 @@ use davit_module::control::Entry;
 
 /// Every module of this collection, by name.
 pub const MODULES: &[Entry] = &[
+    Entry::of::<autoscaling_group_info::AutoscalingGroupInfo>(),
     Entry::of::<aws_caller_info::AwsCallerInfo>(),
     Entry::of::<cloudformation::Cloudformation>(),
     Entry::of::<cloudformation_info::CloudformationInfo>(),
     Entry::of::<cloudwatch_metric_alarm::CloudwatchMetricAlarm>(),
     Entry::of::<cloudwatchevent_rule::CloudwatcheventRule>(),
     Entry::of::<cloudwatchlogs_log_group::CloudwatchlogsLogGroup>(),
+    Entry::of::<ec2_instance::Ec2Instance>(),
+    Entry::of::<ec2_instance_info::Ec2InstanceInfo>(),
     Entry::of::<ec2_security_group::Ec2SecurityGroup>(),
     Entry::of::<ec2_tag::Ec2Tag>(),
     Entry::of::<ec2_vpc_igw::Ec2VpcIgw>(),

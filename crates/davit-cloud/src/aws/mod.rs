@@ -1,5 +1,6 @@
 //! What modules for AWS share: who calls, filters, tags, policies, names of results, stacks.
 
+pub mod autoscaling;
 pub mod bucket;
 pub mod change_sets;
 pub mod cidr;
@@ -7,6 +8,9 @@ pub mod client;
 pub mod ec2;
 pub mod filters;
 pub mod iam;
+pub mod instance_settings;
+pub mod instances;
+pub mod launch;
 pub mod login;
 pub mod names;
 pub mod object;

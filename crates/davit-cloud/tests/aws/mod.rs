@@ -61,18 +61,41 @@ fn call() {
             let play = Play { check, environment: moto.environment(), ..Play::new() };
             let statuses: Vec<Status> = ends.iter().take(made).map(|it| it.status).collect();
             let template = "application.template.yml";
+        ("create-instance.yml", Status::Changed, Status::Ok),
+        ("group.yml", Status::Changed, Status::Ok),
+        ("weekend.yml", Status::Changed, Status::Ok),
+        (statuses, said)
+        assert_eq!(run(file).0[0], first, "{file}");
+        assert_eq!(statuses[0], again, "{file}: {said}");
         for (check, wanted) in
+        let (statuses, said) = run(file);
+        let ends = play.run(&fs::read_to_string(folder.join(file)).unwrap());
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/aws-compute");
+        let play = Play { environment: moto.environment(), ..Play::new() };
+        let said = ends.last().map(|it| it.reply["msg"].clone()).unwrap_or_default();
+        let statuses: Vec<Status> = ends.iter().map(|it| it.status).collect();
         {
         }
+    ] {
+    assert_eq!((statuses, said), (vec![Status::Ok, Status::Skipped, Status::Ok], json!([])));
+    assert_eq!(said.as_array().map(Vec::len), Some(2), "{said}");
+    assert_eq!(statuses, [Status::Ok; 3], "{said}");
+    for (file, first, again) in [
     for (file, made) in [("deploy-application-stack.yml", 1), ("setup-monitoring.yml", 4)] {
+    let (statuses, said) = run("live-addresses.yml");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/aws-services");
     let moto = Moto::start();
+    let run = |file: &str| {
+    topic("compute");
     topic("identity");
     topic("services");
     topic("storage");
     topic("vpc");
     }
+    };
 #[test]
+fn compute() {
+fn compute_examples() {
 fn identity() {
 fn services() {
 fn services_examples() {
