@@ -83,7 +83,8 @@ impl Moto {
     pub fn environment(&self) -> Vec<(String, String)> {
         let pairs = [
             ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
+            // A word that no answer has: it is masked wherever it turns up.
+            ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned()),
             ("AWS_REGION", "eu-west-1".to_owned()),
             ("AWS_ENDPOINT_URL", self.url()),
         ];

@@ -20,7 +20,7 @@ use crate::aws::launch::{
 };
 use crate::aws::login::Login;
 use crate::aws::tags::{TagArgs, Tags};
-use crate::aws::{ec2, filters};
+use crate::aws::{filters, parts};
 
 /// Launch, change, start, stop and terminate instances of EC2.
 ///
@@ -420,7 +420,7 @@ impl Work<'_> {
     async fn update(&self, instance: &Value) -> Result<Vec<Json>, ModuleError> {
         let args = self.args;
         let said = self.groups_said();
-        let vpc = ec2::text(instance, "VpcId");
+        let vpc = parts::text(instance, "VpcId");
         let vpc = Some(vpc).filter(|it| !it.is_empty());
         let mut interfaces = args.network_interfaces_ids.clone().unwrap_or_default();
         interfaces.extend(args.network.iter().flat_map(Network::ids));
@@ -430,10 +430,10 @@ impl Work<'_> {
         settings.source_dest_check = settings.source_dest_check.or(older);
         let mut changes =
             settings.bring(&self.power, instance, &Net { groups, interfaces }).await?;
-        let current = ec2::tags(instance);
+        let current = parts::tags(instance);
         let change = self.tags().change(&current);
         if !change.is_empty() {
-            ec2::tag(self.control, self.aws, instances::id(instance), &current, &change).await?;
+            parts::tag(self.control, self.aws, instances::id(instance), &current, &change).await?;
             changes.push(json!({"InstanceId": instances::id(instance), "Tags": change.set}));
         }
         Ok(changes)
@@ -472,7 +472,7 @@ impl Work<'_> {
         let names = args.name.as_deref().unwrap_or("instances");
         let edit = Edit::new(format!("launch {count}"), names).to(&spec);
         let act = async || self.aws.call("ec2", "RunInstances", spec.clone()).await;
-        let place = |made: &_| Some(ids(ec2::items(made, "Instances")).join(", "));
+        let place = |made: &_| Some(ids(parts::items(made, "Instances")).join(", "));
         let made = self.control.create(edit, act, place).await?;
         let outcome = Outcome::new().with("spec", &spec);
         let Some(made) = made else {
@@ -480,7 +480,7 @@ impl Work<'_> {
             let outcome = outcome.msg(msg).with("instances", shown(there));
             return Ok(outcome.with("instance_ids", ids(there)));
         };
-        let launched = ec2::items(&made, "Instances");
+        let launched = parts::items(&made, "Instances");
         let new = ids(launched);
         let told = |error: ModuleError| error.with("instance_ids", &new).with("changed_ids", &new);
         self.finish(&new).await.map_err(told)?;
@@ -533,8 +533,8 @@ impl Work<'_> {
                 Some(launch::default_subnet(self.aws, args.availability_zone.as_deref()).await?)
             }
         };
-        let vpc = subnet.as_ref().map(|it| ec2::text(it, "VpcId"));
-        let subnet = subnet.as_ref().map(|it| ec2::text(it, "SubnetId"));
+        let vpc = subnet.as_ref().map(|it| parts::text(it, "VpcId"));
+        let subnet = subnet.as_ref().map(|it| parts::text(it, "SubnetId"));
         let groups = launch::group_ids(self.aws, vpc, &self.groups_said()).await?;
         let mut request = args.settings.request();
         let more = json!({
@@ -552,7 +552,7 @@ impl Work<'_> {
             })),
             "LicenseSpecifications": args.license_specifications,
             "Placement": self.placement(),
-            "TagSpecifications": ec2::tag_specifications(
+            "TagSpecifications": parts::tag_specifications(
                 &["instance", "volume"], &self.tags().tags.unwrap_or_default(),
             ).to_json(),
             "UserData": args.user_data,
@@ -608,7 +608,7 @@ fn ids(found: &[Value]) -> Vec<String> {
 }
 
 fn shown(found: &[Value]) -> Vec<Json> {
-    found.iter().map(ec2::shown).collect()
+    found.iter().map(parts::shown).collect()
 }
 
 fn is_unknown(error: &ModuleError) -> bool {

@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::aws::client::Aws;
 use crate::aws::login::Login;
-use crate::aws::{ec2, filters, instances, names};
+use crate::aws::{filters, instances, names, parts};
 
 /// Find out which instances EC2 has, and all that it says of them.
 ///
@@ -102,7 +102,7 @@ impl Module for Ec2InstanceInfo {
         }
         let mut all = Vec::with_capacity(found.len());
         for instance in &found {
-            let mut shown = ec2::shown(instance);
+            let mut shown = parts::shown(instance);
             if !args.include_attributes.is_empty() {
                 let id = instances::id(instance);
                 shown["attributes"] = attributes(&aws, id, &args.include_attributes).await?;

@@ -7,7 +7,7 @@ use davit_module::ModuleError;
 use serde_json::{Value as Json, json};
 
 use super::client::Aws;
-use super::ec2;
+use super::parts;
 
 /// A tag of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub async fn groups(aws: &Aws, name: Option<&str>) -> Result<Vec<Value>, ModuleE
         None => json!({}),
     };
     let found = aws.all("autoscaling", "DescribeAutoScalingGroups", params).await?;
-    Ok(ec2::items(&found, "AutoScalingGroups").to_vec())
+    Ok(parts::items(&found, "AutoScalingGroups").to_vec())
 }
 
 /// The tags of a group by their names.
@@ -36,10 +36,10 @@ pub async fn groups(aws: &Aws, name: Option<&str>) -> Result<Vec<Value>, ModuleE
 pub fn tags(group: &Value) -> BTreeMap<String, Tag> {
     let tag = |it: &Value| {
         let propagates = it.get("PropagateAtLaunch").and_then(Value::as_bool).unwrap_or(false);
-        let value = ec2::text(it, "Value").to_owned();
-        (ec2::text(it, "Key").to_owned(), Tag { value, propagates })
+        let value = parts::text(it, "Value").to_owned();
+        (parts::text(it, "Key").to_owned(), Tag { value, propagates })
     };
-    ec2::list(group, "Tags").iter().map(tag).collect()
+    parts::list(group, "Tags").iter().map(tag).collect()
 }
 
 /// A tag as the service takes it.
@@ -56,12 +56,12 @@ pub fn tag(group: &str, key: &str, tag: &Tag) -> Json {
 /// # Errors
 /// When the service cannot be asked.
 pub async fn target_groups(aws: &Aws, group: &Value) -> Result<Vec<String>, ModuleError> {
-    let arns = ec2::list(group, "TargetGroupARNs");
+    let arns = parts::list(group, "TargetGroupARNs");
     let arns: Vec<&str> = arns.iter().filter_map(Value::as_str).collect();
     if arns.is_empty() {
         return Ok(Vec::new());
     }
     let found = aws.all("elbv2", "DescribeTargetGroups", json!({"TargetGroupArns": arns})).await?;
-    let found = ec2::items(&found, "TargetGroups").iter();
-    Ok(found.map(|it| ec2::text(it, "TargetGroupName").to_owned()).collect())
+    let found = parts::items(&found, "TargetGroups").iter();
+    Ok(found.map(|it| parts::text(it, "TargetGroupName").to_owned()).collect())
 }

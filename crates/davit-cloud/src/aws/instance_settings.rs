@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use super::client::Aws;
-use super::ec2;
 use super::instances::{self, Power};
 use super::launch::{InterfaceId, MetadataOptions};
+use super::parts;
 
 /// What can be changed of an instance: flatten it into a module's arguments.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -156,7 +156,7 @@ impl InstanceSettings {
             Fix::new(what, "ModifyInstanceAttribute", params)
         };
         let mut fixes = Vec::new();
-        let kind = ec2::text(instance, "InstanceType");
+        let kind = parts::text(instance, "InstanceType");
         if let Some(wanted) = self.instance_type.as_deref().filter(|it| *it != kind) {
             let fix = attribute("instance_type", "InstanceType", json!(wanted));
             fixes.push(Fix { at_rest: true, ..fix.sides(kind, wanted) });
@@ -173,7 +173,7 @@ impl InstanceSettings {
             let what = "source_dest_check";
             let fix = match first(instance) {
                 Some(first) => {
-                    let interface = ec2::text(first, "NetworkInterfaceId");
+                    let interface = parts::text(first, "NetworkInterfaceId");
                     let params = json!({
                         "NetworkInterfaceId": interface, "SourceDestCheck": {"Value": wanted},
                     });
@@ -249,8 +249,8 @@ impl InstanceSettings {
         let Some(wanted) = self.cpu_credit_specification else { return Ok(None) };
         let params = json!({"InstanceIds": [id]});
         let told = aws.call("ec2", "DescribeInstanceCreditSpecifications", params).await?;
-        let told = ec2::items(&told, "InstanceCreditSpecifications").first();
-        let is = told.map(|it| ec2::text(it, "CpuCredits")).unwrap_or_default();
+        let told = parts::items(&told, "InstanceCreditSpecifications").first();
+        let is = told.map(|it| parts::text(it, "CpuCredits")).unwrap_or_default();
         if json!(wanted) == is {
             return Ok(None);
         }
@@ -278,9 +278,9 @@ impl InstanceSettings {
             {"Name": "state", "Values": ["associating", "associated"]},
         ]});
         let told = aws.all("ec2", "DescribeIamInstanceProfileAssociations", params).await?;
-        let told = ec2::items(&told, "IamInstanceProfileAssociations").first();
+        let told = parts::items(&told, "IamInstanceProfileAssociations").first();
         let params = json!({
-            "AssociationId": told.map(|it| ec2::text(it, "AssociationId")),
+            "AssociationId": told.map(|it| parts::text(it, "AssociationId")),
             "IamInstanceProfile": profile(wanted),
         });
         let fix = Fix::new(what, "ReplaceIamInstanceProfileAssociation", params);
@@ -295,7 +295,7 @@ fn profile(said: &str) -> Json {
 
 /// The interface that the instance goes by.
 fn first(instance: &Value) -> Option<&Value> {
-    let all = ec2::list(instance, "NetworkInterfaces").iter();
+    let all = parts::list(instance, "NetworkInterfaces").iter();
     all.min_by_key(|it| it.at(&["Attachment", "DeviceIndex"]).and_then(Value::as_int))
 }
 
@@ -304,19 +304,19 @@ fn interfaces(instance: &Value, net: &Net) -> Vec<Fix> {
     if let Some(first) = first(instance)
         && !net.groups.is_empty()
     {
-        let is = ec2::list(first, "Groups").iter().map(|it| ec2::text(it, "GroupId"));
+        let is = parts::list(first, "Groups").iter().map(|it| parts::text(it, "GroupId"));
         let is: BTreeSet<&str> = is.collect();
         let wanted: BTreeSet<&str> = net.groups.iter().map(String::as_str).collect();
         if is != wanted {
-            let interface = ec2::text(first, "NetworkInterfaceId");
+            let interface = parts::text(first, "NetworkInterfaceId");
             let params = json!({"NetworkInterfaceId": interface, "Groups": wanted});
             let fix = Fix::new("security_groups", "ModifyNetworkInterfaceAttribute", params);
             fixes.push(fix.sides(is, &wanted));
         }
     }
-    let attached: Vec<&str> = ec2::list(instance, "NetworkInterfaces")
+    let attached: Vec<&str> = parts::list(instance, "NetworkInterfaces")
         .iter()
-        .map(|it| ec2::text(it, "NetworkInterfaceId"))
+        .map(|it| parts::text(it, "NetworkInterfaceId"))
         .collect();
     let missing = net.interfaces.iter().filter(|it| !attached.contains(&it.id.as_str()));
     fixes.extend(missing.map(|InterfaceId { device_index, id }| {

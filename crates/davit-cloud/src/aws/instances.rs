@@ -8,7 +8,7 @@ use davit_module::control::{Control, Edit};
 use serde_json::json;
 
 use super::client::Aws;
-use super::ec2;
+use super::parts;
 
 /// The instances that filters and ids find, of all pages. `filters` is what
 /// [`filters::list`](super::filters::list) gives.
@@ -24,14 +24,14 @@ pub async fn find(aws: &Aws, ids: &[String], filters: Value) -> Result<Vec<Value
         params.insert("Filters".to_owned(), filters);
     }
     let found = aws.all("ec2", "DescribeInstances", params).await?;
-    let reservations = ec2::items(&found, "Reservations");
-    Ok(reservations.iter().flat_map(|it| ec2::list(it, "Instances")).cloned().collect())
+    let reservations = parts::items(&found, "Reservations");
+    Ok(reservations.iter().flat_map(|it| parts::list(it, "Instances")).cloned().collect())
 }
 
 /// `i-0123456789abcdef0`.
 #[must_use]
 pub fn id(instance: &Value) -> &str {
-    ec2::text(instance, "InstanceId")
+    parts::text(instance, "InstanceId")
 }
 
 /// `pending`, `running`, `stopping`, `stopped`, `shutting-down` or `terminated`.

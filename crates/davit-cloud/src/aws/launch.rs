@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use super::client::Aws;
-use super::ec2;
+use super::parts;
 
 /// A volume, and where it appears.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -329,7 +329,7 @@ pub fn said(json: Json) -> Json {
 /// What EC2 says, as of an id that it does not know.
 pub async fn subnet(aws: &Aws, id: &str) -> Result<Value, ModuleError> {
     let found = aws.call("ec2", "DescribeSubnets", json!({"SubnetIds": [id]})).await?;
-    let subnet = ec2::items(&found, "Subnets").first().cloned();
+    let subnet = parts::items(&found, "Subnets").first().cloned();
     subnet.ok_or_else(|| ModuleError::failed(format!("there is no subnet {id}")))
 }
 
@@ -341,8 +341,8 @@ pub async fn default_subnet(aws: &Aws, zone: Option<&str>) -> Result<Value, Modu
     let mut filters = vec![json!({"Name": "default-for-az", "Values": ["true"]})];
     filters.extend(zone.map(|it| json!({"Name": "availability-zone", "Values": [it]})));
     let found = aws.all("ec2", "DescribeSubnets", json!({"Filters": filters})).await?;
-    let subnets = ec2::items(&found, "Subnets").iter();
-    let first = subnets.min_by_key(|it| ec2::text(it, "AvailabilityZone").to_owned());
+    let subnets = parts::items(&found, "Subnets").iter();
+    let first = subnets.min_by_key(|it| parts::text(it, "AvailabilityZone").to_owned());
     first.cloned().ok_or_else(|| {
         let of = zone.map(|it| format!(" in {it}")).unwrap_or_default();
         ModuleError::failed(format!("there is no default subnet{of}: say vpc_subnet_id"))
@@ -366,13 +366,13 @@ pub async fn group_ids(
     let mut filters = vec![json!({"Name": "group-name", "Values": asked})];
     filters.extend(vpc.map(|it| json!({"Name": "vpc-id", "Values": [it]})));
     let found = aws.all("ec2", "DescribeSecurityGroups", json!({"Filters": filters})).await?;
-    let found = ec2::items(&found, "SecurityGroups");
+    let found = parts::items(&found, "SecurityGroups");
     let id = |name: &String| {
         if !is_name(&name) {
             return Ok(name.clone());
         }
-        let group = found.iter().find(|it| ec2::text(it, "GroupName") == name);
-        group.map(|it| ec2::text(it, "GroupId").to_owned()).ok_or_else(|| {
+        let group = found.iter().find(|it| parts::text(it, "GroupName") == name);
+        group.map(|it| parts::text(it, "GroupId").to_owned()).ok_or_else(|| {
             let of = vpc.map(|it| format!(" in {it}")).unwrap_or_default();
             ModuleError::failed(format!("there is no security group called {name}{of}"))
         })

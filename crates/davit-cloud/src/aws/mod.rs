@@ -14,6 +14,7 @@ pub mod launch;
 pub mod login;
 pub mod names;
 pub mod object;
+pub mod parts;
 pub mod patience;
 pub mod permissions;
 pub mod policy;

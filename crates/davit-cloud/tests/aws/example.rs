@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use davit_event::{End, Status};
+use davit_ground::Moto;
 use serde_json::{Value, json};
 
-use super::moto::Moto;
 use crate::play::Play;
 
 /// What a run may have made before it was cut off, one step after the other: nothing has more than what it is
@@ -66,12 +66,12 @@ const LOOK: &str = "
 fn the_example_makes_a_network_once_and_completes_what_was_cut_off() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/aws-vpc/site.yml");
     let site = fs::read_to_string(path).unwrap();
-    let moto = Moto::start();
+    let moto = Moto::start().unwrap();
     let play = Play { environment: moto.environment(), ..Play::new() };
     let steps: Vec<&str> = STEPS.split("\n- ").skip(1).collect();
     // One subnet or three of four are not there: that is the same.
     for done in [0, 1, 2, 3, 6, steps.len()] {
-        moto.reset();
+        moto.post("/moto-api/reset", "").unwrap();
         if done > 0 {
             let ends = play.run(&tasks(&format!("- {}", steps[..done].join("\n- "))));
             assert!(ends.iter().all(|it| it.status == Status::Changed), "{ends:?}");
