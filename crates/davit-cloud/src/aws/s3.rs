@@ -205,7 +205,7 @@ mod tests {
         let owner = json!({"Grantee": {"ID": "o"}, "Permission": "FULL_CONTROL"});
         let list = |grants: &[Value]| json!({"Owner": {"ID": "o"}, "Grants": grants});
         let read = grant("AllUsers", "READ");
-        assert_eq!(canned(&list(&[owner.clone()])), Some("private"));
+        assert_eq!(canned(&list(std::slice::from_ref(&owner))), Some("private"));
         assert_eq!(canned(&list(&[owner.clone(), read.clone()])), Some("public-read"));
         let both = list(&[grant("AllUsers", "WRITE"), owner.clone(), read]);
         assert_eq!(canned(&both), Some("public-read-write"));
