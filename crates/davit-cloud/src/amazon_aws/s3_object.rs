@@ -1,11 +1,9 @@
 //! `amazon.aws.s3_object`: objects of S3, to and from files of the controller.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use davit_aws::client::Call;
 use davit_aws::transfer::{Object, Settings, Transfer};
 use davit_aws::value::Map;
 use davit_module::control::{Control, Edit, Module};
@@ -16,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::aws::client::{Aws, failure};
 use crate::aws::login::Login;
-use crate::aws::object::{Place, Source, media_type, sorted};
+use crate::aws::object::{Place, Source, is_newer, media_type, sorted};
 use crate::aws::s3;
 use crate::aws::tags::TagArgs;
 
@@ -366,7 +364,7 @@ impl Args {
             (None, _) | (_, Some(Replace::Always)) => true,
             (_, Some(Replace::Never) | None) => false,
             (Some(head), Some(Replace::Latest)) if self.src.is_some() => {
-                is_newer(&self.src, head, true)
+                is_newer(self.src.as_deref(), head, true)
             }
             (Some(head), _) => !place.is_same(head, &source).await?,
         };
@@ -380,14 +378,14 @@ impl Args {
             let edit = Edit::new("put the object", place.url())
                 .from(head.as_ref().map(size))
                 .to(json!({"from": self.src}));
-            place.control.change(edit, async || send(place, &source, extra).await).await?;
+            place.control.change(edit, async || place.put(&source, extra).await).await?;
             self.permit(place, 1).await?;
         }
         let tags = place.settle_tags(&self.tags, is_due).await?;
         if place.control.is_check() && is_due {
             return Ok(Outcome::new().msg("PUT operation skipped - running in check mode"));
         }
-        let url = self.url(place).await?;
+        let url = place.presigned(self.version.as_deref(), self.expiry).await?;
         let outcome = Outcome::new().with("url", url).with("tags", tags);
         Ok(if is_due {
             outcome.msg("PUT operation complete")
@@ -415,7 +413,7 @@ impl Args {
             let extra = self.extra(&[self.metadata.as_ref()]);
             let edit = Edit::new("make the folder", place.url()).to(json!({"key": key}));
             let empty = Source::Bytes(Vec::new());
-            place.control.change(edit, async || send(place, &empty, extra).await).await?;
+            place.control.change(edit, async || place.put(&empty, extra).await).await?;
             self.permit(place, 1).await?;
         }
         let tags = place.settle_tags(&self.tags, !is_there).await?;
@@ -425,7 +423,9 @@ impl Args {
             outcome.msg(format!("Bucket {bucket} and key {key} already exists."))
         } else {
             let text = format!("Virtual directory {key} created in bucket {bucket}");
-            outcome.with("url", self.url(place).await?).msg(text)
+            outcome
+                .with("url", place.presigned(self.version.as_deref(), self.expiry).await?)
+                .msg(text)
         })
     }
 
@@ -456,7 +456,7 @@ impl Args {
                 let text = "Local object already exists and overwrite is disabled.";
                 return Ok(Outcome::new().msg(text));
             }
-            Some(Replace::Latest) => is_newer(&self.dest, &head, false),
+            Some(Replace::Latest) => is_newer(self.dest.as_deref(), &head, false),
             Some(Replace::Different) => !place.is_same(&head, &Source::File(dest.clone())).await?,
         };
         if !is_due {
@@ -466,8 +466,10 @@ impl Args {
         }
         let edit = Edit::new(format!("get {}", place.url()), dest.display().to_string())
             .to(json!({"etag": head["ETag"], "size": head["ContentLength"]}));
-        let got =
-            place.control.change(edit, async || fetch(place, &self.version, dest).await).await?;
+        let got = place
+            .control
+            .change(edit, async || place.get_into(self.version.as_deref(), dest).await)
+            .await?;
         Ok(Outcome::new().msg(match got {
             Some(()) => "GET operation complete",
             None => "GET operation skipped - running in check mode",
@@ -491,21 +493,10 @@ impl Args {
     async fn get_url(&self, place: &Place<'_>) -> Result<Outcome, ModuleError> {
         self.there(place).await?;
         let tags = place.tags(false).await?;
-        let url = self.url(place).await?;
+        let url = place.presigned(self.version.as_deref(), self.expiry).await?;
         let outcome =
             Outcome::new().with("url", url).with("tags", tags).with("expiry", self.expiry);
         Ok(outcome.msg("Download url:").changed(true))
-    }
-
-    async fn url(&self, place: &Place<'_>) -> Result<String, ModuleError> {
-        let mut params = json!({"Bucket": place.bucket, "Key": place.key});
-        if let Some(version) = &self.version {
-            params["VersionId"] = version.as_str().into();
-        }
-        let davit_aws::Value::Map(params) = params.into() else { return Ok(String::new()) };
-        let call = Call::new("s3", "GetObject", params);
-        let made = place.aws.client().presign(call, Duration::from_secs(self.expiry)).await;
-        made.map_err(|error| failure(None, &error))
     }
 
     async fn delete(&self, place: &Place<'_>) -> Result<Outcome, ModuleError> {
@@ -618,52 +609,4 @@ impl Args {
         };
         Ok((is_due, tags))
     }
-}
-
-/// Whether a file is newer than an object, or the other way round.
-fn is_newer(file: &Option<PathBuf>, head: &Value, file_first: bool) -> bool {
-    let object = head["LastModified"].as_str().and_then(davit_aws::time::parse);
-    let modified = file.as_deref().and_then(|it| it.metadata().ok()?.modified().ok());
-    let (Some(object), Some(file)) = (object.map(std::time::SystemTime::from), modified) else {
-        return true;
-    };
-    if file_first { file > object } else { object > file }
-}
-
-async fn send(place: &Place<'_>, source: &Source, extra: Map) -> Result<(), ModuleError> {
-    let failed = |error: &davit_aws::Error| failure(Some(("s3", "PutObject")), error);
-    match source {
-        Source::File(path) => {
-            let transfer = Transfer::new(place.aws.client().clone(), Settings::default());
-            let to = Object::new(place.bucket, place.key);
-            transfer.upload(path, &to, &extra).await.map_err(|error| failed(&error))
-        }
-        Source::Bytes(bytes) => {
-            let mut params = extra;
-            params.insert("Bucket".to_owned(), place.bucket.into());
-            params.insert("Key".to_owned(), place.key.into());
-            params.insert("Body".to_owned(), davit_aws::Value::Blob(bytes.clone().into()));
-            let params = davit_aws::Value::Map(params);
-            place.aws.call("s3", "PutObject", params).await.map(drop)
-        }
-    }
-}
-
-async fn fetch(
-    place: &Place<'_>,
-    version: &Option<String>,
-    dest: &Path,
-) -> Result<(), ModuleError> {
-    let from = Object {
-        bucket: place.bucket.to_owned(),
-        key: place.key.to_owned(),
-        version: version.clone(),
-    };
-    let mut extra = Map::new();
-    if let Some(owner) = place.owner {
-        extra.insert("ExpectedBucketOwner".to_owned(), owner.into());
-    }
-    let transfer = Transfer::new(place.aws.client().clone(), Settings::default());
-    let got = transfer.download(&from, dest, &extra).await;
-    got.map(drop).map_err(|error| failure(Some(("s3", "GetObject")), &error))
 }

@@ -3,7 +3,10 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
+use davit_aws::client::Call;
+use davit_aws::transfer::{Object, Settings, Transfer};
 use davit_aws::value::Map;
 use davit_module::ModuleError;
 use davit_module::control::{Control, Edit};
@@ -122,6 +125,72 @@ impl Place<'_> {
         self.control.change(edit, act).await?;
         Ok(after)
     }
+
+    /// A URL by which anyone can get it for so many seconds.
+    ///
+    /// # Errors
+    /// Where there is nothing to sign with, or the time is longer than a week.
+    pub async fn presigned(
+        &self,
+        version: Option<&str>,
+        seconds: u64,
+    ) -> Result<String, ModuleError> {
+        let mut params = Map::new();
+        let named =
+            [("Bucket", Some(self.bucket)), ("Key", Some(self.key)), ("VersionId", version)];
+        for (name, value) in named {
+            params.extend(value.map(|it| (name.to_owned(), it.into())));
+        }
+        let call = Call::new("s3", "GetObject", params);
+        let made = self.aws.client().presign(call, Duration::from_secs(seconds)).await;
+        made.map_err(|error| failure(None, &error))
+    }
+
+    /// Puts something there. `extra` are further parameters.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, and what the service says.
+    pub async fn put(&self, source: &Source, extra: Map) -> Result<(), ModuleError> {
+        match source {
+            Source::File(path) => {
+                let transfer = Transfer::new(self.aws.client().clone(), Settings::default());
+                let to = Object::new(self.bucket, self.key);
+                let put = transfer.upload(path, &to, &extra).await;
+                put.map_err(|error| failure(Some(("s3", "PutObject")), &error))
+            }
+            Source::Bytes(bytes) => {
+                let mut params = extra;
+                params.insert("Bucket".to_owned(), self.bucket.into());
+                params.insert("Key".to_owned(), self.key.into());
+                params.insert("Body".to_owned(), davit_aws::Value::Blob(bytes.clone().into()));
+                let params = davit_aws::Value::Map(params);
+                self.aws.call("s3", "PutObject", params).await.map(drop)
+            }
+        }
+    }
+
+    /// Puts it, or a version of it, into a file.
+    ///
+    /// # Errors
+    /// Where the file cannot be written, and what the service says.
+    pub async fn get_into(&self, version: Option<&str>, dest: &Path) -> Result<(), ModuleError> {
+        let mut from = Object::new(self.bucket, self.key);
+        from.version = version.map(str::to_owned);
+        let owner = self.owner.map(|it| ("ExpectedBucketOwner".to_owned(), it.into()));
+        let extra: Map = owner.into_iter().collect();
+        let transfer = Transfer::new(self.aws.client().clone(), Settings::default());
+        let got = transfer.download(&from, dest, &extra).await;
+        got.map(drop).map_err(|error| failure(Some(("s3", "GetObject")), &error))
+    }
+}
+
+/// Whether a file is newer than an object, or, without `file_first`, the other way round.
+#[must_use]
+pub fn is_newer(file: Option<&Path>, head: &Value, file_first: bool) -> bool {
+    let object = head["LastModified"].as_str().and_then(davit_aws::time::parse);
+    let modified = file.and_then(|it| it.metadata().ok()?.modified().ok());
+    let (Some(object), Some(file)) = (object.map(SystemTime::from), modified) else { return true };
+    if file_first { file > object } else { object > file }
 }
 
 /// What an object is to hold.
