@@ -211,14 +211,14 @@ impl Task<'_> {
             "Description": args.description,
             "RoleArn": args.role_arn,
         });
-        let members = wanted.as_object().into_iter().flatten();
+        let mut members = wanted.as_object().into_iter().flatten();
         let is_same = |(name, value): (&String, &Json)| match name.as_str() {
             "EventPattern" => document(value) == document(&was(name)),
             // None and an empty one are the same.
             "Description" => text(value) == text(&was(name)),
             _ => *value == was(name),
         };
-        if members.map(is_same).all(|it| it) {
+        if members.all(is_same) {
             return Ok(());
         }
         let what = if rule.is_some() { "change the rule" } else { "create the rule" };

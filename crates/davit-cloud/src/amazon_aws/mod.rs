@@ -5,6 +5,7 @@ mod cloudformation_info;
 mod cloudwatch_metric_alarm;
 mod cloudwatchevent_rule;
 mod cloudwatchlogs_log_group;
+mod lambda;
 
 use davit_module::control::Entry;
 
@@ -15,4 +16,5 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<cloudwatch_metric_alarm::CloudwatchMetricAlarm>(),
     Entry::of::<cloudwatchevent_rule::CloudwatcheventRule>(),
     Entry::of::<cloudwatchlogs_log_group::CloudwatchlogsLogGroup>(),
+    Entry::of::<lambda::Lambda>(),
 ];
