@@ -6,6 +6,7 @@ mod cloudwatch_metric_alarm;
 mod cloudwatchevent_rule;
 mod cloudwatchlogs_log_group;
 mod lambda;
+mod lambda_info;
 
 use davit_module::control::Entry;
 
@@ -17,4 +18,5 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<cloudwatchevent_rule::CloudwatcheventRule>(),
     Entry::of::<cloudwatchlogs_log_group::CloudwatchlogsLogGroup>(),
     Entry::of::<lambda::Lambda>(),
+    Entry::of::<lambda_info::LambdaInfo>(),
 ];
