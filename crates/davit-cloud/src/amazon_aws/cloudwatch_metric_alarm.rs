@@ -91,7 +91,7 @@ pub(crate) struct Args {
     datapoints_to_alarm: Option<i64>,
     /// What a period without values is taken for.
     #[serde(default)]
-    treat_missing_data: Gap,
+    treat_missing_data: NoValues,
     /// What is done with a percentile where there are few values.
     #[serde(default)]
     evaluate_low_sample_count_percentile: Option<FewSamples>,
@@ -151,7 +151,7 @@ enum Comparison {
 /// What a period without values is taken for.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-enum Gap {
+enum NoValues {
     /// A bad one.
     Breaching,
     /// A good one.

@@ -21,6 +21,8 @@ mod iam_policy;
 mod iam_role;
 mod iam_user;
 mod kms_key;
+mod lambda;
+mod lambda_info;
 mod s3_bucket;
 mod s3_bucket_info;
 mod s3_object;
@@ -52,6 +54,8 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<iam_role::IamRole>(),
     Entry::of::<iam_user::IamUser>(),
     Entry::of::<kms_key::KmsKey>(),
+    Entry::of::<lambda::Lambda>(),
+    Entry::of::<lambda_info::LambdaInfo>(),
     Entry::of::<s3_bucket::S3Bucket>(),
     Entry::of::<s3_bucket_info::S3BucketInfo>(),
     Entry::of::<s3_object::S3Object>(),
