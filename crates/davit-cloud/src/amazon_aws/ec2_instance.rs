@@ -557,11 +557,11 @@ impl Work<'_> {
             ).to_json(),
             "UserData": args.user_data,
         });
-        merge(&mut request, more);
+        launch::merge(&mut request, more);
         if interfaces.is_empty() && new.is_empty() {
-            merge(&mut request, json!({"SubnetId": subnet}));
+            launch::merge(&mut request, json!({"SubnetId": subnet}));
             if !groups.is_empty() {
-                merge(&mut request, json!({"SecurityGroupIds": groups}));
+                launch::merge(&mut request, json!({"SecurityGroupIds": groups}));
             }
             return Ok(launch::said(request));
         }
@@ -577,7 +577,7 @@ impl Work<'_> {
         all.extend(interfaces.iter().map(|InterfaceId { device_index, id }| {
             json!({"DeviceIndex": device_index, "NetworkInterfaceId": id})
         }));
-        merge(&mut request, json!({"NetworkInterfaces": all}));
+        launch::merge(&mut request, json!({"NetworkInterfaces": all}));
         Ok(launch::said(request))
     }
 
@@ -586,20 +586,13 @@ impl Work<'_> {
         let older = json!({"GroupName": args.placement_group, "Tenancy": args.tenancy});
         let mut placement = launch::said(older);
         if let Some(said) = &args.placement {
-            merge(&mut placement, launch::said(json!(said)));
+            launch::merge(&mut placement, launch::said(json!(said)));
         }
         placement.as_object().is_some_and(|it| !it.is_empty()).then_some(placement)
     }
 
     async fn look(&self, ids: &[String]) -> Result<Vec<Value>, ModuleError> {
         instances::find(self.aws, ids, Value::Null).await
-    }
-}
-
-/// Adds what the other has.
-fn merge(one: &mut Json, other: Json) {
-    if let (Json::Object(one), Json::Object(other)) = (one, other) {
-        one.extend(other);
     }
 }
 

@@ -1,5 +1,6 @@
 //! `amazon.aws`: the table. One line per module, by name.
 
+mod autoscaling_group;
 mod autoscaling_group_info;
 mod aws_caller_info;
 mod cloudformation;
@@ -10,7 +11,9 @@ mod cloudwatchlogs_log_group;
 mod ec2_instance;
 mod ec2_instance_info;
 mod ec2_security_group;
+mod ec2_snapshot;
 mod ec2_tag;
+mod ec2_vol;
 mod ec2_vpc_igw;
 mod ec2_vpc_net;
 mod ec2_vpc_route_table;
@@ -33,6 +36,7 @@ use davit_module::control::Entry;
 
 /// Every module of this collection, by name.
 pub const MODULES: &[Entry] = &[
+    Entry::of::<autoscaling_group::AutoscalingGroup>(),
     Entry::of::<autoscaling_group_info::AutoscalingGroupInfo>(),
     Entry::of::<aws_caller_info::AwsCallerInfo>(),
     Entry::of::<cloudformation::Cloudformation>(),
@@ -43,7 +47,9 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<ec2_instance::Ec2Instance>(),
     Entry::of::<ec2_instance_info::Ec2InstanceInfo>(),
     Entry::of::<ec2_security_group::Ec2SecurityGroup>(),
+    Entry::of::<ec2_snapshot::Ec2Snapshot>(),
     Entry::of::<ec2_tag::Ec2Tag>(),
+    Entry::of::<ec2_vol::Ec2Vol>(),
     Entry::of::<ec2_vpc_igw::Ec2VpcIgw>(),
     Entry::of::<ec2_vpc_net::Ec2VpcNet>(),
     Entry::of::<ec2_vpc_route_table::Ec2VpcRouteTable>(),

@@ -323,6 +323,13 @@ pub fn said(json: Json) -> Json {
     }
 }
 
+/// Adds to a map what another has.
+pub fn merge(one: &mut Json, other: Json) {
+    if let (Json::Object(one), Json::Object(other)) = (one, other) {
+        one.extend(other);
+    }
+}
+
 /// A subnet by its id.
 ///
 /// # Errors

@@ -57,6 +57,40 @@ fn compute() {
 }
 
 #[test]
+fn compute_examples() {
+    let moto = Moto::start().unwrap();
+    let text = |file: &str| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/aws-compute");
+        fs::read_to_string(folder.join(file)).unwrap()
+    };
+    let template = json!([{"hosts": "localhost", "gather_facts": false, "tasks": [{"davit.aws.call": {
+        "service": "ec2", "operation": "create_launch_template", "region": "us-west-1",
+        "parameters": {
+            "LaunchTemplateName": "web",
+            "LaunchTemplateData": {"ImageId": "ami-12c6146b", "InstanceType": "t3.micro"},
+        },
+    }}]}]);
+    let run = |file: &str| {
+        let play = Play { environment: moto.environment(), ..Play::new() };
+        let playbook = if file.is_empty() { template.to_string() } else { text(file) };
+        let ends = play.run(&playbook);
+        let statuses: Vec<Status> = ends.iter().map(|it| it.status).collect();
+        let said = ends.last().and_then(|it| it.reply.get("msg").cloned()).unwrap_or_default();
+        (statuses, said)
+    };
+    let (statuses, said) = run("live-addresses.yml");
+    assert_eq!((statuses, said), (vec![Status::Ok, Status::Skipped, Status::Ok], json!([])));
+    assert_eq!(run("").0, [Status::Changed]);
+    for file in ["create-instance.yml", "weekend.yml", "group.yml"] {
+        assert_eq!(run(file).0[0], Status::Changed, "{file}");
+        assert_eq!(run(file).0[0], Status::Ok, "{file}");
+    }
+    let (statuses, said) = run("live-addresses.yml");
+    assert_eq!(statuses, [Status::Ok; 3], "{said}");
+    assert_eq!(said.as_array().map(Vec::len), Some(2), "{said}");
+}
+
+#[test]
 fn identity() {
     topic("identity");
 }
