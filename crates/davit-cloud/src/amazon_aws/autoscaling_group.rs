@@ -14,9 +14,9 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::aws::autoscaling::{self, Tag};
 use crate::aws::client::Aws;
-use crate::aws::parts;
 use crate::aws::launch;
 use crate::aws::login::Login;
+use crate::aws::parts;
 
 /// Keep an Auto Scaling group: a number of instances that is held and can grow and shrink.
 ///

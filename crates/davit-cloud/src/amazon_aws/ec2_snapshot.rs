@@ -15,7 +15,7 @@ use serde_json::{Value as Json, json};
 use crate::aws::client::Aws;
 use crate::aws::login::Login;
 use crate::aws::tags::Tags;
-use crate::aws::{parts, launch};
+use crate::aws::{launch, parts};
 
 /// Take a snapshot of a volume, say who may use one, or remove one.
 ///
@@ -148,7 +148,8 @@ impl Work<'_> {
     async fn remove(&self, id: &str) -> Result<Outcome, ModuleError> {
         let params = json!({"SnapshotIds": [id]});
         let found = self.aws.find("ec2", "DescribeSnapshots", params, MISSING).await?;
-        let Some(found) = found.as_ref().and_then(|it| parts::items(it, "Snapshots").first()) else {
+        let Some(found) = found.as_ref().and_then(|it| parts::items(it, "Snapshots").first())
+        else {
             return Ok(Outcome::new());
         };
         let edit = Edit::new("remove the snapshot", id).from(parts::shown(found));

@@ -14,7 +14,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::aws::client::Aws;
 use crate::aws::login::Login;
 use crate::aws::tags::{TagArgs, Tags};
-use crate::aws::{parts, instances, launch};
+use crate::aws::{instances, launch, parts};
 
 /// Make, change, attach, detach and remove volumes of EC2.
 ///
@@ -292,7 +292,8 @@ impl Work<'_> {
             self.modify(&volume).await?;
         }
         let current = parts::tags(&volume);
-        parts::tag(self.control, self.aws, id, &current, &self.args.tags().change(&current)).await?;
+        parts::tag(self.control, self.aws, id, &current, &self.args.tags().change(&current))
+            .await?;
         if let Some(instance) = instance {
             self.attach(&volume, instance).await?;
         } else if self.args.detaches() {
@@ -385,7 +386,8 @@ impl Work<'_> {
         let Some(volume) = self.look(id).await? else {
             return Err(ModuleError::failed(format!("volume {id} went away")));
         };
-        let device = parts::list(&volume, "Attachments").first().map(|it| parts::text(it, "Device"));
+        let device =
+            parts::list(&volume, "Attachments").first().map(|it| parts::text(it, "Device"));
         Ok(Outcome::new()
             .with("device", device)
             .with("volume", shown(&volume))

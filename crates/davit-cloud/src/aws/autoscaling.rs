@@ -225,7 +225,8 @@ pub async fn until_gone(aws: &Aws, name: &str, timeout: Duration) -> Result<(), 
 fn ready(group: &Value) -> Vec<String> {
     let instances = parts::list(group, "Instances").iter();
     let ready = instances.filter(|it| {
-        parts::text(it, "LifecycleState") == "InService" && parts::text(it, "HealthStatus") == "Healthy"
+        parts::text(it, "LifecycleState") == "InService"
+            && parts::text(it, "HealthStatus") == "Healthy"
     });
     ready.map(|it| parts::text(it, "InstanceId").to_owned()).collect()
 }
