@@ -210,6 +210,7 @@ pub(crate) struct Ec2Instance;
 
 impl Module for Ec2Instance {
     const NAME: &'static str = "amazon.aws.ec2_instance";
+    const FORMER_NAMES: &'static [&'static str] = &["community.aws.ec2_instance"];
     type Args = Args;
     const RULES: Rules = Rules {
         mutually_exclusive: &[
@@ -426,8 +427,7 @@ impl Work<'_> {
         interfaces.extend(args.network.iter().flat_map(Network::ids));
         let groups = launch::group_ids(self.aws, vpc, &said).await?;
         let mut settings = args.settings.clone();
-        let older = args.network.as_ref().and_then(|it| it.source_dest_check);
-        settings.source_dest_check = settings.source_dest_check.or(older);
+        settings.source_dest_check = self.source_dest_check();
         let mut changes =
             settings.bring(&self.power, instance, &Net { groups, interfaces }).await?;
         let current = parts::tags(instance);
@@ -448,6 +448,11 @@ impl Work<'_> {
             tag.tags.get_or_insert_with(Tags::new).insert("Name".to_owned(), name.clone());
         }
         tag
+    }
+
+    fn source_dest_check(&self) -> Option<bool> {
+        let older = self.args.network.as_ref().and_then(|it| it.source_dest_check);
+        self.args.settings.source_dest_check.or(older)
     }
 
     fn groups_said(&self) -> Vec<String> {
@@ -497,14 +502,14 @@ impl Work<'_> {
     /// What comes after a launch: waits, and what EC2 takes only of an instance that is there.
     async fn finish(&self, new: &[String]) -> Result<(), ModuleError> {
         self.power.until("instance_exists", new).await?;
-        if self.args.state != State::Present || self.args.settings.source_dest_check.is_some() {
+        if self.args.state != State::Present || self.source_dest_check().is_some() {
             self.power.until("instance_running", new).await?;
         }
         if self.args.state == State::Started {
             self.power.until("instance_status_ok", new).await?;
         }
         let only = InstanceSettings {
-            source_dest_check: self.args.settings.source_dest_check,
+            source_dest_check: self.source_dest_check(),
             ..InstanceSettings::default()
         };
         if only.source_dest_check.is_some() {
