@@ -46,7 +46,7 @@ pub(crate) fn before(
     let mut notes = Notes::default();
     match service.name {
         "s3" => before_s3(operation, params, &mut notes)?,
-        "ec2" => before_ec2(operation, params, &mut notes),
+        "ec2" => before_ec2(service, operation, params, &mut notes),
         "autoscaling" if operation.name == "CreateLaunchConfiguration" => user_data(params),
         "cloudsearchdomain" => alias(params, "returnFields", "return"),
         "glacier" if !matches!(params.get("accountId"), Some(it) if *it != Value::Null) => {
@@ -173,8 +173,12 @@ fn customer_key(params: &mut Map, prefix: &str) {
     params.insert(digest, BASE64.encode(Md5::digest(&bytes)).into());
 }
 
-fn before_ec2(operation: &Operation, params: &mut Map, notes: &mut Notes) {
-    alias(params, "Filter", "Filters");
+fn before_ec2(service: &Service, operation: &Operation, params: &mut Map, notes: &mut Notes) {
+    // A few operations have it without the s.
+    let input = operation.input.and_then(|it| service.structure(it));
+    if input.is_some_and(|it| it.member("Filter").is_some()) {
+        alias(params, "Filters", "Filter");
+    }
     match operation.name {
         "RunInstances" => user_data(params),
         "CopySnapshot" if !params.contains_key("PresignedUrl") => {
@@ -475,7 +479,9 @@ mod tests {
     fn what_is_given_is_changed_into_what_is_sent() {
         for (service, operation, given, sent) in [
             ("ec2", "RunInstances", json!({"UserData": "#!"}), json!({"UserData": "IyE="})),
-            ("ec2", "DescribeVpcs", json!({"Filter": []}), json!({"Filters": []})),
+            ("ec2", "DescribeVpcs", json!({"Filters": []}), json!({"Filters": []})),
+            ("ec2", "DescribeHosts", json!({"Filter": []}), json!({"Filter": []})),
+            ("ec2", "DescribeHosts", json!({"Filters": []}), json!({"Filter": []})),
             (
                 "s3",
                 "CopyObject",

@@ -8,13 +8,16 @@ mod cloudformation_info;
 mod cloudwatch_metric_alarm;
 mod cloudwatchevent_rule;
 mod cloudwatchlogs_log_group;
+mod ec2_eip;
 mod ec2_instance;
 mod ec2_instance_info;
+mod ec2_key;
 mod ec2_security_group;
 mod ec2_snapshot;
 mod ec2_tag;
 mod ec2_vol;
 mod ec2_vpc_igw;
+mod ec2_vpc_nat_gateway;
 mod ec2_vpc_net;
 mod ec2_vpc_route_table;
 mod ec2_vpc_subnet;
@@ -44,13 +47,16 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<cloudwatch_metric_alarm::CloudwatchMetricAlarm>(),
     Entry::of::<cloudwatchevent_rule::CloudwatcheventRule>(),
     Entry::of::<cloudwatchlogs_log_group::CloudwatchlogsLogGroup>(),
+    Entry::of::<ec2_eip::Ec2Eip>(),
     Entry::of::<ec2_instance::Ec2Instance>(),
     Entry::of::<ec2_instance_info::Ec2InstanceInfo>(),
+    Entry::of::<ec2_key::Ec2Key>(),
     Entry::of::<ec2_security_group::Ec2SecurityGroup>(),
     Entry::of::<ec2_snapshot::Ec2Snapshot>(),
     Entry::of::<ec2_tag::Ec2Tag>(),
     Entry::of::<ec2_vol::Ec2Vol>(),
     Entry::of::<ec2_vpc_igw::Ec2VpcIgw>(),
+    Entry::of::<ec2_vpc_nat_gateway::Ec2VpcNatGateway>(),
     Entry::of::<ec2_vpc_net::Ec2VpcNet>(),
     Entry::of::<ec2_vpc_route_table::Ec2VpcRouteTable>(),
     Entry::of::<ec2_vpc_subnet::Ec2VpcSubnet>(),
