@@ -287,6 +287,17 @@ impl Client {
         Err(Error::UnknownOperation { service: service.name, name: name.to_owned(), nearest })
     }
 
+    /// Holds a call against what the operation takes, as it would be before it is sent. Sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the service or operation is not known, or takes something else.
+    pub fn check(&self, call: Call) -> Result<(), Error> {
+        let service = self.service(&call.service)?;
+        let operation = Self::operation(service, &call.operation)?;
+        self.prepare(service, operation, call).map(drop)
+    }
+
     /// Calls an operation and reads the whole answer.
     ///
     /// # Errors

@@ -206,16 +206,13 @@ impl Module for Cloudformation {
             stack = Some(settled).filter(|it| status(it) != "DELETE_COMPLETE");
         }
         let task = Task { control, stacks, args: &args };
-        let mut outcome = match (args.state, &stack) {
+        let outcome = match (args.state, &stack) {
             (State::Present, None) => task.create().await?,
             (State::Present, Some(stack)) => task.update(stack).await?,
             (State::Absent, None) => Outcome::new().with("output", "Stack not found."),
             (State::Absent, Some(stack)) => task.delete(stack).await?,
         };
-        if let Some(called) = aws.called() {
-            outcome.set("resource_actions", called);
-        }
-        Ok(outcome)
+        Ok(aws.tell(outcome))
     }
 }
 

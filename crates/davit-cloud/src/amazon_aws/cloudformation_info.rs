@@ -78,11 +78,8 @@ impl Module for CloudformationInfo {
             let name = text(&stack, "StackName").to_owned();
             all.insert(name, told(&stacks, &args, stack).await?);
         }
-        let mut outcome = Outcome::new().with("cloudformation", all);
-        if let Some(called) = aws.called() {
-            outcome.set("resource_actions", called);
-        }
-        Ok(outcome)
+        let outcome = Outcome::new().with("cloudformation", all);
+        Ok(aws.tell(outcome))
     }
 }
 

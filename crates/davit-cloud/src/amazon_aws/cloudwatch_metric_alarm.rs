@@ -316,10 +316,7 @@ impl Module for CloudwatchMetricAlarm {
             }
             outcome.set("metrics", snake_all(alarm["Metrics"].clone(), &[]));
         }
-        if let Some(called) = aws.called() {
-            outcome.set("resource_actions", called);
-        }
-        Ok(outcome)
+        Ok(aws.tell(outcome))
     }
 }
 

@@ -149,13 +149,10 @@ impl Module for CloudwatcheventRule {
                 (rule, targets)
             }
         };
-        let mut outcome = Outcome::new()
+        let outcome = Outcome::new()
             .with("rule", snake_all(rule.unwrap_or_else(|| json!({})), &[]))
             .with("targets", snake_all(targets.into(), KEPT));
-        if let Some(called) = aws.called() {
-            outcome.set("resource_actions", called);
-        }
-        Ok(outcome)
+        Ok(aws.tell(outcome))
     }
 }
 

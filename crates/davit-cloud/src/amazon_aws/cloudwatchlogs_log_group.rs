@@ -87,7 +87,7 @@ impl Module for CloudwatchlogsLogGroup {
     async fn run(control: &Control, args: Args) -> Result<Outcome, ModuleError> {
         let aws = Aws::new(control, &args.login)?;
         let task = Task { control, aws: &aws, args: &args };
-        let mut outcome = match (args.state, task.find().await?) {
+        let outcome = match (args.state, task.find().await?) {
             (State::Present, found) => task.present(found).await?,
             (State::Absent, found) => {
                 if let Some(group) = found {
@@ -96,10 +96,7 @@ impl Module for CloudwatchlogsLogGroup {
                 Outcome::new()
             }
         };
-        if let Some(called) = aws.called() {
-            outcome.set("resource_actions", called);
-        }
-        Ok(outcome)
+        Ok(aws.tell(outcome))
     }
 }
 

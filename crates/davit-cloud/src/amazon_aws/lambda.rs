@@ -196,7 +196,7 @@ impl Module for Lambda {
         let aws = Aws::new(control, &args.login)?;
         let task = Task { control, aws: &aws, args: &args };
         let found = task.find().await?;
-        let mut outcome = match (args.state, found) {
+        let outcome = match (args.state, found) {
             (State::Present, found) => task.present(found).await?,
             (State::Absent, None) => Outcome::new(),
             (State::Absent, Some(function)) => {
@@ -208,10 +208,7 @@ impl Module for Lambda {
                 Outcome::new()
             }
         };
-        if let Some(called) = aws.called() {
-            outcome.set("resource_actions", called);
-        }
-        Ok(outcome)
+        Ok(aws.tell(outcome))
     }
 }
 

@@ -95,11 +95,8 @@ impl Module for LambdaInfo {
             by_name.insert(name, told.clone());
             functions.push(told);
         }
-        let mut outcome = Outcome::new().with("functions", functions).with("function", by_name);
-        if let Some(called) = aws.called() {
-            outcome.set("resource_actions", called);
-        }
-        Ok(outcome)
+        let outcome = Outcome::new().with("functions", functions).with("function", by_name);
+        Ok(aws.tell(outcome))
     }
 }
 

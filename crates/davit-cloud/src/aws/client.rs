@@ -100,7 +100,6 @@ impl Aws {
         operation: &str,
         params: impl Into<Value>,
     ) -> Result<Map, Error> {
-        self.note(service, operation);
         Ok(self.output(Call::new(service, operation, map(params.into()))).await?.values)
     }
 
@@ -109,6 +108,7 @@ impl Aws {
     /// # Errors
     /// As the client's.
     pub async fn output(&self, call: Call) -> Result<Output, Error> {
+        self.note(&call.service, &call.operation);
         self.client().run(call).await
     }
 

@@ -275,16 +275,12 @@ impl<'a> Ec2<'a> {
     /// # Errors
     /// The one that came in.
     pub fn close(&self, outcome: Result<Outcome, ModuleError>) -> Result<Outcome, ModuleError> {
-        let called = self.aws.called();
         match outcome {
-            Ok(outcome) => Ok(match called {
-                Some(called) => outcome.with("resource_actions", called),
-                None => outcome,
-            }),
+            Ok(outcome) => Ok(self.aws.tell(outcome)),
             Err(error) => {
                 let done = lock(&self.done);
                 let error = if done.is_empty() { error } else { error.with("done", &*done) };
-                Err(match called {
+                Err(match self.aws.called() {
                     Some(called) => error.with("resource_actions", called),
                     None => error,
                 })

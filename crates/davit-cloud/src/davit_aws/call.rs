@@ -100,8 +100,8 @@ impl Module for AwsCall {
         let service = aws.client().service(&args.service).map_err(|it| not_there(&it))?;
         let operation = Client::operation(service, &args.operation).map_err(|it| not_there(&it))?;
         let params = given(args.parameters.as_ref());
-        davit_aws::validate::validate(service, operation, &params)
-            .map_err(|it| not_there(&it.into()))?;
+        let checked = aws.client().check(Call::new(service.name, operation.name, params.clone()));
+        checked.map_err(|it| not_there(&it))?;
         let answer = if only_reads(operation) {
             Some(ask(&aws, service, operation, &params, args.paginate).await?)
         } else {
@@ -110,7 +110,7 @@ impl Module for AwsCall {
             let act = async || ask(&aws, service, operation, &params, args.paginate).await;
             control.change(edit, act).await?
         };
-        let Some(answer) = answer else { return Ok(Outcome::new()) };
+        let Some(answer) = answer else { return Ok(aws.tell(Outcome::new())) };
         if let Some(wait) = &args.wait {
             let of = wait.parameters.as_ref().map_or_else(|| params.clone(), |it| given(Some(it)));
             control.tell(&format!("waiting for {}", wait.waiter));
@@ -123,7 +123,7 @@ impl Module for AwsCall {
                 .map_err(|error| ModuleError::failed(format!("query: {error}")))?,
             None => answer,
         };
-        Ok(Outcome::new().with("result", result.to_json()))
+        Ok(aws.tell(Outcome::new().with("result", result.to_json())))
     }
 }
 

@@ -121,10 +121,7 @@ impl Module for CloudwatchDashboard {
             }
             _ => {}
         }
-        if let Some(called) = aws.called() {
-            outcome.set("resource_actions", called);
-        }
-        Ok(outcome)
+        Ok(aws.tell(outcome))
     }
 }
 
