@@ -2,6 +2,7 @@
 //! sends it, tries again where that makes sense, and reads the answer.
 
 mod attempt;
+mod discovery;
 mod open;
 mod prepare;
 mod presign;
@@ -87,6 +88,10 @@ pub struct Options {
     pub response_checksums: Option<When>,
     /// `payload_signing_enabled` of S3.
     pub sign_payload: Option<bool>,
+    /// Bodies of at least so many bytes are packed, where the service takes that: 10,240. Nothing: none is.
+    pub compress_from: Option<usize>,
+    /// Whether services are asked where their calls go. Without a word: where an operation demands it.
+    pub endpoint_discovery: Option<bool>,
     /// What goes before hosts is left out.
     pub no_host_prefix: bool,
     /// Parameters are held against the model before they are sent.
@@ -115,6 +120,8 @@ impl Options {
             request_checksums: None,
             response_checksums: None,
             sign_payload: None,
+            compress_from: Some(10_240),
+            endpoint_discovery: None,
             no_host_prefix: false,
             validate: true,
             largest: 1 << 30,
@@ -144,6 +151,8 @@ struct Shared {
     policies: Mutex<HashMap<&'static str, Arc<Policy>>>,
     /// Where buckets turned out to be.
     buckets: Mutex<HashMap<String, String>>,
+    /// Where services said that their calls go, by service and region.
+    places: Mutex<HashMap<(&'static str, String), discovery::Place>>,
     /// Sessions of directory buckets.
     sessions: Mutex<HashMap<String, Arc<Credentials>>>,
     /// By how many seconds the services' clocks are ahead of this one.
@@ -219,6 +228,7 @@ impl Client {
             keys: Keys::default(),
             policies: Mutex::default(),
             buckets: Mutex::default(),
+            places: Mutex::default(),
             sessions: Mutex::default(),
             skew: AtomicI64::new(0),
             began: Instant::now(),

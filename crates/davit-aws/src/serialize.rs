@@ -13,6 +13,8 @@ mod rest;
 mod scalar;
 mod xml;
 
+use std::io::Write;
+
 use bytes::Bytes;
 
 use crate::{
@@ -35,6 +37,27 @@ pub struct Built {
     /// The member that is a stream of events. The request has no body yet, but for protocols that
     /// have one address: there it is the payload of the first event, `initial-request`.
     pub event_stream: Option<&'static str>,
+}
+
+/// Packs the body with gzip, if the operation takes that and the body has at least so many bytes:
+/// `requestcompression` of the model.
+pub fn compress(operation: &Operation, least: usize, built: &mut Built) {
+    let takes = operation.compression.contains(&"gzip") && built.streams.is_none();
+    if !takes || built.request.body.len() < least {
+        return;
+    }
+    let packed = Vec::with_capacity(built.request.body.len() / 4);
+    let mut encoder = flate2::write::GzEncoder::new(packed, flate2::Compression::default());
+    let packed = encoder.write_all(&built.request.body).and_then(|()| encoder.finish());
+    // What cannot be packed goes as it is.
+    let Ok(packed) = packed else { return };
+    built.request.body = packed.into();
+    let headers = &mut built.request.headers;
+    let encoding = match headers.get("Content-Encoding") {
+        Some(before) => format!("{before}, gzip"),
+        None => "gzip".to_owned(),
+    };
+    headers.set("Content-Encoding", encoding);
 }
 
 /// Parameters out of which no request can be made.

@@ -151,6 +151,9 @@ fn options_of(
     options.request_checksums = settings.request_checksum_calculation.map(when);
     options.response_checksums = settings.response_checksum_validation.map(when);
     options.sign_payload = settings.s3.payload_signing_enabled;
+    let least = usize::try_from(settings.request_min_compression_size_bytes);
+    options.compress_from = least.ok().filter(|_| !settings.disable_request_compression);
+    options.endpoint_discovery = settings.endpoint_discovery;
     options.no_host_prefix = settings.disable_host_prefix_injection;
     options.validate = settings.parameter_validation;
     options

@@ -6,7 +6,7 @@ use davit_aws::{
     http::Response,
     model::{Operation, Service},
     parse::{self, Body, ServiceError},
-    serialize::build,
+    serialize::{build, compress},
     validate::{self, BlobFormat, coerce},
     value::{Map, Value},
 };
@@ -17,6 +17,8 @@ use crate::{
     models::Models,
 };
 
+/// From how many bytes on bodies are packed, as the client has it.
+const COMPRESS_FROM: u64 = 10_240;
 /// What suites expect where a token is made up.
 const TOKEN: &str = "00000000-0000-4000-8000-000000000000";
 
@@ -60,7 +62,11 @@ pub(crate) fn serialize(asked: Asked<'_>, models: &mut Models) -> Answer {
     }
     let token = asked.text("idempotency_token").unwrap_or(TOKEN);
     let built = build(service, operation, &params, &mut || token.to_owned());
-    let built = built.map_err(|it| Refusal::of("params", &it).with("path", it.path.into()))?;
+    let mut built = built.map_err(|it| Refusal::of("params", &it).with("path", it.path.into()))?;
+    let least = asked.number(&["compress_from"]).unwrap_or(COMPRESS_FROM);
+    if let Ok(least) = usize::try_from(least) {
+        compress(operation, least, &mut built);
+    }
     let request = built.request;
     let query = request.query_string();
     let uri =

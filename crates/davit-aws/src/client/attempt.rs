@@ -39,6 +39,7 @@ struct Learned {
     region: bool,
     clock: bool,
     keys: bool,
+    place: bool,
 }
 
 impl Client {
@@ -100,6 +101,7 @@ impl Client {
         most: u32,
     ) -> Result<Opened, Failed> {
         let (mut request, auth) = self.address(call)?;
+        self.discover(call, &mut request).await?;
         let headers = &mut request.headers;
         headers.set("User-Agent", self.options.user_agent.as_str());
         headers.set("amz-sdk-invocation-id", call.invocation.to_string());
@@ -349,9 +351,15 @@ impl Client {
         answer: Option<&Response>,
     ) -> bool {
         let (Some(answer), Some(said)) = (answer, error.service()) else { return false };
-        if !learned.clock && is_of_clock(&said.code, &said.message) {
-            learned.clock = self.learn_clock(answer);
+        if !learned.clock && (is_of_clock(&said.code, &said.message) || may_be_of_clock(&said.code))
+        {
+            let least = if is_of_clock(&said.code, &said.message) { 60 } else { 240 };
+            learned.clock = self.learn_clock(answer, least);
             return learned.clock;
+        }
+        if !learned.place && (answer.status == 421 || said.code == "InvalidEndpointException") {
+            learned.place = self.forget_place(call);
+            return learned.place;
         }
         if !learned.keys && matches!(said.code.as_str(), "ExpiredToken" | "ExpiredTokenException") {
             learned.keys = true;
@@ -365,12 +373,17 @@ impl Client {
     }
 
     /// Takes the service's clock for the right one, if it is another than was known.
-    fn learn_clock(&self, answer: &Response) -> bool {
+    /// `least` is how many seconds make a difference.
+    fn learn_clock(&self, answer: &Response, least: u64) -> bool {
         let now = (self.options.now)();
         let time = answer.headers.get("date").and_then(crate::time::parse);
         let Some(ahead) = time.map(|it| it.duration_since(now).as_secs()) else { return false };
-        let known = self.shared.skew.swap(ahead, Ordering::Relaxed);
-        known.abs_diff(ahead) > 60
+        let known = self.shared.skew.load(Ordering::Relaxed);
+        let differs = known.abs_diff(ahead) > least;
+        if differs {
+            self.shared.skew.store(ahead, Ordering::Relaxed);
+        }
+        differs
     }
 
     /// Looks for other keys. Those that files and the environment hold stay the same, and a call is not
@@ -442,11 +455,16 @@ fn bucket(call: &Prepared) -> Option<&str> {
 fn is_of_clock(code: &str, message: &str) -> bool {
     match code {
         "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => true,
-        "InvalidSignatureException" | "SignatureDoesNotMatch" | "AuthFailure" => {
-            message.contains("expired") || message.contains("not yet current")
+        _ => {
+            may_be_of_clock(code)
+                && (message.contains("expired") || message.contains("not yet current"))
         }
-        _ => false,
     }
+}
+
+/// Whether a clock that is off may have led to an error, though it does not say so.
+fn may_be_of_clock(code: &str) -> bool {
+    matches!(code, "InvalidSignatureException" | "SignatureDoesNotMatch" | "AuthFailure")
 }
 
 /// What is known of a failure, for whether to try again.

@@ -86,6 +86,9 @@ impl Client {
         let mut built =
             serialize::build(service, operation, &params, &mut || Uuid::new_v4().to_string())?;
         customise::request(service, operation, &mut built.request);
+        if let Some(least) = self.options.compress_from {
+            serialize::compress(operation, least, &mut built);
+        }
         if call.body.is_some() && built.streams.is_none() {
             let reason = "takes no body apart from its parameters";
             return Err(Error::Unfit { operation: operation.name, reason });
