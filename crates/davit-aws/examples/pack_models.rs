@@ -3,7 +3,7 @@
 
 use std::{cmp::Reverse, collections::HashMap, env, error::Error, fs, path::Path};
 
-use davit_aws::model::{Files, MAGIC, pack, pack_value, read_files, strings_of};
+use davit_aws::model::{Files, MAGIC, Packed, pack, pack_value, read_files, strings_of};
 
 /// The size of the dictionary that all frames share.
 const DICTIONARY: usize = 110 << 10;
@@ -15,7 +15,8 @@ const COMMON: usize = 20;
 struct Model {
     words: [String; 4],
     files: Files,
-    frame: Vec<u8>,
+    /// The head and the pieces.
+    frames: Vec<Vec<u8>>,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -35,9 +36,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let common = common(&services);
     let common: Vec<&str> = common.iter().map(String::as_str).collect();
     for service in &mut services {
-        service.frame = pack(&service.files, &common);
+        let Packed { head, pieces } = pack(&service.files, &common);
+        service.frames = [vec![head], pieces].concat();
     }
-    let samples: Vec<&[u8]> = services.iter().map(|it| it.frame.as_slice()).collect();
+    let samples: Vec<&[u8]> =
+        services.iter().flat_map(|it| &it.frames).map(Vec::as_slice).collect();
     let dictionary = zstd::dict::from_samples(&samples, DICTIONARY)?;
     let partitions = fs::read(data.join("partitions.json"))?;
     let partitions = pack_value(&serde_json::from_slice(&partitions)?);
@@ -62,7 +65,7 @@ fn service(folder: &Path) -> Result<Model, Box<dyn Error>> {
     // The folder's version is the one that counts: that of the metadata may be older.
     let version = newest.file_name().ok_or("no name")?.to_string_lossy().into_owned();
     let words = [name, word("serviceId"), word("serviceFullName"), version];
-    Ok(Model { words, files, frame: Vec::new() })
+    Ok(Model { words, files, frames: Vec::new() })
 }
 
 /// The strings that many services have, the commonest first.
@@ -83,12 +86,10 @@ fn write(
     dictionary: &[u8],
     shared: [&[u8]; 2],
 ) -> Result<Vec<u8>, Box<dyn Error>> {
-    let mut frames = Vec::new();
     let mut compressor = zstd::bulk::Compressor::with_dictionary(LEVEL, dictionary)?;
-    for service in services {
-        frames.push(compressor.compress(&service.frame)?);
-    }
-    let dictionary = zstd::bulk::compress(dictionary, LEVEL)?;
+    let mut compress =
+        |it: &Model| it.frames.iter().map(|it| compressor.compress(it)).collect::<Result<_, _>>();
+    let frames: Vec<Vec<Vec<u8>>> = services.iter().map(&mut compress).collect::<Result<_, _>>()?;
     let common = zstd::bulk::compress(shared[0], LEVEL)?;
     let partitions = zstd::bulk::compress(shared[1], LEVEL)?;
 
@@ -98,15 +99,24 @@ fn write(
     number(&mut out, common.len());
     number(&mut out, partitions.len());
     number(&mut out, services.len());
-    for (service, frame) in services.iter().zip(&frames) {
+    for (service, frames) in services.iter().zip(&frames) {
         service.words.iter().for_each(|it| text(&mut out, it));
-        number(&mut out, frame.len());
-        number(&mut out, service.frame.len());
+        for (at, (frame, plain)) in frames.iter().zip(&service.frames).enumerate() {
+            if at == 1 {
+                number(&mut out, frames.len() - 1);
+            }
+            number(&mut out, frame.len());
+            number(&mut out, plain.len());
+        }
+        if frames.len() == 1 {
+            number(&mut out, 0);
+        }
     }
+    // As it is: to unpack it would take longer than all the rest of a small service.
     out.extend(dictionary);
     out.extend(common);
     out.extend(partitions);
-    frames.iter().for_each(|it| out.extend(it));
+    frames.iter().flatten().for_each(|it| out.extend(it));
     Ok(out)
 }
 

@@ -6,7 +6,7 @@ mod store;
 mod tree;
 
 pub use self::{
-    pack::{Files, merge, pack, pack_value, strings_of},
+    pack::{Files, Packed, merge, pack, pack_value, strings_of},
     service::{
         Bounds, ErrorTraits, HttpChecksum, Kind, Location, Member, Metadata, Operation, Protocol,
         Service, Shape, ShapeId, Structure, Traits, XmlNamespace,

@@ -91,25 +91,53 @@ pub fn merge(into: &mut Value, extras: &Value) {
     }
 }
 
+/// The compact form of a service.
+#[derive(Debug)]
+pub struct Packed {
+    /// What is read when the service is first asked for.
+    pub head: Vec<u8>,
+    /// The operations and shapes, each piece of which is read when something in it is asked for. None, where all
+    /// of them are so few that they stand in the head.
+    pub pieces: Vec<Vec<u8>>,
+}
+
+/// How large a piece is at most, but for one that holds a single larger tree. Small ones are read quickly, large
+/// ones can be compressed better.
+const PIECE: usize = 48 << 10;
+
 /// The compact form. `common` are strings that many services have and that are not written again.
 ///
-/// Layout, all numbers varints: how many further strings, for each its length, their bytes; then the metadata, the parameters of clients, the pagination, the waiters and the rules,
+/// The head, all numbers varints: how many further strings, for each its length, their bytes; then the metadata, the parameters of clients, the pagination, the waiters and the rules,
 /// each as its length and a tree; then the operations and the shapes, each as how many, and for
-/// each its name, its length and a tree.
+/// each its name and the length of its tree. The trees follow, those of the operations first: in the head, or in
+/// pieces, none of which ends within a tree.
 #[must_use]
-pub fn pack(files: &Files, common: &[&str]) -> Vec<u8> {
+pub fn pack(files: &Files, common: &[&str]) -> Packed {
     let (parts, table) = take_apart(files);
     let mut out = Output::new(&table, common);
     parts.sides.iter().for_each(|it| out.tree(it));
+    let mut pieces = vec![Vec::new()];
     for group in [&parts.operations, &parts.shapes] {
         out.writer.size(group.len());
         for (name, value) in group {
             let place = out.places[name.as_str()];
             out.writer.number(place);
-            out.tree(value);
+            let tree = out.tree_of(value);
+            out.writer.size(tree.len());
+            let last = pieces.last_mut().expect("one from the beginning");
+            if !last.is_empty() && last.len() + tree.len() > PIECE {
+                pieces.push(tree);
+            } else {
+                last.extend(tree);
+            }
         }
     }
-    out.writer.bytes
+    let mut head = out.writer.bytes;
+    if let [only] = pieces.as_slice() {
+        head.extend(only);
+        pieces.clear();
+    }
+    Packed { head, pieces }
 }
 
 /// The strings that `pack` would write.
@@ -183,11 +211,17 @@ impl<'a> Output<'a> {
         Self { writer, places }
     }
 
-    fn tree(&mut self, value: &Value) {
+    fn tree_of(&self, value: &Value) -> Vec<u8> {
         let mut one = Writer::default();
         one.tree(value, &|text| self.places[text]);
-        self.writer.size(one.bytes.len());
-        self.writer.bytes.extend(one.bytes);
+        one.bytes
+    }
+
+    /// A tree with its length before it.
+    fn tree(&mut self, value: &Value) {
+        let tree = self.tree_of(value);
+        self.writer.size(tree.len());
+        self.writer.bytes.extend(tree);
     }
 }
 

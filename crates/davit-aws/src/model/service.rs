@@ -14,6 +14,7 @@ pub struct Service {
     pub metadata: Metadata,
     pub(super) operations: Vec<Slot<Operation>>,
     pub(super) shapes: Vec<Slot<Shape>>,
+    pub(super) pieces: &'static Pieces,
     pub(super) paginators: Reader,
     pub(super) waiters: Reader,
     pub(super) rules: Reader,
@@ -27,11 +28,46 @@ impl fmt::Debug for Service {
     }
 }
 
-/// Something that is read when it is first asked for.
+/// Something that is read when it is first asked for. Small, since a service has thousands and few of them are
+/// ever read.
 pub(super) struct Slot<T> {
     pub(super) name: &'static str,
-    pub(super) reader: Reader,
-    pub(super) value: OnceLock<T>,
+    pub(super) place: Place,
+    pub(super) value: OnceLock<Box<T>>,
+}
+
+/// Where the tree of a slot stands: so many bytes of a piece.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) piece: usize,
+    pub(super) from: usize,
+    pub(super) size: usize,
+}
+
+/// The trees of a service's operations and shapes, in pieces each of which is unpacked when something in it is
+/// first asked for.
+pub(super) struct Pieces {
+    pub(super) strings: &'static [&'static str],
+    pub(super) pieces: Vec<Piece>,
+}
+
+/// A piece: what it is unpacked from, and what came of that.
+pub(super) struct Piece {
+    pub(super) unpack: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
+    pub(super) bytes: OnceLock<&'static [u8]>,
+}
+
+impl Pieces {
+    /// The tree at a place; nothing of a pack that was tampered with.
+    fn tree(&self, place: Place) -> Tree {
+        let read = || {
+            let piece = self.pieces.get(place.piece)?;
+            let bytes: &'static [u8] = piece.bytes.get_or_init(|| (piece.unpack)().leak());
+            let bytes = bytes.get(place.from..place.from.checked_add(place.size)?)?;
+            Reader::new(bytes, self.strings).tree()
+        };
+        read().unwrap_or(Tree::Null)
+    }
 }
 
 /// Which shape of a service.
@@ -375,7 +411,7 @@ impl Service {
     pub fn speaking(&self, protocol: Protocol) -> Self {
         fn unread<T>(slots: &[Slot<T>]) -> Vec<Slot<T>> {
             let one =
-                |it: &Slot<T>| Slot { name: it.name, reader: it.reader, value: OnceLock::new() };
+                |it: &Slot<T>| Slot { name: it.name, place: it.place, value: OnceLock::new() };
             slots.iter().map(one).collect()
         }
         Self {
@@ -383,6 +419,7 @@ impl Service {
             metadata: Metadata { protocol, ..self.metadata.clone() },
             operations: unread(&self.operations),
             shapes: unread(&self.shapes),
+            pieces: self.pieces,
             paginators: self.paginators,
             waiters: self.waiters,
             rules: self.rules,
@@ -401,10 +438,11 @@ impl Service {
     pub fn operation(&self, name: &str) -> Option<&Operation> {
         let place = self.operations.binary_search_by(|slot| slot.name.cmp(name)).ok()?;
         let slot = &self.operations[place];
-        Some(slot.value.get_or_init(|| {
-            let tree = slot.reader.clone().tree().unwrap_or(Tree::Null);
-            Operation::read(slot.name, &tree)
-        }))
+        Some(
+            slot.value.get_or_init(|| {
+                Box::new(Operation::read(slot.name, &self.pieces.tree(slot.place)))
+            }),
+        )
     }
 
     /// A shape.
@@ -415,10 +453,8 @@ impl Service {
     #[must_use]
     pub fn shape(&self, id: ShapeId) -> &Shape {
         let slot = &self.shapes[id.0 as usize];
-        slot.value.get_or_init(|| {
-            let tree = slot.reader.clone().tree().unwrap_or(Tree::Null);
-            Self::read_shape(slot.name, &tree)
-        })
+        slot.value
+            .get_or_init(|| Box::new(Self::read_shape(slot.name, &self.pieces.tree(slot.place))))
     }
 
     /// The members of a structure; nothing if the shape is none.

@@ -10,10 +10,11 @@ use std::{
 };
 
 use serde_json::Value;
+use zstd::dict::DecoderDictionary;
 
 use super::{
-    pack::{Files, merge, pack},
-    service::{Metadata, Service, Slot},
+    pack::{Files, Packed, merge, pack},
+    service::{Metadata, Piece, Pieces, Place, Service, Slot},
     tree::{Reader, Tree},
 };
 
@@ -21,7 +22,7 @@ use super::{
 static BUNDLED: &[u8] = include_bytes!("../../models/models.bin");
 
 /// What a pack begins with.
-pub const MAGIC: &[u8] = b"davit-aws models 1\n";
+pub const MAGIC: &[u8] = b"davit-aws models 2\n";
 
 /// A service that a pack has, as its index describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +80,7 @@ impl Store {
                 if bundled.listed(name).is_none_or(|it| version.as_str() >= it.api_version) =>
             {
                 let files = read_files(&path)?;
-                let (_, common) = bundled.shared();
+                let common = &bundled.shared().common;
                 let wrong = |reason: String| ModelError { path: path.clone(), reason };
                 Some(made_of(name, &files, common).map_err(wrong)?)
             }
@@ -171,7 +172,12 @@ fn made_of(name: &str, files: &Files, common: &[&'static str]) -> Result<Service
     if let Some(missing) = missing_shape(&files.service) {
         return Err(format!("it has no shape {missing:?}"));
     }
-    unpack(name, pack(files, common), common)
+    let Packed { head, pieces } = pack(files, common);
+    let pieces = pieces.into_iter().map(|bytes| {
+        let size = bytes.len();
+        (size, piece(move || bytes.clone()))
+    });
+    unpack(name, head, pieces.collect(), common)
         .ok_or_else(|| "it has no metadata with a protocol that is known".to_owned())
 }
 
@@ -240,22 +246,43 @@ pub fn read_files(folder: &Path) -> Result<Files, ModelError> {
 }
 
 /// All models in one file: `MAGIC`; then, all numbers varints, the release's name; the sizes of the
-/// compressed dictionary, of the frame of common strings and of the partitions' frame; how many services, and for each its name, id,
-/// full name, version and the compressed and plain sizes of its frame; the dictionary;
-/// the strings; the partitions; the frames.
+/// dictionary, of the frame of common strings and of the partitions' frame; how many services, and for each its name, id,
+/// full name, version, the compressed and plain sizes of its head, how many pieces it has and the same of each; the
+/// dictionary; the strings; the partitions; the frames.
 struct Pack {
     release: &'static str,
     index: Vec<Indexed>,
     dictionary: &'static [u8],
     common: &'static [u8],
     partitions: &'static [u8],
-    unpacked: OnceLock<(Vec<u8>, Vec<&'static str>)>,
+    unpacked: OnceLock<Unpacked>,
 }
 
 struct Indexed {
     listed: Listed,
-    frame: &'static [u8],
+    head: Frame,
+    pieces: Vec<Frame>,
+}
+
+/// Something compressed, and how large it is when it is not.
+#[derive(Clone, Copy)]
+struct Frame {
+    bytes: &'static [u8],
     plain: usize,
+}
+
+/// What all frames share: the dictionary and the strings.
+struct Unpacked {
+    dictionary: DecoderDictionary<'static>,
+    common: Vec<&'static str>,
+}
+
+impl Frame {
+    fn unpack(self, shared: &Unpacked) -> Option<Vec<u8>> {
+        let mut decoder =
+            zstd::bulk::Decompressor::with_prepared_dictionary(&shared.dictionary).ok()?;
+        decoder.decompress(self.bytes, self.plain).ok()
+    }
 }
 
 impl Pack {
@@ -283,14 +310,23 @@ impl Pack {
                 full_name: text(&mut reader)?,
                 api_version: text(&mut reader)?,
             };
-            sizes.push((listed, reader.size()?, reader.size()?));
+            let head = (reader.size()?, reader.size()?);
+            let count = reader.size()?;
+            let mut pieces = Vec::with_capacity(count.min(1 << 10));
+            for _ in 0..count {
+                pieces.push((reader.size()?, reader.size()?));
+            }
+            sizes.push((listed, head, pieces));
         }
         let dictionary = reader.take(dictionary)?;
         let common = reader.take(common)?;
         let partitions = reader.take(partitions)?;
         let mut index = Vec::with_capacity(sizes.len());
-        for (listed, size, plain) in sizes {
-            index.push(Indexed { listed, frame: reader.take(size)?, plain });
+        let mut frame = |(size, plain)| Some(Frame { bytes: reader.take(size)?, plain });
+        for (listed, head, pieces) in sizes {
+            let head = frame(head)?;
+            let pieces = pieces.into_iter().map(&mut frame).collect::<Option<_>>()?;
+            index.push(Indexed { listed, head, pieces });
         }
         Some(Self { release, index, dictionary, common, partitions, unpacked: OnceLock::new() })
     }
@@ -308,20 +344,22 @@ impl Pack {
         self.find(name).map(|it| it.listed)
     }
 
-    fn service(&self, name: &str) -> Option<Service> {
+    fn service(&'static self, name: &str) -> Option<Service> {
         let found = self.find(name)?;
-        let (dictionary, common) = self.shared();
-        let mut decoder = zstd::bulk::Decompressor::with_dictionary(dictionary).ok()?;
-        let plain = decoder.decompress(found.frame, found.plain).ok()?;
-        unpack(found.listed.name, plain, common)
+        let shared = self.shared();
+        let head = found.head.unpack(shared)?;
+        let pieces = found.pieces.iter().map(|&frame| {
+            // A pack that a test has read as a whole: nothing of it cannot be unpacked.
+            (frame.plain, piece(move || frame.unpack(shared).unwrap_or_default()))
+        });
+        unpack(found.listed.name, head, pieces.collect(), &shared.common)
     }
 
-    /// What all frames share: the dictionary and the strings.
-    fn shared(&self) -> &(Vec<u8>, Vec<&'static str>) {
+    fn shared(&self) -> &Unpacked {
         self.unpacked.get_or_init(|| {
             let common = zstd::bulk::decompress(self.common, 1 << 20).unwrap_or_default();
             let common = strings(common.leak(), &[]).map(|it| it.0.to_vec()).unwrap_or_default();
-            (zstd::bulk::decompress(self.dictionary, 1 << 20).unwrap_or_default(), common)
+            Unpacked { dictionary: DecoderDictionary::copy(self.dictionary), common }
         })
     }
 
@@ -346,16 +384,30 @@ fn strings(
     }
     let mut strings = Vec::with_capacity(common.len() + sizes.len());
     strings.extend(common);
+    // Looked at once as a whole, which is much quicker than one by one.
+    let text = std::str::from_utf8(reader.take(sizes.iter().sum())?).ok()?;
+    let mut at = 0;
     for size in sizes {
-        strings.push(std::str::from_utf8(reader.take(size)?).ok()?);
+        strings.push(text.get(at..at + size)?);
+        at += size;
     }
     let strings: &'static [&'static str] = strings.leak();
     Some((strings, reader.with_strings(strings)))
 }
 
-/// Reads what `pack` made, as far as the places of operations and shapes.
-fn unpack(name: &str, bytes: Vec<u8>, common: &[&'static str]) -> Option<Service> {
-    let (strings, mut reader) = strings(bytes.leak(), common)?;
+fn piece(unpack: impl Fn() -> Vec<u8> + Send + Sync + 'static) -> Piece {
+    Piece { unpack: Box::new(unpack), bytes: OnceLock::new() }
+}
+
+/// Reads what `pack` made, as far as the places of operations and shapes. `pieces` come with their sizes; without
+/// any the trees stand in the head.
+fn unpack(
+    name: &str,
+    head: Vec<u8>,
+    mut pieces: Vec<(usize, Piece)>,
+    common: &[&'static str],
+) -> Option<Service> {
+    let (strings, mut reader) = strings(head.leak(), common)?;
     let side = |reader: &mut Reader| {
         let size = reader.size()?;
         Some(Reader::new(reader.take(size)?, strings))
@@ -365,11 +417,21 @@ fn unpack(name: &str, bytes: Vec<u8>, common: &[&'static str]) -> Option<Service
     let paginators = side(&mut reader)?;
     let waiters = side(&mut reader)?;
     let rules = side(&mut reader)?;
+    let sizes: Vec<usize> = pieces.iter().map(|(size, _)| *size).collect();
+    let mut place = Place { piece: 0, from: 0, size: 0 };
+    let operations = slots(&mut reader, &sizes, &mut place)?;
+    let shapes = slots(&mut reader, &sizes, &mut place)?;
+    if pieces.is_empty() {
+        let rest = reader.rest();
+        pieces.push((rest.len(), Piece { unpack: Box::new(Vec::new), bytes: rest.into() }));
+    }
+    let pieces = pieces.into_iter().map(|(_, piece)| piece).collect();
     Some(Service {
         name: String::from(name).leak(),
         metadata,
-        operations: slots(&mut reader, strings)?,
-        shapes: slots(&mut reader, strings)?,
+        operations,
+        shapes,
+        pieces: Box::leak(Box::new(Pieces { strings, pieces })),
         paginators,
         waiters,
         rules,
@@ -378,14 +440,19 @@ fn unpack(name: &str, bytes: Vec<u8>, common: &[&'static str]) -> Option<Service
     })
 }
 
-fn slots<T>(reader: &mut Reader, strings: &'static [&'static str]) -> Option<Vec<Slot<T>>> {
+/// Names and places, which go on behind the last `place` and into the next piece where one has ended.
+fn slots<T>(reader: &mut Reader, sizes: &[usize], place: &mut Place) -> Option<Vec<Slot<T>>> {
     let count = reader.size()?;
     let mut slots = Vec::with_capacity(count.min(1 << 16));
     for _ in 0..count {
         let name = reader.string()?;
-        let size = reader.size()?;
-        let reader = Reader::new(reader.take(size)?, strings);
-        slots.push(Slot { name, reader, value: OnceLock::new() });
+        place.from = place.from.checked_add(place.size)?;
+        place.size = reader.size()?;
+        if sizes.get(place.piece).is_some_and(|it| place.from >= *it) {
+            place.piece += 1;
+            place.from = 0;
+        }
+        slots.push(Slot { name, place: *place, value: OnceLock::new() });
     }
     Some(slots)
 }

@@ -155,6 +155,11 @@ impl Reader {
         Some(taken)
     }
 
+    /// All bytes that are left.
+    pub(crate) fn rest(&self) -> &'static [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
     /// The next string of the table.
     pub(crate) fn string(&mut self) -> Option<&'static str> {
         let place = self.size()?;
