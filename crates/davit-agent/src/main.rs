@@ -20,7 +20,7 @@ fn main() -> ExitCode {
 
 /// Goes on with a call by itself.
 fn job(spool: &Path) -> i32 {
-    match davit_host::job::run(spool, &[davit_host::builtin::MODULES]) {
+    match davit_host::job::run(spool, &[davit_host::builtin::MODULES], None) {
         Ok(()) => 0,
         // What went wrong stands in the job's result, where there is one.
         Err(_) => 1,

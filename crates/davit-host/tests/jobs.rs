@@ -19,7 +19,7 @@ const LONG: Duration = Duration::from_secs(60);
 #[ignore = "it is what the other tests start"]
 fn process() {
     let spool = std::env::args().next_back().unwrap();
-    job::run(Path::new(&spool), &[builtin::MODULES]).unwrap();
+    job::run(Path::new(&spool), &[builtin::MODULES], None).unwrap();
 }
 
 fn start(folder: &Path, module: &str, call: &Call, limit: u64) -> (Job, Reply) {

@@ -65,8 +65,6 @@ impl Job {
     pub(crate) fn refuse_background(&self) -> Result<(), Outcome> {
         let refuses = match &self.task.work {
             Work::Action(action) => !SIMPLE_ACTIONS.contains(&action.name),
-            // It lives in this process, and would end with it.
-            Work::Control(_) => true,
             _ => false,
         };
         if !refuses {

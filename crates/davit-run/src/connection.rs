@@ -201,9 +201,9 @@ pub struct Connections {
     dialled: Mutex<HashMap<Arc<str>, Dialled>>,
 }
 
-/// Starts a call on this machine that goes on by itself, and says how it began.
+/// Starts a call of a module, by its full name, on this machine that goes on by itself, and says how it began.
 pub type StartJob =
-    Arc<dyn Fn(&'static Entry, &Call, &Job, &Session) -> Result<Reply, ModuleError> + Send + Sync>;
+    Arc<dyn Fn(&str, &Call, &Job, &Session) -> Result<Reply, ModuleError> + Send + Sync>;
 
 impl fmt::Debug for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -231,6 +231,20 @@ impl Connections {
     #[must_use]
     pub fn with_jobs(self, start: StartJob) -> Self {
         Self { jobs: Some(start), ..self }
+    }
+
+    /// This machine, whatever hosts there are.
+    pub(crate) fn here(&self) -> Arc<dyn Connection> {
+        Arc::new(Local::new(&self.options, self.jobs.clone()))
+    }
+
+    /// Starts a call on this machine that goes on by itself.
+    pub(crate) async fn start_here(&self, module: &'static str, call: Call) -> Reply {
+        let here = Local::new(&self.options, self.jobs.clone());
+        let start = move || here.start(module, &call).reply;
+        let started = tokio::task::spawn_blocking(start).await;
+        let broken = |error| ModuleError::failed(format!("{module} was not started: {error}"));
+        started.unwrap_or_else(|error| broken(error).into_reply())
     }
 
     /// Ends the connections to a host: the next call makes them anew.
@@ -334,10 +348,10 @@ impl Local {
     }
 
     /// Starts what goes on by itself.
-    fn start(&self, entry: &'static Entry, call: &Call, job: &Job) -> Called {
-        let started = match &self.jobs {
-            Some(start) => start(entry, call, job, &self.session),
-            None => Err(ModuleError::failed("asynchronous jobs are not available here")),
+    fn start(&self, module: &str, call: &Call) -> Called {
+        let started = match (&self.jobs, &call.job) {
+            (Some(start), Some(job)) => start(module, call, job, &self.session),
+            _ => Err(ModuleError::failed("asynchronous jobs are not available here")),
         };
         let reply = started.unwrap_or_else(ModuleError::into_reply);
         Called { reply, changes: Vec::new() }
@@ -349,8 +363,8 @@ impl Connection for Local {
         let here = Self { session: self.session.for_call(), jobs: self.jobs.clone() };
         Box::pin(async move {
             let run = move || {
-                if let Some(job) = &call.job {
-                    return here.start(entry, &call, job);
+                if call.job.is_some() {
+                    return here.start(entry.name, &call);
                 }
                 let session = here.session;
                 let reply = entry.call_with(&spec, &session, &call);

@@ -235,10 +235,14 @@ impl TaskContext {
         let Some(entry) = self.world.tables.module(asked.name) else {
             return Outcome::failed(format!("there is no module {}", asked.name));
         };
-        let connection = match self.connection() {
-            Ok(connection) => connection,
-            Err(outcome) => return outcome,
-        };
+        let jid = asked.args.get("jid").and_then(serde_json::Value::as_str);
+        let here =
+            asked.name == crate::background::STATUS && jid.is_some_and(|it| self.world.has_job(it));
+        let connection =
+            match if here { Ok(self.world.connections.here()) } else { self.connection() } {
+                Ok(connection) => connection,
+                Err(outcome) => return outcome,
+            };
         let spec = self.world.tables.spec(entry);
         for secret in spec.secrets(&asked.args) {
             self.world.mask.add(&secret);

@@ -36,8 +36,13 @@ impl TaskContext {
             tmp: self.world.settings.tmp.clone(),
             folder: self.play.folder.clone(),
             listener: self.listener(true),
+            job: self.job.clone(),
             ..Call::default()
         };
+        if let Some(job) = &self.job {
+            self.world.note_job(&job.id);
+            return Outcome::of(&self.world.connections.start_here(entry.name, call).await);
+        }
         let reply = tokio::select! {
             // A task that was stopped before it began does not begin.
             biased;

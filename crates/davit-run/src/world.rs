@@ -48,6 +48,8 @@ pub struct World {
     pub mask: Mask,
     /// What control modules keep between tasks, until the run ends.
     pub(crate) shared: Shared,
+    /// Jobs of control modules, which are at work on this machine whatever host their task is for.
+    jobs: Mutex<BTreeSet<String>>,
     bus: Mutex<Bus>,
     hosts: RwLock<HashMap<Arc<str>, Arc<HostState>>>,
     /// Hosts that an earlier play lost.
@@ -159,6 +161,7 @@ impl World {
                 prompt: parts.prompt,
                 mask,
                 shared: Shared::default(),
+                jobs: Mutex::default(),
                 bus: Mutex::new(parts.bus),
                 hosts: RwLock::default(),
                 lost: RwLock::default(),
@@ -290,6 +293,16 @@ impl World {
         for name in names.iter().map(|it| &**it).chain(["localhost"]) {
             self.host(name).clear_facts();
         }
+    }
+
+    /// Keeps in mind that a job is at work on this machine.
+    pub(crate) fn note_job(&self, id: &str) {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+    }
+
+    /// Whether it is one of those.
+    pub(crate) fn has_job(&self, id: &str) -> bool {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
     }
 
     pub(crate) fn next_task(&self) -> u32 {

@@ -143,9 +143,9 @@ pub(crate) fn connections(
     });
     let connections = Connections::new(options, Some(reach));
     let Ok(program) = std::env::current_exe() else { return Ok(connections) };
-    Ok(connections.with_jobs(Arc::new(move |entry, call, job, session| {
+    Ok(connections.with_jobs(Arc::new(move |module, call, job, session| {
         let program = [program.clone().into(), crate::helper::JOB.into()];
-        davit_host::job::start(&program, entry.name, call, job, session)
+        davit_host::job::start(&program, module, call, job, session)
     })))
 }
 

@@ -5,6 +5,11 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+
+use davit_event::Reply;
+use davit_module::control::Lent;
+use davit_module::{Call, ModuleError, Session};
 
 /// The first argument of a job's process; the second is the path of what it is to do.
 pub(crate) const JOB: &str = "__job";
@@ -14,7 +19,8 @@ pub(crate) fn called(args: &[OsString]) -> Option<ExitCode> {
     if let [_, name, spool] = args
         && name == JOB
     {
-        let done = davit_host::job::run(Path::new(spool), &[davit_host::builtin::MODULES]);
+        let done =
+            davit_host::job::run(Path::new(spool), &[davit_host::builtin::MODULES], Some(control));
         return Some(if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let socket = std::env::var_os(davit_reach::ASKPASS_SOCKET)?;
@@ -26,4 +32,17 @@ pub(crate) fn called(args: &[OsString]) -> Option<ExitCode> {
     };
     let written = writeln!(std::io::stdout(), "{answer}");
     Some(if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs a module that talks to an API.
+fn control(module: &str, session: &Session, call: Call) -> Option<Reply> {
+    let entry = davit_cloud::TABLES.iter().flat_map(|it| it.iter()).find(|it| it.name == module)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return Some(ModuleError::failed(error.to_string()).into_reply()),
+    };
+    let environment = session.options().environment.iter().cloned().collect();
+    let lent = Lent { environment: Arc::new(environment), ..Lent::default() };
+    Some(runtime.block_on(entry.call(&entry.spec(), call, lent)))
 }

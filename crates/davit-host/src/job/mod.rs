@@ -29,7 +29,7 @@ use serde_json::json;
 pub use davit_module::Job;
 
 pub(crate) use self::record::Record;
-pub use self::run::run;
+pub use self::run::{Other, run};
 use self::spool::Spool;
 
 /// Where results are kept, where nothing else is said.

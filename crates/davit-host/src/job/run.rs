@@ -8,7 +8,8 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use davit_module::{Cancel, Entry, ModuleError};
+use davit_event::Reply;
+use davit_module::{Call, Cancel, Entry, ModuleError, Session};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpid, getsid, setsid};
 use serde_json::{Value, json};
@@ -25,6 +26,9 @@ const LONGEST: u64 = 366 * 24 * 3600;
 /// How much memory a module's deepest recursion may need.
 const STACK: usize = 8 * 1024 * 1024;
 
+/// Runs a module that is in no table of modules for hosts; nothing, where it is not known either.
+pub type Other = fn(&str, &Session, Call) -> Option<Reply>;
+
 /// Carries out the job of a spool that [`super::start`] wrote; `tables` say which modules there are.
 ///
 /// To be called once in a process, whose last act it is: the module may still be at work in a thread
@@ -32,7 +36,11 @@ const STACK: usize = 8 * 1024 * 1024;
 ///
 /// # Errors
 /// Where the spool cannot be read or the result cannot be written: nobody will hear of the job.
-pub fn run(spool: &Path, tables: &[&'static [Entry]]) -> Result<(), ModuleError> {
+pub fn run(
+    spool: &Path,
+    tables: &[&'static [Entry]],
+    other: Option<Other>,
+) -> Result<(), ModuleError> {
     // Not to die with whoever started this. Where it is leader already, nothing is left to do.
     let _ = setsid();
     let work = Spool::read(spool).map_err(|err| ModuleError::io("read", spool, err))?;
@@ -45,7 +53,7 @@ pub fn run(spool: &Path, tables: &[&'static [Entry]]) -> Result<(), ModuleError>
     };
     let id = work.job.id.clone();
     written(&json!({ "started": true, "finished": false, "ansible_job_id": id }))?;
-    let result = carry_out(work, tables);
+    let result = carry_out(work, tables, other);
     end_programs();
     let told = written(&result);
     record.clear();
@@ -53,10 +61,9 @@ pub fn run(spool: &Path, tables: &[&'static [Entry]]) -> Result<(), ModuleError>
     told
 }
 
-fn carry_out(work: Spool, tables: &[&'static [Entry]]) -> Value {
-    let Some(entry) = find(tables, &work.module) else {
-        return json!({ "failed": true, "msg": format!("there is no module {}", work.module) });
-    };
+fn carry_out(work: Spool, tables: &[&'static [Entry]], other: Option<Other>) -> Value {
+    let module = work.module.clone();
+    let entry = find(tables, &module);
     let limit = Duration::from_secs(work.job.limit.min(LONGEST));
     let (session, mut call) = work.into_call();
     let cancel = Cancel::default();
@@ -64,8 +71,16 @@ fn carry_out(work: Spool, tables: &[&'static [Entry]]) -> Value {
     let (sender, receiver) = channel();
     let journal = session.clone();
     let worker = thread::Builder::new().stack_size(STACK).spawn(move || {
+        let reply = match entry {
+            Some(entry) => Some(entry.call(&session, &call)),
+            None => other.and_then(|it| it(&module, &session, call)),
+        };
+        let unknown = || {
+            let text = format!("there is no module {module}");
+            ModuleError::failed(text).into_reply()
+        };
         // Nobody listens any more once the time is up.
-        let _ = sender.send(entry.call(&session, &call));
+        let _ = sender.send(reply.unwrap_or_else(unknown));
     });
     if let Err(err) = worker {
         return json!({ "failed": true, "msg": format!("cannot start a thread: {err}") });

@@ -79,6 +79,52 @@ fn mistakes_are_told_by_message_hint_and_exit_code() {
 }
 
 #[test]
+fn modules_that_call_an_api_go_on_by_themselves() {
+    let play = r#"
+- hosts: far
+  gather_facts: false
+  tasks:
+    - name: waited for
+      amazon.aws.s3_bucket: {name: waited-for}
+      async: 60
+      poll: 1
+      register: waited
+    - name: not waited for
+      amazon.aws.s3_bucket: {name: left-alone}
+      async: 60
+      poll: 0
+      register: started
+    - name: looked after
+      ansible.builtin.async_status: {jid: "{{ started.ansible_job_id }}"}
+      register: job
+      until: job is finished
+      retries: 60
+      delay: 0.5
+    - name: not there
+      amazon.aws.s3_bucket: {name: "-"}
+      async: 60
+      poll: 1
+      register: wrong
+      ignore_errors: true
+    - ansible.builtin.debug:
+        msg: "{{ waited is changed }} {{ waited.name }} {{ started.finished }} {{ job.name }} {{ wrong is failed }}"
+"#;
+    // The host is not this machine, where such modules run all the same, and so do their jobs.
+    let hosts = "far ansible_host=192.0.2.1\n";
+    let place = Place::new(&[("play.yml", play), ("hosts.ini", hosts)]);
+    let moto = Moto::start().expect("moto");
+    let environment = moto.environment();
+    let mut variables: Vec<(&str, &str)> =
+        environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let jobs = place.path().join("jobs").display().to_string();
+    variables.push(("ANSIBLE_ASYNC_DIR", &jobs));
+    let ran = place.run_with("davit run play.yml -i hosts.ini", &variables, "");
+    assert!(ran.out.contains("True waited-for False left-alone True"), "{}{}", ran.out, ran.err);
+    let ran = aws(&place, &moto, "s3api list-buckets --query sort(Buckets[].Name) --output text");
+    assert_eq!(ran.out, "left-alone\twaited-for\n", "{}", ran.err);
+}
+
+#[test]
 fn folders_go_to_s3_and_back() {
     let place =
         Place::new(&[("site/a.html", "<a>"), ("site/b/c d.txt", "text"), ("site/x.tmp", "")]);
