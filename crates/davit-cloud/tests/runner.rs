@@ -172,7 +172,7 @@ fn what_cannot_be_is_a_failure_of_the_task_alone() {
     assert!(told[1].contains("argument 'volume' is of type str"), "{}", told[1]);
     assert!(told[2].starts_with("Unsupported parameters for (amazon.aws.bell) module: pitch"));
     assert_eq!(told[3], "Task failed: Action 'amazon.aws.bell' does not support raw params.");
-    assert_eq!(told[4], "This action (amazon.aws.bell) does not support async.");
+    assert_eq!(told[4], "asynchronous jobs are not available here");
     assert_eq!(ends[5].status, Status::Ok);
 }
 
