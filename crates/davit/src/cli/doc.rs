@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use clap::ValueEnum;
 use davit_module::{Opt, Spec};
 use davit_run::{Line, Tables};
-use davit_template::Engine;
 use davit_value::Value;
 use serde_json::json;
 
@@ -118,7 +117,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
 }
 
 fn names(kind: Kind) -> Vec<String> {
-    let engine = Engine::new(davit_template::Settings::default());
+    let engine = crate::ask::engine();
     let full = |names: Vec<&'static str>| {
         names.into_iter().map(davit_run::full_name).map(Into::into).collect()
     };
