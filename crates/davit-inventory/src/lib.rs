@@ -48,6 +48,7 @@ mod yaml;
 
 pub use crate::cache::CacheOptions;
 pub use crate::error::{Cause, Error, Place, Severity, Warning};
+pub use crate::load::PLUGINS;
 pub use crate::model::Inventory;
 pub use crate::options::{Decrypt, GroupNames, HashBehaviour, Level, LoadOptions, PatternMismatch};
 pub use crate::pattern::Order;

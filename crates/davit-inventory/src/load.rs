@@ -60,8 +60,8 @@ impl<'s> Source<'s> {
     }
 }
 
-/// The plugins that there are; the order of the settings is kept.
-const PLUGINS: [&str; 9] = [
+/// The plugins that are always there; more may be handed in.
+pub const PLUGINS: [&str; 9] = [
     "host_list",
     "advanced_host_list",
     "script",

@@ -165,7 +165,19 @@ impl AwsEc2 {
         Wanted { login: &self.login, role, regions: &self.regions }
     }
 
+    fn check_filters(&self) -> Result<(), ModuleError> {
+        let more = self.include_filters.iter().chain(&self.exclude_filters);
+        let mut all = std::iter::once(&self.filters).chain(more).flatten();
+        match all.find(|(_, value)| value.is_null()) {
+            Some((name, _)) => {
+                Err(ModuleError::failed(format!("the filter '{name}' has no value")))
+            }
+            None => Ok(()),
+        }
+    }
+
     async fn ask(&self, reader: &Reader) -> Result<Json, ModuleError> {
+        self.check_filters()?;
         let regions = self.wanted().clients(reader).await?;
         let mut queries = Vec::new();
         if self.include_filters.is_empty() || !self.filters.is_empty() {

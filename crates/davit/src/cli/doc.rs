@@ -1,10 +1,13 @@
-//! `davit doc`: the manual of modules, filters, tests, lookups and keywords.
+//! `davit doc`: the manual of modules, filters, tests, lookups, inventory plugins and keywords.
 
 use std::fmt::Write as _;
 
 use clap::ValueEnum;
+use davit_cloud::inventories::INVENTORIES;
+use davit_cloud::lookups::{self, LOOKUPS};
 use davit_module::{Opt, Spec};
 use davit_run::{Line, Tables};
+use davit_template::Engine;
 use davit_value::Value;
 use serde_json::json;
 
@@ -52,6 +55,7 @@ enum Kind {
     Filter,
     Test,
     Lookup,
+    Inventory,
     Keyword,
 }
 
@@ -117,15 +121,22 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
 }
 
 fn names(kind: Kind) -> Vec<String> {
-    let engine = crate::ask::engine();
-    let full = |names: Vec<&'static str>| {
+    let engine = Engine::new(davit_template::Settings::default());
+    let full = |names: Vec<&'static str>| -> Vec<String> {
         names.into_iter().map(davit_run::full_name).map(Into::into).collect()
     };
     let mut names: Vec<String> = match kind {
         Kind::Module => Vec::new(),
         Kind::Filter => full(engine.filters()),
         Kind::Test => full(engine.tests()),
-        Kind::Lookup => full(engine.lookups()),
+        Kind::Lookup => {
+            let asked = LOOKUPS.iter().map(|it| it.name.to_owned());
+            full(engine.lookups()).into_iter().chain(asked).collect()
+        }
+        Kind::Inventory => {
+            let asked = INVENTORIES.iter().map(|it| it.name.to_owned());
+            full(davit_inventory::PLUGINS.to_vec()).into_iter().chain(asked).collect()
+        }
         Kind::Keyword => davit_playbook::keywords().iter().map(|it| it.name.to_owned()).collect(),
     };
     names.sort();
@@ -139,7 +150,13 @@ fn summaries(args: &Args, tables: &Tables) -> Vec<(String, String)> {
     };
     if args.kind != Kind::Module {
         let names = names(args.kind).into_iter().filter(|it| chosen(it));
-        return names.map(|it| (it, String::new())).collect();
+        let about = |name: &str| plugin(args.kind, name).map(|it| it.summary()).unwrap_or_default();
+        return names
+            .map(|it| {
+                let about = about(&it);
+                (it, about)
+            })
+            .collect();
     }
     let lines = tables.names().into_iter().filter(|it| chosen(it)).filter_map(|it| tables.find(it));
     let pages = lines.map(|it| Page::of(tables, it));
@@ -171,7 +188,16 @@ fn reference(tables: &Tables) -> String {
 fn of_kind(args: &Args) -> Result<u8, Report> {
     let known = names(args.kind);
     let mut out = String::new();
+    let mut all = serde_json::Map::new();
     for name in &args.names {
+        if let Some(page) = plugin(args.kind, name) {
+            if args.json {
+                all.insert(name.clone(), page.json());
+            } else {
+                out.push_str(&page.text());
+            }
+            continue;
+        }
         let full = if args.kind == Kind::Keyword {
             name.clone()
         } else {
@@ -183,8 +209,26 @@ fn of_kind(args: &Args) -> Result<u8, Report> {
             warn(&format!("{name} was not found"));
         }
     }
+    if !all.is_empty() {
+        out += &serde_json::to_string_pretty(&all).map_err(|error| Report::of(&error))?;
+        out.push('\n');
+    }
     print(&out)?;
     Ok(exit::OK)
+}
+
+/// The page of a lookup or an inventory plugin that asks an API.
+fn plugin(kind: Kind, name: &str) -> Option<Page> {
+    let (name, spec) = match kind {
+        Kind::Lookup => lookups::find(name).map(|it| (it.name, it.spec()))?,
+        Kind::Inventory => {
+            let found = INVENTORIES.iter().find(|it| it.name == name || short(it.name) == name);
+            found.map(|it| (it.name, it.spec()))?
+        }
+        _ => return None,
+    };
+    let (about, examples) = apart(&spec.about);
+    Some(Page { name, about, examples, spec, free_form: None })
 }
 
 /// What holds for every control module.
