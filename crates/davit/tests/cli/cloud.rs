@@ -100,117 +100,19 @@ fn store() -> Value {
     ])
 }
 
-/// Expressions, and what they give: a value, or a part of the error.
+/// A line of `cloud/lookups.txt`: an expression, and what it gives, or a part of the error.
 fn lookups() -> Vec<(&'static str, Result<Value, &'static str>)> {
-    vec![
-        ("lookup('amazon.aws.secretsmanager_secret', 'plain')", Ok(json!("plain-value-1"))),
-        ("lookup('aws_secret', 'plain', 'second')", Ok(json!("plain-value-1,newer"))),
-        (
-            "query('amazon.aws.aws_secret', 'plain', 'second')",
-            Ok(json!(["plain-value-1", "newer"])),
-        ),
-        ("query('aws_secret', 'plain', 'second', join=true)", Ok(json!(["plain-value-1newer"]))),
-        ("lookup('aws_secret', 'json.a.b.c', nested=true)", Ok(json!("1"))),
-        ("lookup('aws_secret', 'json.f', nested='yes')", Ok(json!("1.5"))),
-        ("lookup('aws_secret', 'json.l', nested=true)", Ok(json!("[1, 2]"))),
-        ("lookup('aws_secret', 'json.n', nested=true)", Ok(json!("None"))),
-        ("lookup('aws_secret', 'json.bo', nested=true)", Ok(json!("True"))),
-        (
-            "query('aws_secret', 'json.d', 'json.t', nested=true)",
-            Ok(json!(["{'x': 'y'}", "text-in-json"])),
-        ),
-        (
-            "query('aws_secret', 'json.a', 'json.t', nested=true, join=true)",
-            Ok(json!(["{'b': {'c': 1}}text-in-json"])),
-        ),
-        ("lookup('aws_secret', 'json', nested=true)", Err("SECRET.KEY")),
-        (
-            "lookup('aws_secret', 'json.t.zz', nested=true)",
-            Err("there is no key t.zz in the secret json"),
-        ),
-        ("query('aws_secret', 'json.zz', nested=true, on_missing='skip')", Ok(json!([]))),
-        (
-            "lookup('aws_secret', 'plain.x', nested=true)",
-            Err("the secret plain does not hold JSON"),
-        ),
-        ("lookup('aws_secret', 'nope')", Err("did not find the secret nope (ResourceNotFound)")),
-        ("lookup('aws_secret', 'nope', on_missing='skip')", Ok(json!([]))),
-        ("query('aws_secret', 'plain', 'nope', on_missing='warn')", Ok(json!(["plain-value-1"]))),
-        ("query('aws_secret', 'nope', on_missing='skip', join=true)", Ok(json!([""]))),
-        (
-            "lookup('aws_secret', 'nope', on_missing='skip') | default('dflt', true)",
-            Ok(json!("dflt")),
-        ),
-        ("lookup('aws_secret', 'nope', errors='ignore')", Ok(json!(null))),
-        ("lookup('aws_secret', 'gone')", Err("the secret gone is marked for deletion")),
-        ("query('aws_secret', 'gone', on_deleted='skip')", Ok(json!([]))),
-        ("lookup('aws_secret', 'second', version_stage='AWSPREVIOUS')", Ok(json!("and-two"))),
-        (
-            "lookup('aws_secret', '/app', bypath=true)",
-            Ok(json!({"/app/one": "v/app/one", "/app/deep/two": "v/app/deep/two"})),
-        ),
-        ("query('aws_secret', '/nosuch', bypath=true)", Ok(json!([{}]))),
-        ("query('aws_secret', 'plain', region='us-west-2', on_missing='skip')", Ok(json!([]))),
-        (
-            "lookup('aws_secret', 'plain', aws_access_key='a', aws_secret_key='bbbb')",
-            Ok(json!("plain-value-1")),
-        ),
-        ("query('aws_secret')", Ok(json!([]))),
-        ("lookup('aws_secret', ['plain'])", Err("a name is a text, not a value of type 'list'")),
-        ("lookup('aws_secret', 'plain', nested='maybe')", Err("'nested' is of type str")),
-        (
-            "lookup('aws_secret', 'plain', on_mising='skip')",
-            Err("there is no option 'on_mising'; did you mean 'on_missing'?"),
-        ),
-        (
-            "lookup('aws_secret', 'plain', profile='p', secret_key='bbbb')",
-            Err("mutually exclusive: profile|secret_key"),
-        ),
-        ("lookup('aws_secret', 'plain', profile='nobody')", Err("nobody")),
-        ("lookup('amazon.aws.ssm_parameter', 'Hello')", Ok(json!("world"))),
-        ("query('aws_ssm', 'Hello', 'List')", Ok(json!(["world", "a,b,c"]))),
-        ("lookup('aws_ssm', 'Sec')", Ok(json!("secure-value"))),
-        ("lookup('aws_ssm', 'Sec', decrypt='no')", Ok(json!("kms:alias/aws/ssm:secure-value"))),
-        (
-            "lookup('aws_ssm', 'missing')",
-            Err("did not find the SSM parameter missing (ResourceNotFound)"),
-        ),
-        ("query('aws_ssm', 'Hello', 'missing', on_missing='skip')", Ok(json!(["world", null]))),
-        ("lookup('aws_ssm', '/demo', bypath=true)", Ok(json!({"/demo/a": "v/demo/a"}))),
-        (
-            "lookup('aws_ssm', '/demo', bypath=true, recursive=true)",
-            Ok(json!({"/demo/a": "v/demo/a", "/demo/sub/c": "v/demo/sub/c"})),
-        ),
-        (
-            "lookup('aws_ssm', '/demo', bypath=true, recursive=true, shortnames=true)",
-            Ok(json!({"a": "v/demo/a", "c": "v/demo/sub/c"})),
-        ),
-        (
-            "lookup('aws_ssm', '/demo/', bypath=true, recursive=true, droppath=true)",
-            Ok(json!({"a": "v/demo/a", "sub/c": "v/demo/sub/c"})),
-        ),
-        (
-            "lookup('aws_ssm', '/demo', bypath=true, shortnames=true, droppath=true)",
-            Err("shortnames and droppath are mutually exclusive"),
-        ),
-        (
-            "lookup('aws_ssm', '/nosuch', bypath=true)",
-            Err("did not find SSM parameters below the path /nosuch"),
-        ),
-        ("query('aws_ssm', '/nosuch', bypath=true, on_missing='skip')", Ok(json!([{}]))),
-        ("lookup('aws_account_attribute', attribute='max-instances')", Ok(json!("20"))),
-        (
-            "lookup('amazon.aws.aws_account_attribute', attribute='supported-platforms')",
-            Ok(json!("EC2,VPC")),
-        ),
-        ("lookup('aws_account_attribute', attribute='has-ec2-classic')", Ok(json!(true))),
-        ("lookup('aws_account_attribute')['vpc-max-elastic-ips']", Ok(json!(["5"]))),
-        (
-            "lookup('aws_account_attribute', attribute='nosuch')",
-            Err("value of attribute must be one of: supported-platforms"),
-        ),
-        ("lookup('aws_ssm', 'Hello', endpoint_url='http://127.0.0.1:9')", Err("127.0.0.1:9")),
-    ]
+    let lines = include_str!("cloud/lookups.txt").lines().filter(|it| !it.starts_with('#'));
+    let split = |line: &'static str| match line.split_once(" => ") {
+        Some((expression, value)) => {
+            (expression, Ok(serde_json::from_str(value).expect("it is JSON")))
+        }
+        None => {
+            let (expression, part) = line.split_once(" !! ").expect("it gives something");
+            (expression, Err(part))
+        }
+    };
+    lines.map(split).collect()
 }
 
 #[test]
@@ -244,7 +146,7 @@ fn lookups_give_what_the_original_gives() {
                 );
             }
             Err(part) => {
-                assert!(found["failed"] == true && msg.contains(part), "{expression}: {found}")
+                assert!(found["failed"] == true && msg.contains(part), "{expression}: {found}");
             }
         }
     }
