@@ -1,4 +1,4 @@
-//! Control modules: what talks to an API from the controller.
+//! Control modules, lookups and inventory plugins: what talks to an API from the controller.
 //!
 //! One folder per Ansible collection, one file per module, one line per module in its table. Work
 //! that the modules of several files share goes down into a folder named for the API: [`aws`].
@@ -47,6 +47,9 @@
 //! # const TABLE: &[davit_module::control::Entry] = &[davit_module::control::Entry::of::<Lamp>()];
 //! ```
 //!
+//! [`lookups`] has what templates ask, [`inventories`] what inventories come from: each a struct of
+//! options and a future too, which see a [`Reader`](reader::Reader) and only read.
+//!
 //! **Invariant:** a module sees its arguments and its [`Control`](davit_module::control::Control):
 //! no inventory, play, template or host.
 //!
@@ -56,6 +59,9 @@ pub mod amazon_aws;
 pub mod aws;
 pub mod community_aws;
 pub mod davit_aws;
+pub mod inventories;
+pub mod lookups;
+pub mod reader;
 
 use davit_module::control::Entry;
 

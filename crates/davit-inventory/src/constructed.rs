@@ -19,7 +19,7 @@ struct Keyed {
     trailing: Option<bool>,
 }
 
-struct Settings {
+pub(crate) struct Settings {
     strict: bool,
     leading_separator: bool,
     use_vars_plugins: bool,
@@ -27,6 +27,8 @@ struct Settings {
     compose: Arc<Map>,
     groups: Arc<Map>,
     keyed: Vec<Value>,
+    /// Dashes stay in names of groups.
+    pub(crate) keeps_dashes: bool,
 }
 
 /// Evaluates the configuration in `config`, which stands in `file`, for every host.
@@ -44,7 +46,16 @@ pub(crate) fn read(inventory: &mut Inventory, config: &Map, file: &Arc<str>) -> 
 }
 
 impl Settings {
-    fn new(config: &Map, use_extra_vars: bool) -> Result<Self, Error> {
+    /// A name as groups may have it.
+    fn group_name(&self, name: &str) -> String {
+        if !self.keeps_dashes {
+            return identifier(name);
+        }
+        let kept = |it: char| it.is_ascii_alphanumeric() || it == '_' || it == '-';
+        name.chars().map(|it| if kept(it) { it } else { '_' }).collect()
+    }
+
+    pub(crate) fn new(config: &Map, use_extra_vars: bool) -> Result<Self, Error> {
         let dict = |name: &str| match config.get(name) {
             None | Some(Value::Null) => Ok(Arc::default()),
             Some(Value::Map(map)) => Ok(Arc::clone(map)),
@@ -79,12 +90,13 @@ impl Settings {
             compose: dict("compose")?,
             groups: dict("groups")?,
             keyed,
+            keeps_dashes: false,
         })
     }
 }
 
 /// Python's reading of an option that is to be a boolean.
-fn is_true(value: &Value) -> Option<bool> {
+pub(crate) fn is_true(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(bool) => Some(*bool),
         Value::Int(int) => Some(*int != 0),
@@ -97,7 +109,15 @@ fn is_true(value: &Value) -> Option<bool> {
     }
 }
 
-fn construct(inventory: &mut Inventory, settings: &Settings, host: usize) -> Result<(), Error> {
+/// Gives a host the variables and groups that the options say.
+///
+/// # Errors
+/// For options that are none; with `strict` for expressions that fail.
+pub(crate) fn construct(
+    inventory: &mut Inventory,
+    settings: &Settings,
+    host: usize,
+) -> Result<(), Error> {
     let options = Arc::clone(inventory.options());
     let name = inventory.hosts.get(host).map(|host| Arc::clone(&host.name)).unwrap_or_default();
     let scope = variables(inventory, settings, host)?;
@@ -117,7 +137,7 @@ fn construct(inventory: &mut Inventory, settings: &Settings, host: usize) -> Res
     let scope = variables(inventory, settings, host)?;
     let env = Env::new(&options.engine, &scope, &options.outside);
     for (group, condition) in &*settings.groups {
-        let group = identifier(&group.to_text());
+        let group = settings.group_name(&group.to_text());
         match env.condition(&as_expression(condition)) {
             Ok(true) => put(inventory, &group, host)?,
             Ok(false) => {}
@@ -226,7 +246,7 @@ fn keyed_group(
         } else {
             format!("{}{}{bare}", keyed.prefix, keyed.separator)
         };
-        let group = identifier(&full);
+        let group = settings.group_name(&full);
         put(inventory, &group, host)?;
         let Some(parent) = &keyed.parent else { continue };
         let parent = match parent {
@@ -235,7 +255,8 @@ fn keyed_group(
         };
         match parent {
             Ok(parent) => {
-                let parent = inventory.ensure_group(&identifier(&parent), &mut Vec::new())?;
+                let parent =
+                    inventory.ensure_group(&settings.group_name(&parent), &mut Vec::new())?;
                 let child = inventory.ensure_group(&group, &mut Vec::new())?;
                 inventory.add_child(parent, child)?;
             }

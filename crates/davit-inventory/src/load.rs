@@ -12,7 +12,7 @@ use crate::error::{Cause, Error, Place, Warning};
 use crate::files::{convert, extension, parse_yaml_or_json, read_text};
 use crate::model::{Inventory, UNGROUPED};
 use crate::options::LoadOptions;
-use crate::{constructed, generator, ini, script, toml_source, yaml};
+use crate::{constructed, generator, ini, plugin, script, toml_source, yaml};
 
 /// How deep folders of sources may nest.
 const MAX_DEPTH: usize = 40;
@@ -60,8 +60,8 @@ impl<'s> Source<'s> {
     }
 }
 
-/// The plugins that there are; the order of the settings is kept.
-const PLUGINS: [&str; 9] = [
+/// The plugins that are always there; more may be handed in.
+pub const PLUGINS: [&str; 9] = [
     "host_list",
     "advanced_host_list",
     "script",
@@ -78,7 +78,7 @@ fn known_plugins(options: &LoadOptions, warnings: &mut Vec<Warning>) -> Result<V
     let (known, unknown): (Vec<String>, Vec<String>) =
         options.enabled.iter().cloned().partition(|name| {
             let name = name.strip_prefix("ansible.builtin.").unwrap_or(name);
-            PLUGINS.contains(&name)
+            PLUGINS.contains(&name) || plugin::find(options, name).is_some()
         });
     warnings.extend(
         unknown
@@ -253,6 +253,9 @@ impl Inventory {
                 toml_source::read(self, it.text(&options)?, &name, warnings)
             }
             "auto" | "constructed" | "generator" => self.configured(plugin, it, warnings),
+            other if plugin::find(&options, other).is_some() => {
+                self.configured(other, it, warnings)
+            }
             other => Err(Error::refused(format!("unknown inventory plugin '{other}'"))),
         }
     }
@@ -284,12 +287,20 @@ impl Inventory {
             .strip_prefix("ansible.builtin.")
             .or_else(|| named.strip_prefix("ansible.legacy."))
             .unwrap_or(&named);
-        if by != "auto" && wanted != by {
+        let handed_in = plugin::find(&options, wanted);
+        let is_same = wanted == by
+            || handed_in.is_some_and(|it| {
+                plugin::find(&options, by).is_some_and(|by| by.name() == it.name())
+            });
+        if by != "auto" && !is_same {
             return Err(Error::refused(format!("Incorrect plugin name in file: {named}")));
         }
         match wanted {
             "constructed" => constructed::read(self, config, &name),
             "generator" => generator::read(self, config, (node.as_ref(), &name), warnings),
+            _ if let Some(it) = handed_in => {
+                plugin::read(self, &**it, config, (node.as_ref(), &name), warnings)
+            }
             _ => Err(Error::refused(format!(
                 "inventory config '{name}' specifies unknown plugin '{named}'"
             ))),
@@ -330,6 +341,9 @@ fn accepts(plugin: &str, source: &str, path: &Path, options: &LoadOptions) -> bo
         "toml" => extension == ".toml",
         "ini" => extension != ".toml",
         "constructed" | "generator" => yaml(&[".config"]),
+        _ if let Some(it) = plugin::find(options, plugin) => {
+            it.file_endings().iter().any(|it| source.ends_with(it))
+        }
         _ => true,
     }
 }

@@ -9,6 +9,9 @@ use davit_template::{Engine, Outside, Settings};
 use davit_value::Map;
 use davit_yaml::Duplicates;
 
+use crate::cache::CacheOptions;
+use crate::plugin::Plugin;
+
 /// Turns the content of a vault file into its text; the second argument is the path, for messages.
 pub type Decrypt = dyn Fn(&str, &str) -> Result<String, String> + Send + Sync;
 
@@ -96,7 +99,7 @@ impl Level {
 pub struct LoadOptions {
     /// Where relative sources start, and where programs run.
     pub folder: PathBuf,
-    /// Plugins in the order they are tried: `host_list`, `script`, `auto`, `yaml`, `ini`, `toml`; also `constructed`, `generator`, `advanced_host_list`.
+    /// Plugins in the order they are tried: `host_list`, `script`, `auto`, `yaml`, `ini`, `toml`; also `constructed`, `generator`, `advanced_host_list`, and those that are handed in.
     pub enabled: Vec<String>,
     /// A source that cannot be parsed is an error.
     pub any_unparsed_is_failed: bool,
@@ -134,6 +137,10 @@ pub struct LoadOptions {
     pub extra_vars: Arc<Map>,
     /// `use_extra_vars` where a `constructed` source does not say it.
     pub use_extra_vars: bool,
+    /// Plugins that are not this crate's own.
+    pub plugins: Vec<Arc<dyn Plugin>>,
+    /// How what those fetch is kept.
+    pub cache: CacheOptions,
     /// `ansible_python_interpreter` of the implicit localhost.
     pub local_interpreter: Option<String>,
 }
@@ -174,6 +181,8 @@ impl Default for LoadOptions {
             outside: Arc::new(Outside::none()),
             extra_vars: Arc::default(),
             use_extra_vars: false,
+            plugins: Vec::new(),
+            cache: CacheOptions::default(),
             local_interpreter: None,
         }
     }

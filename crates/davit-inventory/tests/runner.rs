@@ -4,4 +4,5 @@
 
 mod fuzz;
 mod oracle;
+mod plugins;
 mod run_time;

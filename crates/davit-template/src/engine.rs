@@ -21,6 +21,9 @@ pub struct Settings {
     pub allow_broken_conditionals: bool,
     /// What `from_yaml` does with a mapping that has a key twice.
     pub duplicates: Duplicates,
+    /// Names of lookups that are not this crate's own: [`Outside::lookups`](crate::Outside::lookups)
+    /// answers them.
+    pub lookups: Vec<&'static str>,
     /// How many compiled templates are kept.
     pub cache_size: usize,
 }
@@ -31,6 +34,7 @@ impl Default for Settings {
             extensions: Vec::new(),
             allow_broken_conditionals: false,
             duplicates: Duplicates::default(),
+            lookups: Vec::new(),
             cache_size: 20_000,
         }
     }
@@ -129,7 +133,12 @@ impl Engine {
     /// True where a lookup of that name exists.
     #[must_use]
     pub fn has_lookup(&self, name: &str) -> bool {
-        self.find(Kind::Lookup, name).is_some()
+        self.find(Kind::Lookup, name).is_some() || self.is_outside(name)
+    }
+
+    /// True where a lookup of that name is answered from outside.
+    pub(crate) fn is_outside(&self, name: &str) -> bool {
+        self.settings.lookups.contains(&name)
     }
 
     /// The names of every filter, sorted.
@@ -152,6 +161,9 @@ impl Engine {
 
     fn names(&self, kind: Kind) -> Vec<&'static str> {
         let mut names: Vec<&str> = self.table(kind).keys().copied().collect();
+        if kind == Kind::Lookup {
+            names.extend(&self.settings.lookups);
+        }
         names.sort_unstable();
         names
     }
@@ -171,7 +183,7 @@ impl Engine {
 
     /// The error for a name that nothing has, with the nearest that there is.
     pub(crate) fn no_such(&self, kind: Kind, name: &str) -> Error {
-        let nearest = nearest(name, self.table(kind).keys().copied());
+        let nearest = nearest(name, self.names(kind).into_iter());
         let error = match kind {
             Kind::Lookup => {
                 Error::new(ErrorKind::Plugin, format!("The lookup plugin '{name}' was not found."))

@@ -290,11 +290,18 @@ impl<'a> Env<'a> {
         options: Map,
     ) -> Result<Vec<Value>, Error> {
         let args = Args { positional: terms, named: options };
-        let Some(function) = self.engine.find(Kind::Lookup, name) else {
+        let function = self.engine.find(Kind::Lookup, name);
+        if function.is_none() && !self.engine.is_outside(name) {
             return Err(self.engine.no_such(Kind::Lookup, name));
-        };
+        }
         let value = self
-            .remembering(|env| limits::deeper(|| function(&Call { env, args })))
+            .remembering(|env| {
+                let call = Call { env, args };
+                limits::deeper(|| match function {
+                    Some(function) => function(&call),
+                    None => crate::lookups::ask_outside(name, &call),
+                })
+            })
             .map_err(|error| plugin_failed(Kind::Lookup, name, error))?;
         match value {
             Value::List(list) | Value::Tuple(list) => Ok(list.to_vec()),

@@ -61,5 +61,7 @@ pub use crate::env::Env;
 pub use crate::error::{Error, ErrorKind};
 pub use crate::file::FileOptions;
 pub use crate::inspect::{NameUse, Template};
-pub use crate::outside::{Decrypt, Fetch, Outside, ReadSetting, SelectHosts, Tell};
+pub use crate::outside::{
+    AskLookup, Asked, Decrypt, Fetch, Outside, ReadSetting, SelectHosts, Tell,
+};
 pub use crate::scope::{Layers, Overlay, Scope};

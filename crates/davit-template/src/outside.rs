@@ -34,6 +34,22 @@ pub type ReadSetting = dyn Fn(&str) -> Option<Value> + Send + Sync;
 /// The text at an address, given the options of the `url` lookup, or why there is none.
 pub type Fetch = dyn Fn(&str, &Map) -> Result<String, String> + Send + Sync;
 
+/// What a lookup is asked that is not one of this crate's own.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Which one, as the template names it.
+    pub name: &'a str,
+    /// The positional arguments, rendered.
+    pub terms: &'a [Value],
+    /// The named ones, rendered, but for `wantlist` and `errors`, which are for the call itself.
+    pub options: &'a Map,
+    /// The environment, and who is told of warnings and secrets.
+    pub outside: &'a Outside,
+}
+
+/// The list that such a lookup gives, or why it gives none.
+pub type AskLookup = dyn Fn(&Asked<'_>) -> Result<Vec<Value>, String> + Send + Sync;
+
 /// What templates may reach outside themselves.
 #[derive(Clone, Default)]
 pub struct Outside {
@@ -55,6 +71,8 @@ pub struct Outside {
     pub config: Option<Arc<ReadSetting>>,
     /// Answers the `url` lookup.
     pub fetch: Option<Arc<Fetch>>,
+    /// Answers the lookups that [`Settings::lookups`](crate::Settings::lookups) names.
+    pub lookups: Option<Arc<AskLookup>>,
 }
 
 impl Outside {

@@ -2,12 +2,15 @@
 //!
 //! **Invariant:** only this crate prints, reads the environment, or picks exit codes.
 
+mod ask;
+mod bridge;
 mod cli;
 mod config;
 mod connections;
 mod facts;
 mod fetch;
 mod helper;
+mod inventories;
 mod launch;
 mod prompt;
 mod report;

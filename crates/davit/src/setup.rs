@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, Weak};
 
 use davit_event::Level;
-use davit_inventory::{GroupNames, HashBehaviour, Inventory, LoadOptions, PatternMismatch};
+use davit_inventory::Inventory;
 use davit_playbook::{ActionGroups, Loader};
 use davit_run::{Gathering, Hidden, Parts, Settings, World};
 use davit_template::{Decrypt, Engine, Outside};
@@ -13,11 +13,12 @@ use davit_value::Map;
 use davit_vault::Secrets;
 use davit_yaml::Duplicates;
 
+use crate::ask::Ask;
 use crate::config::Config;
 use crate::connections::{
     Login, Passwords, become_password, connections, new_run_name, privileges,
 };
-use crate::report::{Report, exit, warn, warn_of};
+use crate::report::{Report, exit, warn};
 
 /// The names of this machine.
 const LOCALHOST: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -81,6 +82,8 @@ pub(crate) struct Ground {
     pub(crate) vault: Arc<Vault>,
     pub(crate) tables: Arc<davit_run::Tables>,
     pub(crate) extra_vars: Arc<Map>,
+    /// Answers templates and inventories that ask an API.
+    pub(crate) ask: Ask,
     /// Asked for once, also where one run follows on another.
     passwords: OnceLock<Passwords>,
 }
@@ -112,7 +115,7 @@ impl Ground {
             extensions: config.list_or_default("DEFAULT_JINJA2_EXTENSIONS"),
             allow_broken_conditionals: broken && !request.strict,
             duplicates,
-            ..davit_template::Settings::default()
+            ..crate::ask::template_settings()
         }));
         let vault = Arc::new(Vault(crate::secrets::of_run(request, &config)?));
         let tables = Arc::new(crate::tables::all());
@@ -124,6 +127,7 @@ impl Ground {
             vault,
             tables,
             extra_vars: Arc::default(),
+            ask: Ask::default(),
             passwords: OnceLock::new(),
         };
         ground.extra_vars = Arc::new(ground.extra_vars(&request.extra_vars)?);
@@ -171,89 +175,9 @@ impl Ground {
                 .tables
                 .module("ansible.builtin.uri")
                 .map(|uri| crate::fetch::by(uri, &self.config.environment)),
+            lookups: Some(self.ask.lookups()),
             ..Outside::none()
         }
-    }
-
-    /// The sources of the inventory: the command line's, else the configuration's.
-    pub(crate) fn sources(&self, request: &Request) -> Vec<String> {
-        if !request.inventory.is_empty() {
-            return request.inventory.clone();
-        }
-        // A list of hosts is no path, though it has commas between them.
-        match self.config.get("DEFAULT_HOST_LIST") {
-            Some(text) if text.trim_end().ends_with(',') => vec![text.to_owned()],
-            _ => {
-                let paths = self.config.paths("DEFAULT_HOST_LIST");
-                paths.iter().map(|it| it.to_string_lossy().into_owned()).collect()
-            }
-        }
-    }
-
-    /// What reading inventories depends on.
-    pub(crate) fn load_options(&self) -> Result<LoadOptions, Report> {
-        let vault = Arc::clone(&self.vault);
-        let config = &self.config;
-        let names = ["always", "never", "ignore", "silently"];
-        Ok(LoadOptions {
-            folder: self.folder.clone(),
-            enabled: config.list_or_default("INVENTORY_ENABLED"),
-            any_unparsed_is_failed: config.is("INVENTORY_ANY_UNPARSED_IS_FAILED")?,
-            unparsed_is_failed: config.is("INVENTORY_UNPARSED_IS_FAILED")?,
-            unparsed_warning: config.is("INVENTORY_UNPARSED_WARNING")?,
-            ignore_extensions: config.list_or_default("INVENTORY_IGNORE_EXTS"),
-            ignore_patterns: config.list_or_default("INVENTORY_IGNORE_PATTERNS"),
-            yaml_extensions: config.list_or_default("YAML_FILENAME_EXTENSIONS"),
-            group_names: match config.choice("TRANSFORM_INVALID_GROUP_CHARS", &names)?.as_str() {
-                "always" => GroupNames::Always,
-                "silently" => GroupNames::Silently,
-                "ignore" => GroupNames::Ignore,
-                _ => GroupNames::Never,
-            },
-            hash_behaviour: match config
-                .choice("DEFAULT_HASH_BEHAVIOUR", &["replace", "merge"])?
-                .as_str()
-            {
-                "merge" => HashBehaviour::Merge,
-                _ => HashBehaviour::Replace,
-            },
-            duplicates: self.duplicates(),
-            precedence: config
-                .list_or_default("VARIABLE_PRECEDENCE")
-                .iter()
-                .filter_map(|it| davit_inventory::Level::from_name(it))
-                .collect(),
-            pattern_mismatch: match config
-                .choice("HOST_PATTERN_MISMATCH", &["warning", "error", "ignore"])?
-                .as_str()
-            {
-                "error" => PatternMismatch::Error,
-                "ignore" => PatternMismatch::Ignore,
-                _ => PatternMismatch::Warning,
-            },
-            environment: Arc::new(config.environment.clone()),
-            decrypt: Some(Arc::new(move |text: &str, _path: &str| vault.decrypt(text))),
-            engine: Arc::clone(&self.engine),
-            outside: Arc::new(self.outside()),
-            extra_vars: Arc::clone(&self.extra_vars),
-            local_interpreter: Some(self.python()),
-            ..LoadOptions::default()
-        })
-    }
-
-    /// Reads the inventory.
-    pub(crate) fn inventory(
-        &self,
-        request: &Request,
-        warnings: &mut Vec<davit_inventory::Warning>,
-    ) -> Result<Inventory, Report> {
-        let loaded = Inventory::load(&self.sources(request), &self.load_options()?, warnings);
-        if loaded.is_err() {
-            // What led there would be lost with the warnings.
-            let deprecations = self.config.is("DEPRECATION_WARNINGS")?;
-            warnings.drain(..).for_each(|it| warn_of(&it, deprecations));
-        }
-        Ok(loaded?)
     }
 
     /// The Python that playbooks may find here, for those that start it themselves.

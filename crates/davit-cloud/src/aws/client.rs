@@ -9,7 +9,7 @@ use davit_aws::credentials::Credentials;
 use davit_aws::session::{Parts, Session};
 use davit_aws::value::{Map, Value};
 use davit_aws::{Client, Error};
-use davit_module::control::Control;
+use davit_module::control::{Control, Shared};
 use davit_module::{ModuleError, Outcome};
 use serde_json::json;
 
@@ -32,9 +32,21 @@ impl Aws {
     /// When what is said contradicts itself, or a file or setting makes no sense.
     pub fn new(control: &Control, login: &Login) -> Result<Self, ModuleError> {
         let caller = login.caller(control)?;
-        let environment: Vec<(String, String)> = control.environment().into_iter().collect();
+        let environment = control.environment().into_iter().collect();
+        Self::of(caller, environment, control.shared())
+    }
+
+    /// The client for a caller in an environment; equal ones share what `shared` keeps.
+    ///
+    /// # Errors
+    /// When a file or setting makes no sense.
+    pub fn of(
+        caller: Caller,
+        environment: Vec<(String, String)>,
+        shared: &Shared,
+    ) -> Result<Self, ModuleError> {
         let called = caller.tells_operations.then(Mutex::default);
-        let kept = control.shared().get("aws", Kept::default);
+        let kept = shared.get("aws", Kept::default);
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
         let found = kept.iter().find(|(known, of, _)| *known == caller && *of == environment);
         if let Some((.., session)) = found {

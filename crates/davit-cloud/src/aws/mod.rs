@@ -17,6 +17,7 @@ pub mod object;
 pub mod parts;
 pub mod patience;
 pub mod permissions;
+pub mod plugin_login;
 pub mod policy;
 pub mod s3;
 pub mod stacks;

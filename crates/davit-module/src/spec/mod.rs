@@ -15,8 +15,12 @@ mod literal;
 mod python;
 mod rules;
 
-use schemars::Schema;
+use davit_event::Reply;
+use schemars::{JsonSchema, Schema};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+use crate::ModuleError;
 
 pub use self::check::Checked;
 pub use self::coerce::{Environment, expand_path};
@@ -154,6 +158,21 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// What an argument struct takes that is no module's: that of a lookup, or of a file that
+    /// configures something.
+    #[must_use]
+    pub fn of<A: JsonSchema>(name: &str) -> Self {
+        Self::from_schema(name, &crate::entry::schema_of::<A>(), Rules::NONE)
+    }
+
+    /// Arguments that were checked, as their struct.
+    ///
+    /// # Errors
+    /// Where they do not have the shape that it reads.
+    pub fn read<A: DeserializeOwned>(args: Reply) -> Result<A, ModuleError> {
+        crate::entry::parsed(args)
+    }
+
     /// From the schema of an argument struct.
     ///
     /// The schema may carry what Rust types do not say: `x-type`, `x-elements`, `x-aliases`,

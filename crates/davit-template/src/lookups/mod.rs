@@ -6,6 +6,7 @@ mod files;
 mod first_found;
 mod ini;
 mod lists;
+mod outside;
 mod parameters;
 mod password;
 mod programs;
@@ -15,6 +16,7 @@ mod url;
 mod variables;
 
 pub use first_found::TASK_FOLDER;
+pub(crate) use outside::ask_outside;
 
 use crate::Function;
 

@@ -199,7 +199,8 @@ fn convert_files(args: &ConvertArgs) -> Result<u8, Report> {
 }
 
 fn generate(args: &GenerateArgs) -> Result<u8, Report> {
-    let ground = Ground::new(&Request::default())?;
+    let request = Request::default();
+    let ground = Ground::new(&request)?;
     let file: Arc<str> = args.file.as_str().into();
     let content = if args.file == "-" {
         std::io::read_to_string(std::io::stdin())
@@ -216,7 +217,8 @@ fn generate(args: &GenerateArgs) -> Result<u8, Report> {
         None => davit_value::Value::from(davit_value::Map::new()),
     };
     let mut warnings = Vec::new();
-    let inventory = Inventory::generate(&groups, Arc::new(ground.load_options()?), &mut warnings)?;
+    let inventory =
+        Inventory::generate(&groups, Arc::new(ground.load_options(&request)?), &mut warnings)?;
     tell(&ground, &mut warnings)?;
     write(args.output.as_ref(), &text(&inventory, args.to)?)
 }

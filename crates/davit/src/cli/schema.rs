@@ -2,7 +2,6 @@
 
 use clap::ValueEnum;
 use davit_lint::Shape;
-use davit_template::Engine;
 
 use crate::cli::lint::target;
 use crate::report::{Report, exit, print};
@@ -42,7 +41,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
         Some(Shape { name: name.to_owned(), former_names, spec: target.spec?, open: target.open })
     };
     let shapes: Vec<Shape> = tables.names().into_iter().filter_map(shape).collect();
-    let engine = Engine::new(davit_template::Settings::default());
+    let engine = crate::ask::engine();
     let what = match args.what {
         What::Playbook => "playbook",
         What::Tasks => "tasks",

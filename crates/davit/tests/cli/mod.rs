@@ -1,6 +1,7 @@
 //! Commands over the real binary, in a closed environment: a folder, a home, no variables.
 
 mod aws;
+mod cloud;
 mod history;
 mod listing;
 mod programs;
