@@ -29,6 +29,9 @@ mod iam_user;
 mod kms_key;
 mod lambda;
 mod lambda_info;
+mod rds_instance;
+mod rds_instance_info;
+mod rds_instance_snapshot;
 mod s3_bucket;
 mod s3_bucket_info;
 mod s3_object;
@@ -68,6 +71,9 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<kms_key::KmsKey>(),
     Entry::of::<lambda::Lambda>(),
     Entry::of::<lambda_info::LambdaInfo>(),
+    Entry::of::<rds_instance::RdsInstance>(),
+    Entry::of::<rds_instance_info::RdsInstanceInfo>(),
+    Entry::of::<rds_instance_snapshot::RdsInstanceSnapshot>(),
     Entry::of::<s3_bucket::S3Bucket>(),
     Entry::of::<s3_bucket_info::S3BucketInfo>(),
     Entry::of::<s3_object::S3Object>(),

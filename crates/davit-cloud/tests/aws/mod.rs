@@ -91,6 +91,16 @@ fn compute_examples() {
 }
 
 #[test]
+fn databases() {
+    topic("databases");
+}
+
+#[test]
+fn functions() {
+    topic("functions");
+}
+
+#[test]
 fn identity() {
     topic("identity");
 }
