@@ -28,6 +28,7 @@ mod iam_role;
 mod iam_user;
 mod kms_key;
 mod lambda;
+mod lambda_execute;
 mod lambda_info;
 mod rds_instance;
 mod rds_instance_info;
@@ -70,6 +71,7 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<iam_user::IamUser>(),
     Entry::of::<kms_key::KmsKey>(),
     Entry::of::<lambda::Lambda>(),
+    Entry::of::<lambda_execute::LambdaExecute>(),
     Entry::of::<lambda_info::LambdaInfo>(),
     Entry::of::<rds_instance::RdsInstance>(),
     Entry::of::<rds_instance_info::RdsInstanceInfo>(),

@@ -23,4 +23,5 @@ pub mod permissions;
 pub mod policy;
 pub mod s3;
 pub mod stacks;
+pub mod table;
 pub mod tags;
