@@ -33,6 +33,8 @@ mod lambda_info;
 mod rds_instance;
 mod rds_instance_info;
 mod rds_instance_snapshot;
+mod rds_snapshot_info;
+mod rds_subnet_group;
 mod s3_bucket;
 mod s3_bucket_info;
 mod s3_object;
@@ -76,6 +78,8 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<rds_instance::RdsInstance>(),
     Entry::of::<rds_instance_info::RdsInstanceInfo>(),
     Entry::of::<rds_instance_snapshot::RdsInstanceSnapshot>(),
+    Entry::of::<rds_snapshot_info::RdsSnapshotInfo>(),
+    Entry::of::<rds_subnet_group::RdsSubnetGroup>(),
     Entry::of::<s3_bucket::S3Bucket>(),
     Entry::of::<s3_bucket_info::S3BucketInfo>(),
     Entry::of::<s3_object::S3Object>(),

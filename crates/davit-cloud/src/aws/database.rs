@@ -106,17 +106,22 @@ impl<'a> Rds<'a> {
     /// When the service cannot be asked.
     pub async fn instances(&self, params: Json) -> Result<Vec<Value>, ModuleError> {
         let missing = &["DBInstanceNotFound", "DBInstanceNotFoundFault"];
-        self.described("DescribeDBInstances", params, "DBInstances", missing).await
+        self.described("DescribeDBInstances", &params, "DBInstances", missing).await
     }
 
-    async fn described(
+    /// What an operation describes, from all its pages; none where RDS says with one of these codes that it is not
+    /// there.
+    ///
+    /// # Errors
+    /// When the service cannot be asked.
+    pub async fn described(
         &self,
         operation: &str,
-        params: Json,
+        params: &Json,
         key: &str,
         missing: &[&str],
     ) -> Result<Vec<Value>, ModuleError> {
-        match self.aws.attempt_all("rds", operation, params).await {
+        match self.aws.attempt_all("rds", operation, params.clone()).await {
             Ok(found) => Ok(items(&found, key).to_vec()),
             Err(error) if says(&error, missing) => Ok(Vec::new()),
             Err(error) => Err(failure(Some(("rds", operation)), &error)),
@@ -130,7 +135,7 @@ impl<'a> Rds<'a> {
     pub async fn snapshot(&self, id: &str) -> Result<Option<Value>, ModuleError> {
         let params = json!({"DBSnapshotIdentifier": id});
         let missing = &["DBSnapshotNotFound", "DBSnapshotNotFoundFault"];
-        let found = self.described("DescribeDBSnapshots", params, "DBSnapshots", missing).await?;
+        let found = self.described("DescribeDBSnapshots", &params, "DBSnapshots", missing).await?;
         Ok(found.into_iter().next())
     }
 
@@ -206,6 +211,16 @@ impl<'a> Rds<'a> {
         let (looks, pause) = LOOKS;
         let params = json!({"DBInstanceIdentifier": id});
         self.aws.wait("rds", "db_instance_deleted", params, pause * looks).await
+    }
+
+    /// The tags of what is described without them.
+    ///
+    /// # Errors
+    /// When the service cannot be asked.
+    pub async fn tags_of(&self, arn: &str) -> Result<Tags, ModuleError> {
+        let found =
+            self.aws.call("rds", "ListTagsForResource", json!({"ResourceName": arn})).await?;
+        Ok(found.get("TagList").map(|it| Shape::USUAL.tags(it)).unwrap_or_default())
     }
 
     /// Brings the tags of something to what is wanted; those that it has then.
