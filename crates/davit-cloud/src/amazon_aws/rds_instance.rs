@@ -276,10 +276,13 @@ impl Work<'_> {
         }
         let boots = matches!(args.state, State::Rebooted | State::Restarted);
         if boots || matches!(args.state, State::Running | State::Started) {
-            instance = self.start(instance).await?;
+            instance = rds.start(instance, args.wait).await?;
         }
         if !is_new {
-            instance = self.promote(instance).await?;
+            let is_own = args.source.read_replica == Some(false);
+            if is_own {
+                instance = rds.promote(instance, &args.settings, args.wait).await?;
+            }
         }
         if !is_new || self.source()?.0 != "CreateDBInstance" {
             instance = self.update(instance, is_new).await?;
@@ -288,9 +291,9 @@ impl Work<'_> {
         rds.tag(arn, &database::tags(&instance), &args.tags).await?;
         self.keep_roles(&instance).await?;
         if args.state == State::Stopped {
-            self.stop(&instance).await?;
+            rds.stop(&instance, args.wait).await?;
         } else if boots && !is_new {
-            self.reboot(&instance).await?;
+            rds.reboot(&instance, args.force_failover, args.wait).await?;
         }
         let now = if rds.control.is_check() { None } else { self.find().await? };
         Ok(rds.told(Outcome::new(), Some(&now.unwrap_or(instance))))
@@ -372,66 +375,6 @@ impl Work<'_> {
             return self.rds.until(&self.id, USABLE).await.map(Some);
         }
         Ok(made.get("DBInstance").cloned())
-    }
-
-    async fn start(&self, instance: Value) -> Result<Value, ModuleError> {
-        let (id, state) =
-            (text(&instance, "DBInstanceIdentifier"), text(&instance, "DBInstanceStatus"));
-        if !matches!(state, "stopped" | "stopping") {
-            return Ok(instance);
-        }
-        let edit = Edit::new("start the instance", text(&instance, "DBInstanceArn")).from(state);
-        let params = json!({"DBInstanceIdentifier": id});
-        self.rds.change(edit.to("available"), "StartDBInstance", params).await?;
-        if self.waits() { self.rds.until(id, USABLE).await } else { Ok(instance) }
-    }
-
-    async fn stop(&self, instance: &Value) -> Result<(), ModuleError> {
-        let (id, state) =
-            (text(instance, "DBInstanceIdentifier"), text(instance, "DBInstanceStatus"));
-        if !matches!(state, "stopped" | "stopping") {
-            let edit = Edit::new("stop the instance", text(instance, "DBInstanceArn")).from(state);
-            let params = json!({"DBInstanceIdentifier": id});
-            self.rds.change(edit.to("stopped"), "StopDBInstance", params).await?;
-        }
-        if self.waits() {
-            self.rds.until(id, &["stopped"]).await?;
-        }
-        Ok(())
-    }
-
-    async fn reboot(&self, instance: &Value) -> Result<(), ModuleError> {
-        let id = text(instance, "DBInstanceIdentifier");
-        let edit = Edit::new("reboot the instance", text(instance, "DBInstanceArn"));
-        let params =
-            said(json!({"DBInstanceIdentifier": id, "ForceFailover": self.args.force_failover}));
-        self.rds.change(edit, "RebootDBInstance", params).await?;
-        if self.waits() {
-            self.rds.until(id, USABLE).await?;
-        }
-        Ok(())
-    }
-
-    /// Makes an instance of its own from a read replica.
-    async fn promote(&self, instance: Value) -> Result<Value, ModuleError> {
-        let source = text(&instance, "ReadReplicaSourceDBInstanceIdentifier");
-        if self.args.source.read_replica != Some(false) || source.is_empty() {
-            return Ok(instance);
-        }
-        let id = text(&instance, "DBInstanceIdentifier");
-        let edit = Edit::new("promote the read replica", text(&instance, "DBInstanceArn"));
-        let params = said(json!({
-            "DBInstanceIdentifier": id,
-            "BackupRetentionPeriod": self.args.settings.backup_retention_period,
-            "PreferredBackupWindow": self.args.settings.preferred_backup_window,
-        }));
-        let edit = edit.from(json!({"replica_of": source})).to(json!({"replica_of": null}));
-        self.rds.change(edit, "PromoteReadReplica", params).await?;
-        if !self.waits() {
-            return Ok(instance);
-        }
-        self.rds.until_begun(id).await?;
-        self.rds.until(id, USABLE).await
     }
 
     async fn update(&self, instance: Value, is_new: bool) -> Result<Value, ModuleError> {

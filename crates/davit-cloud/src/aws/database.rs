@@ -26,6 +26,9 @@ pub struct Rds<'a> {
     pub aws: Aws,
 }
 
+/// What operations may answer with.
+const KINDS: &[&str] = &["DBInstance", "DBSnapshot", "DBSubnetGroup"];
+
 /// What is refused for a while: an instance is worked at, by whoever.
 const BUSY: &[&str] = &["InvalidDBInstanceState", "InvalidDBInstanceStateFault"];
 
@@ -89,7 +92,12 @@ impl<'a> Rds<'a> {
         params: impl Into<Value>,
     ) -> Result<Option<Map>, ModuleError> {
         let act = async || self.aws.insist("rds", operation, params, BUSY).await;
-        self.control.change(edit, act).await
+        let place = |made: &Map| {
+            KINDS
+                .iter()
+                .find_map(|it| Some(made.get(*it)?.get(&format!("{it}Arn"))?.as_str()?.to_owned()))
+        };
+        self.control.create(edit, act, place).await
     }
 
     /// The instance of that name, where there is one.

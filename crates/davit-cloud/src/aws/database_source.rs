@@ -146,4 +146,34 @@ mod tests {
         assert_eq!(region("arn:aws:rds:us-east-1:1:db:shop", None), far);
         assert_eq!(region("shop", Some("us-east-1")), far);
     }
+
+    #[test]
+    fn each_source_has_its_operation() {
+        let of = |source: Json| {
+            let source: DatabaseSource = serde_json::from_value(source).unwrap();
+            source.operation("shop").map_err(|error| error.message())
+        };
+        assert_eq!(of(json!({})), Ok(("CreateDBInstance", json!({}))));
+        let (operation, params) = of(json!({
+            "creation_source": "s3", "s3_bucket_name": "b", "s3_ingestion_role_arn": "r", "source_engine": "mysql",
+            "source_engine_version": "8.0.36",
+        }))
+        .unwrap();
+        let expect = json!({
+            "S3BucketName": "b", "S3IngestionRoleArn": "r", "S3Prefix": null, "SourceEngine": "mysql",
+            "SourceEngineVersion": "8.0.36",
+        });
+        assert_eq!((operation, params), ("RestoreDBInstanceFromS3", expect));
+        let (operation, params) = of(json!({
+            "creation_source": "instance", "source_db_instance_identifier": "a", "use_latest_restorable_time": true,
+        }))
+        .unwrap();
+        assert_eq!(operation, "RestoreDBInstanceToPointInTime");
+        assert_eq!(params["TargetDBInstanceIdentifier"], "shop");
+        let (operation, _) =
+            of(json!({"read_replica": true, "source_db_instance_identifier": "a"})).unwrap();
+        assert_eq!(operation, "CreateDBInstanceReadReplica");
+        let of_snapshot = json!({"read_replica": true, "creation_source": "snapshot"});
+        assert_eq!(of(of_snapshot).unwrap_err(), "a read replica is made from an instance");
+    }
 }

@@ -6,6 +6,7 @@ pub mod change_sets;
 pub mod cidr;
 pub mod client;
 pub mod database;
+pub mod database_power;
 pub mod database_settings;
 pub mod database_source;
 pub mod ec2;
