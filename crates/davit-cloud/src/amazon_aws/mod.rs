@@ -28,7 +28,13 @@ mod iam_role;
 mod iam_user;
 mod kms_key;
 mod lambda;
+mod lambda_execute;
 mod lambda_info;
+mod rds_instance;
+mod rds_instance_info;
+mod rds_instance_snapshot;
+mod rds_snapshot_info;
+mod rds_subnet_group;
 mod s3_bucket;
 mod s3_bucket_info;
 mod s3_object;
@@ -67,7 +73,13 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<iam_user::IamUser>(),
     Entry::of::<kms_key::KmsKey>(),
     Entry::of::<lambda::Lambda>(),
+    Entry::of::<lambda_execute::LambdaExecute>(),
     Entry::of::<lambda_info::LambdaInfo>(),
+    Entry::of::<rds_instance::RdsInstance>(),
+    Entry::of::<rds_instance_info::RdsInstanceInfo>(),
+    Entry::of::<rds_instance_snapshot::RdsInstanceSnapshot>(),
+    Entry::of::<rds_snapshot_info::RdsSnapshotInfo>(),
+    Entry::of::<rds_subnet_group::RdsSubnetGroup>(),
     Entry::of::<s3_bucket::S3Bucket>(),
     Entry::of::<s3_bucket_info::S3BucketInfo>(),
     Entry::of::<s3_object::S3Object>(),

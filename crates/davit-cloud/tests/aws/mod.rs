@@ -12,6 +12,7 @@
 //! - `check: false`: check mode is left out, for tasks that need what only a change would give them.
 
 mod example;
+mod functions;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -91,6 +92,17 @@ fn compute_examples() {
 }
 
 #[test]
+fn databases() {
+    topic("databases");
+}
+
+#[test]
+fn functions() {
+    let simple = json!({"lambda": {"use_docker": false}}).to_string();
+    topic_with("functions", &[("/moto-api/config", &simple)]);
+}
+
+#[test]
 fn identity() {
     topic("identity");
 }
@@ -130,6 +142,11 @@ fn vpc() {
 
 /// Runs all cases of a topic. `CASE=NAME` runs one of them.
 fn topic(name: &str) {
+    topic_with(name, &[]);
+}
+
+/// The same, where moto is told something before each case.
+fn topic_with(name: &str, told: &[(&str, &str)]) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/aws/cases").join(name);
     let only = std::env::var("CASE").ok();
     let moto = Moto::start().unwrap();
@@ -141,8 +158,10 @@ fn topic(name: &str) {
     for file in files {
         let case = file.file_stem().unwrap().to_string_lossy().into_owned();
         if only.as_ref().is_none_or(|it| *it == case) {
-            let answer = moto.post("/moto-api/reset", "").unwrap();
-            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+            for (path, body) in [("/moto-api/reset", "")].iter().chain(told) {
+                let answer = moto.post(path, body).unwrap();
+                assert!(answer.starts_with("HTTP/1.1 20"), "{answer}");
+            }
             steps += run(&moto, &file, &mut wrong);
         }
     }
