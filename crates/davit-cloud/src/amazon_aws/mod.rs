@@ -29,6 +29,8 @@ mod iam_user;
 mod kms_key;
 mod lambda;
 mod lambda_info;
+mod route53;
+mod route53_zone;
 mod s3_bucket;
 mod s3_bucket_info;
 mod s3_object;
@@ -68,6 +70,8 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<kms_key::KmsKey>(),
     Entry::of::<lambda::Lambda>(),
     Entry::of::<lambda_info::LambdaInfo>(),
+    Entry::of::<route53::Route53>(),
+    Entry::of::<route53_zone::Route53Zone>(),
     Entry::of::<s3_bucket::S3Bucket>(),
     Entry::of::<s3_bucket_info::S3BucketInfo>(),
     Entry::of::<s3_object::S3Object>(),

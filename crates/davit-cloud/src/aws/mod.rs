@@ -18,6 +18,8 @@ pub mod parts;
 pub mod patience;
 pub mod permissions;
 pub mod policy;
+pub mod records;
 pub mod s3;
 pub mod stacks;
 pub mod tags;
+pub mod zones;

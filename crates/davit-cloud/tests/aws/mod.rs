@@ -91,6 +91,11 @@ fn compute_examples() {
 }
 
 #[test]
+fn dns() {
+    topic("dns");
+}
+
+#[test]
 fn identity() {
     topic("identity");
 }
