@@ -47,6 +47,11 @@ fn yes() -> bool {
 }
 
 #[test]
+fn balancers() {
+    topic("balancers");
+}
+
+#[test]
 fn call() {
     topic("call");
 }
@@ -98,6 +103,11 @@ fn dns() {
 #[test]
 fn identity() {
     topic("identity");
+}
+
+#[test]
+fn images() {
+    topic("images");
 }
 
 #[test]
