@@ -8,10 +8,12 @@ mod cloudformation_info;
 mod cloudwatch_metric_alarm;
 mod cloudwatchevent_rule;
 mod cloudwatchlogs_log_group;
+mod ec2_ami;
 mod ec2_eip;
 mod ec2_instance;
 mod ec2_instance_info;
 mod ec2_key;
+mod ec2_launch_template;
 mod ec2_security_group;
 mod ec2_snapshot;
 mod ec2_tag;
@@ -21,6 +23,7 @@ mod ec2_vpc_nat_gateway;
 mod ec2_vpc_net;
 mod ec2_vpc_route_table;
 mod ec2_vpc_subnet;
+mod elb_application_lb;
 mod iam_group;
 mod iam_managed_policy;
 mod iam_policy;
@@ -35,6 +38,8 @@ mod rds_instance_info;
 mod rds_instance_snapshot;
 mod rds_snapshot_info;
 mod rds_subnet_group;
+mod route53;
+mod route53_zone;
 mod s3_bucket;
 mod s3_bucket_info;
 mod s3_object;
@@ -53,10 +58,12 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<cloudwatch_metric_alarm::CloudwatchMetricAlarm>(),
     Entry::of::<cloudwatchevent_rule::CloudwatcheventRule>(),
     Entry::of::<cloudwatchlogs_log_group::CloudwatchlogsLogGroup>(),
+    Entry::of::<ec2_ami::Ec2Ami>(),
     Entry::of::<ec2_eip::Ec2Eip>(),
     Entry::of::<ec2_instance::Ec2Instance>(),
     Entry::of::<ec2_instance_info::Ec2InstanceInfo>(),
     Entry::of::<ec2_key::Ec2Key>(),
+    Entry::of::<ec2_launch_template::Ec2LaunchTemplate>(),
     Entry::of::<ec2_security_group::Ec2SecurityGroup>(),
     Entry::of::<ec2_snapshot::Ec2Snapshot>(),
     Entry::of::<ec2_tag::Ec2Tag>(),
@@ -66,6 +73,7 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<ec2_vpc_net::Ec2VpcNet>(),
     Entry::of::<ec2_vpc_route_table::Ec2VpcRouteTable>(),
     Entry::of::<ec2_vpc_subnet::Ec2VpcSubnet>(),
+    Entry::of::<elb_application_lb::ElbApplicationLb>(),
     Entry::of::<iam_group::IamGroup>(),
     Entry::of::<iam_managed_policy::IamManagedPolicy>(),
     Entry::of::<iam_policy::IamPolicy>(),
@@ -80,6 +88,8 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<rds_instance_snapshot::RdsInstanceSnapshot>(),
     Entry::of::<rds_snapshot_info::RdsSnapshotInfo>(),
     Entry::of::<rds_subnet_group::RdsSubnetGroup>(),
+    Entry::of::<route53::Route53>(),
+    Entry::of::<route53_zone::Route53Zone>(),
     Entry::of::<s3_bucket::S3Bucket>(),
     Entry::of::<s3_bucket_info::S3BucketInfo>(),
     Entry::of::<s3_object::S3Object>(),

@@ -1,6 +1,8 @@
 //! What modules for AWS share: who calls, filters, tags, policies, names of results, stacks.
 
+pub mod actions;
 pub mod autoscaling;
+pub mod balancers;
 pub mod bucket;
 pub mod change_sets;
 pub mod cidr;
@@ -15,6 +17,8 @@ pub mod iam;
 pub mod instance_settings;
 pub mod instances;
 pub mod launch;
+pub mod launch_template;
+pub mod listeners;
 pub mod login;
 pub mod names;
 pub mod object;
@@ -23,7 +27,9 @@ pub mod patience;
 pub mod permissions;
 pub mod plugin_login;
 pub mod policy;
+pub mod records;
 pub mod s3;
 pub mod stacks;
 pub mod table;
 pub mod tags;
+pub mod zones;

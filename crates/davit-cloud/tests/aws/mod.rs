@@ -48,6 +48,11 @@ fn yes() -> bool {
 }
 
 #[test]
+fn balancers() {
+    topic("balancers");
+}
+
+#[test]
 fn call() {
     topic("call");
 }
@@ -103,8 +108,18 @@ fn functions() {
 }
 
 #[test]
+fn dns() {
+    topic("dns");
+}
+
+#[test]
 fn identity() {
     topic("identity");
+}
+
+#[test]
+fn images() {
+    topic("images");
 }
 
 #[test]
