@@ -1,12 +1,26 @@
 //! `community.aws`: the table. One line per module, by name.
 
+mod ecs_cluster;
+mod ecs_ecr;
+mod ecs_service;
+mod ecs_taskdefinition;
+mod s3_sync;
 mod secretsmanager_secret;
+mod sns_topic;
+mod sqs_queue;
 mod ssm_parameter;
 
 use davit_module::control::Entry;
 
 /// Every module of this collection, by name.
 pub const MODULES: &[Entry] = &[
+    Entry::of::<ecs_cluster::EcsCluster>(),
+    Entry::of::<ecs_ecr::EcsEcr>(),
+    Entry::of::<ecs_service::EcsService>(),
+    Entry::of::<ecs_taskdefinition::EcsTaskdefinition>(),
+    Entry::of::<s3_sync::S3Sync>(),
     Entry::of::<secretsmanager_secret::SecretsmanagerSecret>(),
+    Entry::of::<sns_topic::SnsTopic>(),
+    Entry::of::<sqs_queue::SqsQueue>(),
     Entry::of::<ssm_parameter::SsmParameter>(),
 ];

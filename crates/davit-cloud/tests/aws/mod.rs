@@ -91,8 +91,18 @@ fn compute_examples() {
 }
 
 #[test]
+fn containers() {
+    topic("containers");
+}
+
+#[test]
 fn identity() {
     topic("identity");
+}
+
+#[test]
+fn messages() {
+    topic("messages");
 }
 
 #[test]
