@@ -3,7 +3,9 @@
 mod ecs_cluster;
 mod ecs_ecr;
 mod ecs_service;
+mod ecs_service_info;
 mod ecs_taskdefinition;
+mod ecs_taskdefinition_info;
 mod s3_sync;
 mod secretsmanager_secret;
 mod sns_topic;
@@ -17,7 +19,9 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<ecs_cluster::EcsCluster>(),
     Entry::of::<ecs_ecr::EcsEcr>(),
     Entry::of::<ecs_service::EcsService>(),
+    Entry::of::<ecs_service_info::EcsServiceInfo>(),
     Entry::of::<ecs_taskdefinition::EcsTaskdefinition>(),
+    Entry::of::<ecs_taskdefinition_info::EcsTaskdefinitionInfo>(),
     Entry::of::<s3_sync::S3Sync>(),
     Entry::of::<secretsmanager_secret::SecretsmanagerSecret>(),
     Entry::of::<sns_topic::SnsTopic>(),

@@ -11,6 +11,7 @@
 //! - `register: NAME`: later steps find the result under this name.
 //! - `check: false`: check mode is left out, for tasks that need what only a change would give them.
 
+mod backup;
 mod example;
 
 use std::fs;
