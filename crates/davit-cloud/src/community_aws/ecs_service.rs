@@ -14,6 +14,7 @@ use serde_json::{Value as Json, json};
 
 use crate::aws::client::Aws;
 use crate::aws::ecs::{self, Strategy};
+use crate::aws::ecs_settings::{Constraint, Controller, Deployment, Network, Placement, Registry};
 use crate::aws::ecs_updates::{self, Purge};
 use crate::aws::launch;
 use crate::aws::login::Login;
@@ -150,90 +151,6 @@ enum State {
     Absent,
     /// It was deleted, and is waited for until it is gone.
     Deleting,
-}
-
-/// How tasks are replaced by others.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-struct Deployment {
-    /// What happens when new tasks do not come up.
-    #[serde(default, rename(serialize = "deploymentCircuitBreaker"))]
-    deployment_circuit_breaker: Option<Breaker>,
-    /// How many tasks there may be meanwhile, in percent.
-    #[serde(default, rename(serialize = "maximumPercent"))]
-    maximum_percent: Option<i64>,
-    /// How many tasks have to be well meanwhile, in percent.
-    #[serde(default, rename(serialize = "minimumHealthyPercent"))]
-    minimum_healthy_percent: Option<i64>,
-}
-
-/// What happens when new tasks do not come up.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-struct Breaker {
-    /// It is given up.
-    #[serde(default)]
-    enable: Option<bool>,
-    /// The old tasks come back.
-    #[serde(default)]
-    rollback: Option<bool>,
-}
-
-/// Who replaces tasks.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-struct Controller {
-    /// `ECS`, `CODE_DEPLOY` or `EXTERNAL`.
-    #[serde(default, rename = "type")]
-    #[schemars(extend("x-choices" = ["ECS", "CODE_DEPLOY", "EXTERNAL"]))]
-    kind: Option<String>,
-}
-
-/// How tasks are on the network.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-struct Network {
-    /// Whether they have public addresses.
-    #[serde(default)]
-    assign_public_ip: Option<bool>,
-    /// Their security groups, by id or name.
-    #[serde(default)]
-    security_groups: Option<Vec<String>>,
-    /// The ids of their subnets.
-    #[serde(default)]
-    subnets: Option<Vec<String>>,
-}
-
-/// On which machines tasks may run.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-struct Constraint {
-    /// What has to be true of a machine.
-    #[serde(default)]
-    expression: Option<String>,
-    /// `distinctInstance` or `memberOf`.
-    #[serde(default, rename = "type")]
-    kind: Option<String>,
-}
-
-/// How tasks are spread.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-struct Placement {
-    /// By what.
-    #[serde(default)]
-    field: Option<String>,
-    /// `random`, `spread` or `binpack`.
-    #[serde(default, rename = "type")]
-    kind: Option<String>,
-}
-
-/// Where others look for it.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-struct Registry {
-    /// The registry.
-    #[serde(default, rename(serialize = "registryArn"))]
-    arn: Option<String>,
-    /// The container that others are to find.
-    #[serde(default, rename(serialize = "containerName"))]
-    container_name: Option<String>,
-    /// Its port.
-    #[serde(default, rename(serialize = "containerPort"))]
-    container_port: Option<i64>,
 }
 
 /// With these, the service says that it or its cluster is not there.

@@ -12,6 +12,7 @@ use serde_json::{Value as Json, json};
 
 use crate::aws::client::Aws;
 use crate::aws::ecs;
+use crate::aws::ecs_settings::Constraint;
 use crate::aws::login::Login;
 use crate::aws::shapes;
 
@@ -116,17 +117,6 @@ enum NetworkMode {
     None,
     /// With an interface of their own.
     Awsvpc,
-}
-
-/// On which machines something may run.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-struct Constraint {
-    /// The kind: `memberOf`.
-    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
-    kind: Option<String>,
-    /// What has to be true of a machine.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    expression: Option<String>,
 }
 
 /// For which processor and operating system something is.

@@ -24,7 +24,7 @@ use crate::aws::s3;
 
 /// Upload the files of a folder of the controller to a bucket of S3 where they differ from what is there.
 ///
-/// Several files go side by side, and large ones in parts. What was cut off is gone on with by the next run.
+/// Several files go side by side, and large ones in parts. What a run did not come to, the next one does.
 ///
 /// The result has `uploads`, `removed` and the lists that led to them: `filelist_initial`, `filelist_typed`,
 /// `filelist_local_etag`, `filelist_s3`, `filelist_actionable`.
@@ -458,4 +458,28 @@ where
     }
     done.sort_by_key(|(at, _)| *at);
     (done, wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn after_an_error_nothing_is_begun_and_what_was_is_finished() {
+        let items: Vec<usize> = (0..100).collect();
+        let work = async |it: &usize| {
+            // The one that fails does so before the others are done.
+            if *it == 3 {
+                return Err(ModuleError::failed("no"));
+            }
+            tokio::task::yield_now().await;
+            Ok(it * 2)
+        };
+        let (done, wrong) = side_by_side(&items, |it| work(it)).await;
+        assert_eq!(wrong.map(|it| it.message()), Some("no".to_owned()));
+        assert_eq!(done.len(), SIDE_BY_SIDE - 1, "{done:?}");
+        assert!(done.iter().all(|(at, it)| at * 2 == *it));
+        let (done, wrong) = side_by_side(&items[4..], |it| work(it)).await;
+        assert!(wrong.is_none() && done.len() == 96 && done.is_sorted());
+    }
 }

@@ -3,7 +3,7 @@
 //! Source:
 //! <https://docs.ansible.com/ansible/latest/collections/community/aws/sns_topic_module.html>
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use davit_aws::value::Value;
 use davit_module::control::{Control, Edit, Module};
@@ -16,6 +16,7 @@ use crate::aws::client::Aws;
 use crate::aws::login::Login;
 use crate::aws::names::{snake, snake_all};
 use crate::aws::policy;
+use crate::aws::subscriptions::{Kept, Subscription, Topic};
 use crate::aws::tags::{Shape, TagArgs, Tags};
 
 /// Keep a topic of SNS and its subscriptions, or delete it.
@@ -166,26 +167,6 @@ struct ThrottlePolicy {
     max_receives_per_second: i64,
 }
 
-/// Who is sent what is published.
-#[derive(Deserialize, JsonSchema)]
-struct Subscription {
-    /// The way: `email`, `sms`, `sqs`, `lambda`, `https` ...
-    protocol: String,
-    /// The address there: an ARN, a URL, a number ...
-    endpoint: String,
-    /// Settings of the subscription.
-    #[serde(default)]
-    attributes: Option<Attributes>,
-}
-
-/// Settings of a subscription.
-#[derive(Debug, Deserialize, JsonSchema)]
-struct Attributes {
-    /// Queues of SQS get messages as they were published, without anything around them.
-    #[serde(default, rename = "RawMessageDelivery")]
-    raw_message_delivery: Option<bool>,
-}
-
 /// With these, the service says that there is no such topic.
 const MISSING: &[&str] = &["NotFound", "NotFoundException"];
 /// What a retry policy consists of.
@@ -228,16 +209,11 @@ struct Task<'a> {
 #[derive(Debug, Default, Serialize)]
 struct Done {
     attributes_set: Vec<&'static str>,
-    subscriptions_added: Vec<Json>,
-    subscriptions_deleted: Vec<Json>,
-    subscriptions_existing: Vec<Json>,
-    subscriptions_new: Vec<Json>,
+    #[serde(flatten)]
+    kept: Kept,
     topic_created: bool,
     topic_deleted: bool,
 }
-
-/// A way and an address there, as they are compared.
-type Address = (String, String);
 
 impl Task<'_> {
     async fn present(&self) -> Result<Outcome, ModuleError> {
@@ -249,10 +225,8 @@ impl Task<'_> {
         };
         if !is_own {
             self.check_foreign()?;
-            let current = self.subscriptions(name, false).await?;
-            self.keep_subscriptions(name, &current, &mut done).await?;
-            let left = self.subscriptions(name, false).await?;
-            return Ok(self.told(Some(name), &done, json!({"subscriptions": shown(&left)})));
+            let left = self.keep_subscriptions(&self.topic(name, false), &mut done).await?;
+            return Ok(self.told(Some(name), &done, json!({"subscriptions": left})));
         }
         let (arn, tags) = match self.find().await? {
             Some((arn, attributes)) => {
@@ -266,17 +240,19 @@ impl Task<'_> {
             None => match self.create(&mut done).await? {
                 Some(arn) => (arn, self.args.tags.tags.clone().unwrap_or_default()),
                 None => {
-                    self.keep_subscriptions(&self.full_name(), &[], &mut done).await?;
+                    let name = self.full_name();
+                    done.kept = self
+                        .topic(&name, true)
+                        .keep(&[], self.wanted_subscriptions(), false)
+                        .await?;
                     return Ok(self.told(None, &done, json!({})));
                 }
             },
         };
-        let current = self.subscriptions(&arn, true).await?;
-        self.keep_subscriptions(&arn, &current, &mut done).await?;
-        let left = self.subscriptions(&arn, true).await?;
+        let left = self.keep_subscriptions(&self.topic(&arn, true), &mut done).await?;
         let now = self.attributes(&arn).await?.unwrap_or_default();
         let mut told = told_attributes(&now);
-        told["subscriptions"] = shown(&left);
+        told["subscriptions"] = left;
         told["tags"] = json!(tags);
         Ok(self.told(Some(&arn), &done, told))
     }
@@ -429,89 +405,24 @@ impl Task<'_> {
         Ok(after)
     }
 
-    /// The topic's subscriptions, or where it is somebody else's those of this account.
-    async fn subscriptions(&self, arn: &str, is_own: bool) -> Result<Vec<Json>, ModuleError> {
-        let found = if is_own {
-            let of = json!({"TopicArn": arn});
-            self.aws.all("sns", "ListSubscriptionsByTopic", of).await?
-        } else {
-            self.aws.all("sns", "ListSubscriptions", json!({})).await?
-        };
-        let found = found.get("Subscriptions").map(Value::to_json).unwrap_or_default();
-        let found = found.as_array().cloned().unwrap_or_default();
-        Ok(found.into_iter().filter(|it| it["TopicArn"] == arn).collect())
+    fn topic<'b>(&'b self, arn: &'b str, is_own: bool) -> Topic<'b> {
+        Topic { control: self.control, aws: self.aws, arn, is_own }
     }
 
+    fn wanted_subscriptions(&self) -> &[Subscription] {
+        self.args.subscriptions.as_deref().unwrap_or_default()
+    }
+
+    /// Brings subscriptions to what they should be; what there is then, as results show it.
     async fn keep_subscriptions(
         &self,
-        arn: &str,
-        current: &[Json],
+        topic: &Topic<'_>,
         done: &mut Done,
-    ) -> Result<(), ModuleError> {
-        let known: BTreeMap<Address, &Json> = current.iter().map(|it| (address(it), it)).collect();
-        let wanted: BTreeMap<Address, &Subscription> =
-            self.args.subscriptions.iter().flatten().map(|it| (it.address(), it)).collect();
-        let plain = |it: &Address| json!({"protocol": it.0, "endpoint": it.1});
-        done.subscriptions_existing = known.keys().map(plain).collect();
-        for (address, subscription) in &wanted {
-            match known.get(address) {
-                Some(found) => self.keep_attributes(found, subscription).await?,
-                None => {
-                    self.subscribe(arn, subscription).await?;
-                    done.subscriptions_added.push(plain(address));
-                }
-            }
-        }
-        done.subscriptions_new.clone_from(&done.subscriptions_added);
-        let kept: BTreeSet<&Address> = wanted.keys().collect();
-        for (address, found) in known.iter().filter(|(it, _)| !kept.contains(it)) {
-            let Some(subscription) = confirmed(found).filter(|_| self.args.purge_subscriptions)
-            else {
-                continue;
-            };
-            let edit = Edit::new("remove the subscription", subscription)
-                .from(without_password(&address.1));
-            let request = json!({"SubscriptionArn": subscription});
-            let act = async || self.aws.find("sns", "Unsubscribe", request, MISSING).await;
-            self.control.change(edit, act).await?;
-            done.subscriptions_deleted.push(plain(address));
-        }
-        Ok(())
-    }
-
-    async fn subscribe(&self, arn: &str, wanted: &Subscription) -> Result<(), ModuleError> {
-        let (protocol, _) = wanted.address();
-        let attributes = wanted.raw().map(|it| json!({"RawMessageDelivery": it.to_string()}));
-        let edit = Edit::new("subscribe", arn).to(json!({
-            "protocol": protocol,
-            "endpoint": without_password(&wanted.endpoint),
-            "attributes": attributes,
-        }));
-        let request = json!({
-            "TopicArn": arn, "Protocol": protocol, "Endpoint": wanted.endpoint, "Attributes": attributes,
-        });
-        let act = async || self.aws.call("sns", "Subscribe", request).await;
-        self.control.change(edit, act).await.map(drop)
-    }
-
-    async fn keep_attributes(
-        &self,
-        found: &Json,
-        wanted: &Subscription,
-    ) -> Result<(), ModuleError> {
-        let (Some(raw), Some(arn)) = (wanted.raw(), confirmed(found)) else { return Ok(()) };
-        let of = json!({"SubscriptionArn": arn});
-        let now = self.aws.call("sns", "GetSubscriptionAttributes", of).await?;
-        let now = now.get("Attributes").map(Value::to_json).unwrap_or_default();
-        if (now["RawMessageDelivery"] == "true") == raw {
-            return Ok(());
-        }
-        let edit = Edit::new("set raw_message_delivery", arn).from(!raw).to(raw);
-        let request = json!({
-            "SubscriptionArn": arn, "AttributeName": "RawMessageDelivery", "AttributeValue": raw.to_string(),
-        });
-        let act = async || self.aws.call("sns", "SetSubscriptionAttributes", request).await;
-        self.control.change(edit, act).await.map(drop)
+    ) -> Result<Json, ModuleError> {
+        let current = topic.subscriptions().await?;
+        let purge = self.args.purge_subscriptions;
+        done.kept = topic.keep(&current, self.wanted_subscriptions(), purge).await?;
+        Ok(snake_all(topic.subscriptions().await?.into(), &[]))
     }
 
     fn told(&self, arn: Option<&str>, done: &Done, about: Json) -> Outcome {
@@ -529,60 +440,16 @@ impl Task<'_> {
             }
         }
         // `SubscriptionsDeleted` of the topic and what was deleted now have one name.
-        if !done.subscriptions_deleted.is_empty() {
-            topic["subscriptions_deleted"] = json!(done.subscriptions_deleted);
+        if !done.kept.subscriptions_deleted.is_empty() {
+            topic["subscriptions_deleted"] = json!(done.kept.subscriptions_deleted);
         }
         Outcome::new().with("sns_arn", arn).with("sns_topic", topic)
-    }
-}
-
-impl Subscription {
-    fn address(&self) -> Address {
-        canonical(&self.protocol, &self.endpoint)
-    }
-
-    fn raw(&self) -> Option<bool> {
-        self.attributes.as_ref()?.raw_message_delivery
     }
 }
 
 /// The account of an ARN; nothing for a name.
 fn account(name: &str) -> Option<&str> {
     name.strip_prefix("arn:")?.split(':').nth(3)
-}
-
-fn address(found: &Json) -> Address {
-    let text = |name: &str| found[name].as_str().unwrap_or_default();
-    canonical(text("Protocol"), text("Endpoint"))
-}
-
-/// AWS keeps numbers of telephones without what people write between the digits.
-fn canonical(protocol: &str, endpoint: &str) -> Address {
-    let protocol = protocol.to_lowercase();
-    let endpoint = match protocol.as_str() {
-        "sms" => endpoint.chars().filter(char::is_ascii_digit).collect(),
-        _ => endpoint.to_owned(),
-    };
-    (protocol, endpoint)
-}
-
-/// The ARN of a subscription that was confirmed: others have a word in its place.
-fn confirmed(found: &Json) -> Option<&str> {
-    found["SubscriptionArn"].as_str().filter(|it| it.starts_with("arn:"))
-}
-
-/// A URL without the user and password before its host.
-fn without_password(endpoint: &str) -> String {
-    let Some((scheme, rest)) = endpoint.split_once("://") else { return endpoint.to_owned() };
-    let host = rest.split('/').next().unwrap_or_default();
-    match host.rsplit_once('@') {
-        Some((user, _)) => format!("{scheme}://{}", &rest[user.len() + 1..]),
-        None => endpoint.to_owned(),
-    }
-}
-
-fn shown(subscriptions: &[Json]) -> Json {
-    snake_all(subscriptions.into(), &[])
 }
 
 /// What results show of a topic's attributes.
@@ -625,29 +492,4 @@ fn comparable(delivery: &Json) -> Json {
     let retry = RETRY.map(|it| http["defaultHealthyRetryPolicy"][it].clone());
     let most = &http["defaultThrottlePolicy"]["maxReceivesPerSecond"];
     json!([retry, most, http["disableSubscriptionOverrides"] == true])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_the_same_however_they_are_written() {
-        assert_eq!(canonical("SMS", "+1 (555) 123-4567"), canonical("sms", "15551234567"));
-        assert_ne!(canonical("email", "a@b.org"), canonical("email-json", "a@b.org"));
-        assert_eq!(account("arn:aws:sns:eu-west-1:123456789012:a"), Some("123456789012"));
-        assert_eq!(account("alarms"), None);
-    }
-
-    #[test]
-    fn passwords_of_addresses_are_not_shown() {
-        for (given, expect) in [
-            ("https://user:pass@host/a@b", "https://host/a@b"),
-            ("https://host/a@b", "https://host/a@b"),
-            ("https://a@b@host", "https://host"),
-            ("a@b.org", "a@b.org"),
-        ] {
-            assert_eq!(without_password(given), expect);
-        }
-    }
 }
