@@ -361,9 +361,14 @@ const MEDIA: &[(&str, &str)] = &[
 /// What a file is by its name, or else just bytes.
 #[must_use]
 pub fn media_type(path: &Path) -> &'static str {
-    let end = path.extension().and_then(|it| it.to_str()).unwrap_or_default().to_lowercase();
-    let found = MEDIA.iter().find(|(known, _)| *known == end);
-    found.map_or("binary/octet-stream", |(_, media)| media)
+    known_media_type(path).unwrap_or("binary/octet-stream")
+}
+
+/// What a file is by its name, where that says it.
+#[must_use]
+pub fn known_media_type(path: &Path) -> Option<&'static str> {
+    let end = path.extension()?.to_str()?.to_lowercase();
+    MEDIA.iter().find(|(known, _)| *known == end).map(|(_, media)| *media)
 }
 
 #[cfg(test)]

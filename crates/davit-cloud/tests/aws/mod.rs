@@ -11,6 +11,7 @@
 //! - `register: NAME`: later steps find the result under this name.
 //! - `check: false`: check mode is left out, for tasks that need what only a change would give them.
 
+mod backup;
 mod example;
 mod functions;
 
@@ -113,6 +114,11 @@ fn dns() {
 }
 
 #[test]
+fn containers() {
+    topic("containers");
+}
+
+#[test]
 fn identity() {
     topic("identity");
 }
@@ -120,6 +126,11 @@ fn identity() {
 #[test]
 fn images() {
     topic("images");
+}
+
+#[test]
+fn messages() {
+    topic("messages");
 }
 
 #[test]
