@@ -109,7 +109,8 @@ impl Gcp {
         let outgoing = Outgoing { method, request: &begin, body: &body, scopes, safe: true };
         let answer = self.whole(outgoing).await?;
         let place = answer.headers.get("location").unwrap_or_default();
-        let place = request::of_url("PUT", place)?;
+        let mut place = as_it_stands(request::of_url("PUT", place)?, place);
+        place.headers.set("accept", "application/json");
         // Who is not Google is not shown who we are.
         let is_known = place.host == begin.host || place.host.ends_with(".googleapis.com");
         let scopes = scopes.filter(|_| is_known);
@@ -265,6 +266,17 @@ fn pause(retry: &mut Retry, error: &Error) -> Option<std::time::Duration> {
     }
 }
 
+/// The request with its address letter by letter: what others made is not taken apart and put together again.
+fn as_it_stands(mut request: Request, url: &str) -> Request {
+    let behind = url.split_once("://").map_or("", |(_, it)| it);
+    if let Some(path) = behind.strip_prefix(request.host.as_str()).filter(|it| it.starts_with('/'))
+    {
+        request.path = path.split('#').next().unwrap_or_default().to_owned();
+        request.query.clear();
+    }
+    request
+}
+
 fn with_range(place: &Request, range: &str) -> Request {
     let mut request = place.clone();
     request.headers.set("content-range", range);
@@ -354,6 +366,13 @@ mod tests {
             assert_eq!(next_of(&Response { headers, ..Response::default() }), expect, "{range}");
         }
         assert_eq!(next_of(&Response::default()), None);
+    }
+
+    #[test]
+    fn addresses_of_others_stay_as_they_are() {
+        let url = "http://a:8/b%2Fc?x=1+2&y=%7E&z";
+        let request = request::of_url("PUT", url).unwrap();
+        assert_eq!(as_it_stands(request, url).url(), url);
     }
 
     #[test]

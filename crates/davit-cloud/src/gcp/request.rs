@@ -50,14 +50,19 @@ pub fn build(api: &Api, method: &Method, given: Given<'_>) -> Result<Request, Er
     let path = path.trim_start_matches('/');
     let mut request = of_url(&method.verb, &format!("{root}/{upload}{service}{path}"))?;
     for (name, value) in given.parameters {
-        let Some(parameter) = method.parameter(name).filter(|it| !it.in_path) else { continue };
+        let parameter = method.parameter(name);
+        if parameter.is_some_and(|it| it.in_path) {
+            continue;
+        }
+        // One that the document does not know is a text in the query.
+        let kind = parameter.map_or("string", |it| it.kind.as_str());
         let values = match value {
             Value::Array(items) => items.as_slice(),
             Value::Null => &[],
             one => std::slice::from_ref(one),
         };
         for value in values {
-            let value = text(&parameter.kind, value).unwrap_or_default();
+            let value = text(kind, value).unwrap_or_default();
             request.query.push((name.clone(), value));
         }
     }
@@ -198,11 +203,12 @@ mod tests {
             url("secretmanager", "projects.secrets.get", &name),
             "GET https://secretmanager.googleapis.com/v1/projects/p/secrets/a%3Fb%23c?alt=json"
         );
-        let list =
-            json!({"project": "p", "zone": "z", "filter": "a=b", "returnPartialSuccess": "True"});
-        assert!(url("compute", "instances.list", &list).ends_with(
-            "/compute/v1/projects/p/zones/z/instances?filter=a%3Db&returnPartialSuccess=true&alt=json"
-        ));
+        let list = json!({"project": "p", "zone": "z", "filter": "a=b", "prettyPrint": "False"});
+        assert_eq!(
+            url("compute", "instances.list", &list),
+            "GET https://compute.googleapis.com/compute/v1/projects/p/zones/z/instances\
+             ?filter=a%3Db&prettyPrint=false&alt=json"
+        );
         let many = json!({"bucket": "b", "permissions": ["a", "b c"]});
         assert!(
             url("storage", "buckets.testIamPermissions", &many)

@@ -221,7 +221,7 @@ mod tests {
         let mut writer = Writer::default();
         writer.table(&texts[1..]);
         writer.value(&value, &places);
-        let common = vec![0..1];
+        let common: Table = std::iter::once(0..1).collect();
         let read = |bytes: &[u8]| {
             let mut reader = Reader::new(bytes);
             let own = reader.table()?;
