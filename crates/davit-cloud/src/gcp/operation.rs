@@ -57,23 +57,17 @@ impl Operation {
         let root = endpoint.unwrap_or(api.root());
         let root = root.strip_suffix('/').unwrap_or(root);
         let mut lasts = false;
-        let (verb, url) = if family == Family::LongRunning {
-            let service = api.service_path().trim_start_matches('/');
-            let url = format!("{root}/{service}{}{name}", prefix(api, method, name));
-            ("GET", url)
-        } else {
+        let link = answer["selfLink"].as_str().and_then(|it| Request::of_url("GET", it));
+        let (verb, url) = if let Some(link) = link {
             // Its host is Google's, whatever was called.
-            let Some(link) = answer["selfLink"].as_str().and_then(|it| Request::of_url("GET", it))
-            else {
-                return Ok(None);
-            };
             lasts = api.has("zoneOperations.wait") && link.path.contains("/operations/");
-            let path = link.path;
-            if lasts {
-                ("POST", format!("{root}{path}/wait"))
-            } else {
-                ("GET", format!("{root}{path}"))
-            }
+            let (verb, end) = if lasts { ("POST", "/wait") } else { ("GET", "") };
+            (verb, format!("{root}{}{end}", link.path))
+        } else if family == Family::LongRunning {
+            let service = api.service_path().trim_start_matches('/');
+            ("GET", format!("{root}/{service}{}{name}", prefix(api, method, name)))
+        } else {
+            return Ok(None);
         };
         let mut request = of_url(verb, &url)?;
         if family == Family::Job
@@ -246,6 +240,12 @@ mod tests {
         assert_eq!(
             asked("cloudresourcemanager", "v3", "projects.create", &answer).unwrap(),
             "GET https://cloudresourcemanager.googleapis.com/v3/operations/o"
+        );
+        let link = "https://www.googleapis.com/storage/v1/b/b/operations/o";
+        let answer = json!({"name": "projects/_/buckets/b/operations/o", "selfLink": link});
+        assert_eq!(
+            asked("storage", "v1", "objects.bulkRestore", &answer).unwrap(),
+            "GET https://storage.googleapis.com/storage/v1/b/b/operations/o"
         );
         assert_eq!(asked("compute", "v1", "instances.get", &json!({"name": "vm"})), None);
         assert_eq!(asked("run", "v2", "projects.locations.operations.get", &answer), None);

@@ -45,6 +45,39 @@ fn msg(end: &End) -> &str {
     end.reply.get("msg").and_then(Value::as_str).unwrap_or_default()
 }
 
+/// The emulator is started with `gcloud beta emulators pubsub start`, and this with `--run-ignored all`.
+#[test]
+#[ignore = "wants PUBSUB_EMULATOR_HOST: the emulator of Pub/Sub comes with Google's own SDK only"]
+fn messages_go_through_the_emulator_of_pubsub() {
+    let host = std::env::var("PUBSUB_EMULATOR_HOST").expect("an emulator runs");
+    let pubsub = |method: &str, parameters: Value, body: Value| json!({"api": "pubsub", "version": "v1", "method": method, "parameters": parameters, "body": body});
+    let (topic, reader) = ("projects/shop/topics/orders", "projects/shop/subscriptions/reader");
+    let args = [
+        pubsub("projects.topics.create", json!({"name": topic}), json!({"labels": {"a": "b"}})),
+        pubsub("projects.subscriptions.create", json!({"name": reader}), json!({"topic": topic})),
+        pubsub(
+            "projects.topics.publish",
+            json!({"topic": topic}),
+            json!({"messages": [{"data": "aGVsbG8="}]}),
+        ),
+        pubsub(
+            "projects.subscriptions.pull",
+            json!({"subscription": reader}),
+            json!({"maxMessages": 1}),
+        ),
+        pubsub("projects.topics.list", json!({"project": "projects/shop"}), Value::Null),
+        pubsub("projects.subscriptions.delete", json!({"subscription": reader}), Value::Null),
+        pubsub("projects.topics.delete", json!({"topic": topic}), Value::Null),
+        pubsub("projects.topics.get", json!({"topic": topic}), Value::Null),
+    ];
+    let ends = calls(&[("PUBSUB_EMULATOR_HOST", host.as_str())], &args);
+    let result = |it: usize| &ends[it].reply["result"];
+    assert_eq!(result(0)["name"], topic, "{ends:?}");
+    assert_eq!(result(3)["receivedMessages"][0]["message"]["data"], "aGVsbG8=", "{ends:?}");
+    assert_eq!(result(4)["topics"][0]["name"], topic, "{ends:?}");
+    assert!(msg(&ends[7]).contains("(404, NOT_FOUND)"), "{ends:?}");
+}
+
 #[test]
 fn storage() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gcp/cases/storage");

@@ -114,6 +114,9 @@ def call(method, name, document, schemas, media):
         words["body"] = body
     sends = "mediaUpload" in method and media is None and rand.random() < 0.7
     if sends:
+        # Google's client cannot have both, media and a parameter that is there twice.
+        given = {it: value[0] if isinstance(value, list) else value for it, value in given.items()}
+        words.update({discovery.key2param(it): value for it, value in given.items()})
         kind = method["mediaUpload"]["accept"][0].replace("*", "x") if method["mediaUpload"].get("accept") else "a/b"
         resumable = "resumable" in method["mediaUpload"]["protocols"] and rand.random() < 0.5
         words["media_body"] = http.MediaInMemoryUpload(b"xyz", mimetype=kind, resumable=resumable)

@@ -163,6 +163,32 @@ fn users_refresh_their_tokens_and_name_who_pays() {
 }
 
 #[test]
+fn users_of_other_providers_refresh_their_tokens_as_clients() {
+    let (google, folder) = (google(), tempfile::tempdir().unwrap());
+    let user = json!({
+        "type": "external_account_authorized_user", "client_id": "c", "client_secret": "s3cr3t",
+        "refresh_token": "r3fr3sh", "token_url": format!("{}/token", google.url),
+    });
+    let path = written(&folder, "user.json", &user);
+    let more = json!({"credentials_file": path, "project": "shop", "quota_project": "payer"});
+    let end = call(&[], &list(&google, more));
+    let expect = json!(["Bearer T-0", "/compute/v1/projects/shop/zones", "payer"]);
+    assert_eq!(end.reply["result"], expect, "{end:?}");
+    let asked = &google.asked()[0];
+    assert_eq!(asked.header("authorization"), format!("Basic {}", STANDARD.encode("c:s3cr3t")));
+    assert_eq!(asked.field("refresh_token").as_deref(), Some("r3fr3sh"));
+    assert_eq!(asked.field("client_id"), None);
+}
+
+#[test]
+fn nobody_is_called_as_where_that_is_asked_for() {
+    let google = google();
+    let environment = [("CLOUDSDK_AUTH_ACCESS_TOKEN", "a-token-of-mine")];
+    let end = call(&environment, &list(&google, json!({"anonymous": true, "project": "shop"})));
+    assert_eq!(end.reply["result"][0], "", "{end:?}");
+}
+
+#[test]
 fn tokens_of_others_are_changed_for_googles() {
     let (google, folder) = (google(), tempfile::tempdir().unwrap());
     fs::write(folder.path().join("subject"), "from-a-file\n").unwrap();
@@ -236,15 +262,22 @@ fn amazons_word_is_changed_for_googles_token() {
 
 #[test]
 fn the_metadata_server_is_asked_last() {
-    let google = google();
+    let (google, machine) = (google(), google());
     let nothing = tempfile::tempdir().unwrap();
     let home = nothing.path().display().to_string();
-    let environment = [("HOME", home.as_str()), ("GCE_METADATA_HOST", google.host())];
-    let end = call(&environment, &list(&google, json!({})));
+    // It is behind no proxy.
+    let environment = [
+        ("HOME", home.as_str()),
+        ("GCE_METADATA_HOST", machine.host()),
+        ("http_proxy", "http://127.0.0.1:9"),
+        ("no_proxy", "localhost"),
+    ];
+    let near = google.url.replace("127.0.0.1", "localhost");
+    let end = call(&environment, &list(&google, json!({"endpoint_url": near})));
     let result = &end.reply["result"];
     assert!(result[0].as_str().unwrap_or_default().starts_with("Bearer T-"), "{end:?}");
     assert_eq!(result[1], "/compute/v1/projects/of-the-machine/zones");
-    let asked = google.asked();
+    let asked = machine.asked();
     let token = asked.iter().find(|it| it.path.ends_with("/default/token")).unwrap();
     assert_eq!(token.header("metadata-flavor"), "Google");
     assert!(token.query("scopes").unwrap().contains("cloud-platform"));

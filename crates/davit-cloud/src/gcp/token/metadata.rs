@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use davit_aws::connection::{Options, Pool};
+use davit_aws::connection::Pool;
 use davit_aws::http::{Request, Response};
 
 use super::super::error::Error;
@@ -12,14 +12,11 @@ use super::{Token, With};
 /// By its address: where there is no such server, a name may take long to be found nowhere.
 const ADDRESS: &str = "169.254.169.254";
 /// It is next door.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The address of the server, or why it is not there.
 pub(super) async fn find(pool: &Pool, host: Option<&str>) -> Result<String, String> {
     let url = format!("http://{}", host.unwrap_or(ADDRESS));
-    // Somebody who says where it is knows that it is not behind a proxy; nobody else has it behind one either.
-    let near = Pool::new(Options { connect_timeout: PATIENCE, ..Options::default() });
-    let pool = if host.is_some() { pool } else { &near };
     let limit = if host.is_some() { PATIENCE * 2 } else { Duration::from_secs(1) };
     let Some(answer) = get(pool, &format!("{url}/"), limit).await else {
         return Err(format!("no metadata server at {url}"));
@@ -44,7 +41,7 @@ pub(super) async fn token(with: &With<'_>, url: &str, scopes: &[String]) -> Resu
     let path = format!("{url}/computeMetadata/v1/instance/service-accounts/default/token");
     let mut request = with_flavour(&path)?;
     request.query.push(("scopes".to_owned(), scopes.join(",")));
-    let answer = http::ask(with.pool, with.place, &request).await?;
+    let answer = http::ask(with.near, with.place, &request).await?;
     Token::of_answer(with.place, &answer.body)
 }
 

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use davit_aws::connection::Pool;
+use davit_aws::connection::{Options, Pool};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, OnceCell};
 
@@ -84,6 +84,8 @@ pub(super) struct Tokens {
     caller: Caller,
     environment: Arc<HashMap<String, String>>,
     pool: Arc<Pool>,
+    /// For what is next door and behind no proxy.
+    near: Pool,
     source: OnceCell<Source>,
     kept: Mutex<HashMap<String, Token>>,
 }
@@ -99,6 +101,7 @@ impl fmt::Debug for Tokens {
 #[derive(Clone, Copy)]
 struct With<'a> {
     pool: &'a Pool,
+    near: &'a Pool,
     environment: &'a HashMap<String, String>,
     caller: &'a Caller,
     /// What the credentials came from.
@@ -120,7 +123,8 @@ impl Tokens {
         pool: Arc<Pool>,
     ) -> Self {
         let (source, kept) = (OnceCell::new(), Mutex::default());
-        Self { caller, environment, pool, source, kept }
+        let near = Pool::new(Options { connect_timeout: metadata::PATIENCE, ..Options::default() });
+        Self { caller, environment, pool, near, source, kept }
     }
 
     /// A token that is good for these scopes now; nothing where nobody is called as. Of many who ask one fetches it.
@@ -152,7 +156,7 @@ impl Tokens {
     pub(super) async fn project(&self) -> Option<String> {
         match self.source().await.ok()? {
             Source::File(it) => it.project.clone(),
-            Source::Metadata(url) => metadata::project(&self.pool, url).await,
+            Source::Metadata(url) => metadata::project(&self.near, url).await,
             Source::Given(_) | Source::Anonymous => None,
         }
     }
@@ -199,7 +203,7 @@ impl Tokens {
         }
         match &caller.metadata {
             Some(None) => tried.push("the metadata server is not asked (NO_GCE_CHECK)".to_owned()),
-            said => match metadata::find(&self.pool, said.clone().flatten().as_deref()).await {
+            said => match metadata::find(&self.near, said.clone().flatten().as_deref()).await {
                 Ok(url) => return Ok(Source::Metadata(url)),
                 Err(reason) => tried.push(reason),
             },
@@ -213,8 +217,13 @@ impl Tokens {
             Source::Metadata(_) => "the metadata server",
             Source::Given(_) | Source::Anonymous => "access_token",
         };
-        let with =
-            With { pool: &self.pool, environment: &self.environment, caller: &self.caller, place };
+        let with = With {
+            pool: &self.pool,
+            near: &self.near,
+            environment: &self.environment,
+            caller: &self.caller,
+            place,
+        };
         let accounts = &self.caller.impersonate;
         // Whoever stands in for another has to be good for that only.
         let broad = [CLOUD_PLATFORM.to_owned()];
