@@ -23,7 +23,8 @@ usage: cargo xtask COMMAND
                on Debian, servers and containers that the tests start for themselves
   test         setup, formatting, lints, build, all tests, tidy
   gen          write docs/reference from what the program knows of itself; with `aws-models` the
-               models of AWS's services from the package that has them
+               models of AWS's services and with `gcp-apis` the APIs of Google from the packages that
+               have them
   tidy         rules about files that no compiler checks
   quickstart   build davit and run examples/quickstart: check, for real, and once more
   ci           what .ci/run does: test, then quickstart
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         "setup" => setup::setup(),
         "test" => test::test(),
         "gen" if rest == ["aws-models"] => models::write(),
+        "gen" if rest == ["gcp-apis"] => models::write_google(),
         "gen" => reference::write(),
         "tidy" => tidy::tidy(),
         "quickstart" => quickstart::quickstart(),

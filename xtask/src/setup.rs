@@ -47,6 +47,9 @@ const AWS: &[&str] = &[
     "moto[server]==5.2.5",
 ];
 
+/// What the client for Google Cloud is compared with, and what it talks to.
+const GCP: &[&str] = &["gcp-storage-emulator==2026.7.19", "google-api-python-client==2.202.0"];
+
 /// What the benchmarks compare with besides, where it can be had.
 const PEERS: &[&str] = &[ANSIBLE, "pyinfra==3.*", "mitogen==0.3.*"];
 
@@ -55,6 +58,7 @@ pub(crate) fn setup() -> Outcome {
     programs()?;
     hosts();
     aws()?;
+    gcp()?;
     let venv = venv()?;
     if installed(&venv) {
         println!("ansible-core 2.19 is in {}", venv.display());
@@ -89,6 +93,11 @@ pub(crate) fn peers() -> Result<PathBuf, String> {
 /// The environment with botocore and moto, which the tests of the AWS client find by its place.
 fn aws() -> Outcome {
     kept("aws", AWS).map(drop)
+}
+
+/// The environment with Google's client and the emulator of Cloud Storage, which tests find by its place.
+fn gcp() -> Outcome {
+    kept("gcp", GCP).map(drop)
 }
 
 /// An environment below the cache that has these packages.

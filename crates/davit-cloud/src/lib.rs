@@ -1,7 +1,8 @@
 //! Control modules, lookups and inventory plugins: what talks to an API from the controller.
 //!
 //! One folder per Ansible collection, one file per module, one line per module in its table. Work
-//! that the modules of several files share goes down into a folder named for the API: [`aws`].
+//! that the modules of several files share goes down into a folder named for the API: [`aws`],
+//! [`gcp`].
 //!
 //! A module is an argument struct, whose doc comments are the manual, and a future. It asks
 //! [`Control::change`](davit_module::control::Control::change) for each change:
@@ -59,6 +60,8 @@ pub mod amazon_aws;
 pub mod aws;
 pub mod community_aws;
 pub mod davit_aws;
+pub mod davit_gcp;
+pub mod gcp;
 pub mod inventories;
 pub mod lookups;
 pub mod reader;
@@ -66,4 +69,5 @@ pub mod reader;
 use davit_module::control::Entry;
 
 /// The tables of this crate.
-pub const TABLES: &[&[Entry]] = &[amazon_aws::MODULES, community_aws::MODULES, davit_aws::MODULES];
+pub const TABLES: &[&[Entry]] =
+    &[amazon_aws::MODULES, community_aws::MODULES, davit_aws::MODULES, davit_gcp::MODULES];
