@@ -1,7 +1,7 @@
 //! Control modules: what talks to an API from the controller.
 //!
 //! One folder per Ansible collection, one file per module, one line per module in its table. Work
-//! that the modules of several files share goes down into a folder named for the API: [`aws`].
+//! that the modules of several files share goes down into a folder named for the API: [`aws`], [`azure`].
 //!
 //! A module is an argument struct, whose doc comments are the manual, and a future. It asks
 //! [`Control::change`](davit_module::control::Control::change) for each change:
@@ -54,10 +54,17 @@
 
 pub mod amazon_aws;
 pub mod aws;
+pub mod azure;
 pub mod community_aws;
 pub mod davit_aws;
+pub mod davit_azure;
 
 use davit_module::control::Entry;
 
 /// The tables of this crate.
-pub const TABLES: &[&[Entry]] = &[amazon_aws::MODULES, community_aws::MODULES, davit_aws::MODULES];
+pub const TABLES: &[&[Entry]] = &[
+    amazon_aws::MODULES,
+    community_aws::MODULES,
+    davit_aws::MODULES,
+    davit_azure::MODULES,
+];

@@ -143,24 +143,31 @@ fn topic(name: &str) {
         if only.as_ref().is_none_or(|it| *it == case) {
             let answer = moto.post("/moto-api/reset", "").unwrap();
             assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-            steps += run(&moto, &file, &mut wrong);
+            steps += run(&moto.environment(), Map::new(), &file, &mut wrong);
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(steps > 0, "no case was run");
 }
 
-/// Runs a case; how many steps it had.
-fn run(moto: &Moto, file: &Path, wrong: &mut Vec<String>) -> usize {
+/// What stands in the environment of a case.
+type Environment = [(String, String)];
+
+/// Runs a case, whose tasks find `vars`; how many steps it had.
+pub(crate) fn run(
+    environment: &Environment,
+    mut vars: Map<String, Value>,
+    file: &Path,
+    wrong: &mut Vec<String>,
+) -> usize {
     let text = fs::read_to_string(file).unwrap();
     let name: std::sync::Arc<str> = file.display().to_string().into();
     let steps = davit_yaml::load(&text, &name, &davit_yaml::Convert::default()).unwrap().to_json();
     let steps: Vec<Step> =
         serde_json::from_value(steps).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let mut vars = Map::new();
     for (place, step) in steps.iter().enumerate() {
         let at = format!("{}, step {}", file.file_name().unwrap().to_string_lossy(), place + 1);
-        if let Err(text) = one(moto, step, &mut vars) {
+        if let Err(text) = one(environment, step, &mut vars) {
             wrong.push(format!("{at}: {text}\n  {}", json!(step.task)));
             // What follows builds on it.
             break;
@@ -169,30 +176,35 @@ fn run(moto: &Moto, file: &Path, wrong: &mut Vec<String>) -> usize {
     steps.len()
 }
 
-fn one(moto: &Moto, step: &Step, vars: &mut Map<String, Value>) -> Result<(), String> {
+fn one(environment: &Environment, step: &Step, vars: &mut Map<String, Value>) -> Result<(), String> {
     let wanted = match (&step.error, step.changed) {
         (Some(_), _) => Status::Failed,
         (None, true) => Status::Changed,
         (None, false) => Status::Ok,
     };
     if step.check {
-        let end = task(moto, step, vars, true)?;
+        let end = task(environment, step, vars, true)?;
         expect(&end, wanted, step, "in check mode", false)?;
     }
-    let end = task(moto, step, vars, false)?;
+    let end = task(environment, step, vars, false)?;
     expect(&end, wanted, step, "for real", true)?;
     if let Some(name) = &step.register {
         vars.insert(name.clone(), json!(end.reply));
     }
     if wanted == Status::Changed && step.again {
-        let end = task(moto, step, vars, false)?;
+        let end = task(environment, step, vars, false)?;
         expect(&end, Status::Ok, step, "once more", false)?;
     }
     Ok(())
 }
 
-fn task(moto: &Moto, step: &Step, vars: &Map<String, Value>, check: bool) -> Result<End, String> {
-    let play = Play { check, environment: moto.environment(), ..Play::new() };
+fn task(
+    environment: &Environment,
+    step: &Step,
+    vars: &Map<String, Value>,
+    check: bool,
+) -> Result<End, String> {
+    let play = Play { check, environment: environment.to_vec(), ..Play::new() };
     let playbook = json!([{
         "hosts": "localhost", "connection": "local", "gather_facts": false, "vars": vars,
         "tasks": [step.task],
