@@ -62,9 +62,5 @@ pub mod davit_azure;
 use davit_module::control::Entry;
 
 /// The tables of this crate.
-pub const TABLES: &[&[Entry]] = &[
-    amazon_aws::MODULES,
-    community_aws::MODULES,
-    davit_aws::MODULES,
-    davit_azure::MODULES,
-];
+pub const TABLES: &[&[Entry]] =
+    &[amazon_aws::MODULES, community_aws::MODULES, davit_aws::MODULES, davit_azure::MODULES];

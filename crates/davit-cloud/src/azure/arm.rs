@@ -139,7 +139,8 @@ impl Arm {
                 None => String::new(),
             },
         };
-        let path = Id { path: format!("{scope}/providers/{provider}"), query: Vec::new() }.encoded();
+        let path =
+            Id { path: format!("{scope}/providers/{provider}"), query: Vec::new() }.encoded();
         let key = format!("{}{}", self.base, path.to_lowercase());
         let mut known = self.azure.known.lock().await;
         if !known.contains_key(&key) {
@@ -177,7 +178,9 @@ impl Arm {
         let of = |url: &str| Request::of_url("GET", url).map(|it| it.host);
         let (own, cloud) = (of(&self.base), of(self.azure.cloud.manager).unwrap_or_default());
         let host = request.host.to_lowercase();
-        own.as_deref() == Some(request.host.as_str()) || host == cloud || host.ends_with(&format!(".{cloud}"))
+        own.as_deref() == Some(request.host.as_str())
+            || host == cloud
+            || host.ends_with(&format!(".{cloud}"))
     }
 
     /// Asks for a resource; nothing where there is none.
@@ -237,7 +240,9 @@ fn newest(provider: &Value, kind: &str) -> Option<String> {
     let mut kind = kind;
     loop {
         let is_it = |it: &&Value| {
-            it.get("resourceType").and_then(Value::as_str).is_some_and(|it| it.eq_ignore_ascii_case(kind))
+            it.get("resourceType")
+                .and_then(Value::as_str)
+                .is_some_and(|it| it.eq_ignore_ascii_case(kind))
         };
         if let Some(found) = kinds.iter().find(is_it) {
             let versions = found.get("apiVersions").and_then(Value::as_array);
@@ -266,9 +271,12 @@ mod tests {
             {"resourceType": "a", "apiVersions": ["2020-01-01", "2023-01-01-preview", "2022-05-05"]},
             {"resourceType": "a/b", "apiVersions": ["2024-01-01-preview"]},
         ]});
-        for (kind, expected) in
-            [("A", Some("2022-05-05")), ("a/B", Some("2024-01-01-preview")), ("a/c/d", Some("2022-05-05")), ("b", None)]
-        {
+        for (kind, expected) in [
+            ("A", Some("2022-05-05")),
+            ("a/B", Some("2024-01-01-preview")),
+            ("a/c/d", Some("2022-05-05")),
+            ("b", None),
+        ] {
             assert_eq!(newest(&provider, kind).as_deref(), expected, "{kind}");
         }
     }

@@ -77,7 +77,10 @@ impl Blobs {
         let mut request = request(ask.method, &url, ask.query)?;
         for (name, value) in &ask.headers {
             if !value.bytes().all(|it| (b' '..=b'~').contains(&it)) {
-                return Err(Error::setting(name, format!("{value:?} has characters that are not ASCII")));
+                return Err(Error::setting(
+                    name,
+                    format!("{value:?} has characters that are not ASCII"),
+                ));
             }
             request.headers.set(name, value.trim());
         }

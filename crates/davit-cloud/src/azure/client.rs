@@ -45,7 +45,11 @@ impl Azure {
             control.secret(secret);
         }
         for name in ["AZURE_SECRET", "AZURE_CLIENT_SECRET"] {
-            control.variable(name).filter(|it| !it.is_empty()).iter().for_each(|it| control.secret(it));
+            control
+                .variable(name)
+                .filter(|it| !it.is_empty())
+                .iter()
+                .for_each(|it| control.secret(it));
         }
         let kept = control.shared().get("azure", Kept::default);
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);

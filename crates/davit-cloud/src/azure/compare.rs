@@ -122,8 +122,11 @@ fn is_same(wanted: &Value, actual: &Value, path: &[String]) -> bool {
             let name = path.last().map(String::as_str).unwrap_or_default();
             // "West Europe" is told as "westeurope".
             let place = |it: &str| it.replace(' ', "").to_lowercase();
+            // What things in lists are found by, and what the whole is.
+            let is_item = path.iter().rev().nth(1).is_none_or(|it| it.parse::<usize>().is_ok());
             let has_no_case = name == "id"
-                || (path.len() == 1 && matches!(name, "name" | "type"))
+                || (is_item && name == "name")
+                || (path.len() == 1 && name == "type")
                 || wanted.starts_with("/subscriptions/");
             wanted == actual
                 || (has_no_case && wanted.eq_ignore_ascii_case(actual))
@@ -172,12 +175,24 @@ mod tests {
             (json!({"a": {}, "b": []}), json!({}), ""),
             (json!({"a": false}), json!({}), "a"),
             (json!({"location": "West Europe"}), json!({"location": "westeurope"}), ""),
-            (json!({"a": {"id": "/subscriptions/S/x"}}), json!({"a": {"id": "/subscriptions/s/X"}}), ""),
+            (
+                json!({"a": {"id": "/subscriptions/S/x"}}),
+                json!({"a": {"id": "/subscriptions/s/X"}}),
+                "",
+            ),
             (json!({"vnet": "/subscriptions/S/x"}), json!({"vnet": "/subscriptions/S/y"}), "vnet"),
             (json!({"type": "A/b"}), json!({"type": "a/B"}), ""),
             (json!({"properties": {"password": "p", "x": 1}}), json!({"properties": {"x": 1}}), ""),
-            (json!({"properties": {"list": [{"key": "p"}]}}), json!({"properties": {"list": [{}]}}), ""),
-            (json!({"properties": {"zones": ["1", "2"]}}), json!({"properties": {"zones": ["2", "1"]}}), ""),
+            (
+                json!({"properties": {"list": [{"key": "p"}]}}),
+                json!({"properties": {"list": [{}]}}),
+                "",
+            ),
+            (
+                json!({"properties": {"zones": ["1", "2"]}}),
+                json!({"properties": {"zones": ["2", "1"]}}),
+                "",
+            ),
             (
                 json!({"properties": {"zones": ["1", "1"]}}),
                 json!({"properties": {"zones": ["2", "1"]}}),
@@ -198,6 +213,9 @@ mod tests {
     #[test]
     fn both_sides_are_shown_alike() {
         let actual = json!({"tags": {"a": "1", "b": "2"}, "etag": "x"});
-        assert_eq!(part(&json!({"tags": {"a": "2"}, "sku": {}}), &actual), json!({"tags": {"a": "1"}}));
+        assert_eq!(
+            part(&json!({"tags": {"a": "2"}, "sku": {}}), &actual),
+            json!({"tags": {"a": "1"}})
+        );
     }
 }

@@ -270,7 +270,8 @@ mod tests {
         let arm = r#"{"error": {"code": "A", "message": "b", "details": [{"code": "C", "message": "d"}]}}"#;
         let xml = "\u{feff}<?xml version=\"1.0\"?><Error><Code>BlobNotFound</Code><Message>No.\nRequestId:1</Message></Error>";
         let odata = r#"{"odata.error": {"code": "A", "message": {"lang": "en", "value": "b"}}}"#;
-        let token = r#"{"error": "invalid_client", "error_description": "AADSTS7000215: no.\r\nTrace"}"#;
+        let token =
+            r#"{"error": "invalid_client", "error_description": "AADSTS7000215: no.\r\nTrace"}"#;
         let page = [("content-type", "text/html")];
         for (headers, body, expected) in [
             (&[][..], arm, "A: b; C: d"),
@@ -280,7 +281,7 @@ mod tests {
             (&[], xml, "BlobNotFound: No."),
             (&[("x-ms-error-code", "E")], "", "E (HTTP 400)"),
             (&[], "", "HTTP 400: an empty answer"),
-            (&page, "<html><title> Gone </title>", "HTTP 400: an answer that is text/html, not JSON"),
+            (&page, "<html><title> Gone </title>", "HTTP 400: a page of text/html: Gone"),
             (&page, "<title> Gone </title>", "HTTP 400: a page of text/html: Gone"),
             (&page, "[1]", "HTTP 400: an answer that is text/html, not JSON"),
         ] {

@@ -3,7 +3,7 @@
 
 use davit_aws::http::{Request, encode_path};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::Error;
 
@@ -43,7 +43,7 @@ pub struct Place {
 }
 
 /// A part of a name.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 pub struct Part {
     /// Who provides the type, where it is not the one before.
     #[serde(default)]
@@ -84,7 +84,10 @@ impl Place {
             Some("") => String::new(),
             Some(scope) if scope.starts_with('/') => scope.to_owned(),
             Some(scope) => {
-                return Err(Error::setting("scope", format!("{scope:?} does not begin with a slash")));
+                return Err(Error::setting(
+                    "scope",
+                    format!("{scope:?} does not begin with a slash"),
+                ));
             }
             None => format!("/subscriptions/{subscription}"),
         };
@@ -182,7 +185,10 @@ impl Id {
     /// The path of something below it.
     #[must_use]
     pub fn child(&self, name: &str) -> Self {
-        Self { path: format!("{}/{}", self.path, name.trim_matches('/')), query: self.query.clone() }
+        Self {
+            path: format!("{}/{}", self.path, name.trim_matches('/')),
+            query: self.query.clone(),
+        }
     }
 
     fn segments(&self) -> Vec<&str> {
@@ -215,7 +221,8 @@ impl Id {
     #[must_use]
     pub fn kind(&self) -> Option<(String, String)> {
         let segments = self.segments();
-        let at = segments.iter().step_by(2).rposition(|it| it.eq_ignore_ascii_case("providers"))? * 2;
+        let at =
+            segments.iter().step_by(2).rposition(|it| it.eq_ignore_ascii_case("providers"))? * 2;
         let provider = segments.get(at + 1)?;
         let kinds: Vec<&str> = segments[at + 2..].iter().step_by(2).copied().collect();
         (!kinds.is_empty()).then(|| ((*provider).to_owned(), kinds.join("/")))
@@ -253,7 +260,10 @@ mod tests {
         });
         for (place, expected) in [
             (json!({"resource_group": "g"}), "/subscriptions/S/resourceGroups/g"),
-            (json!({"resource_group": "g", "resource_type": "resources"}), "/subscriptions/S/resourceGroups/g/resources"),
+            (
+                json!({"resource_group": "g", "resource_type": "resources"}),
+                "/subscriptions/S/resourceGroups/g/resources",
+            ),
             (
                 json!({"resource_group": "g", "resource_type": "Microsoft.Network/virtualNetworks/subnets", "resource_name": "n/s"}),
                 "/subscriptions/S/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/n/subnets/s",
@@ -262,8 +272,14 @@ mod tests {
                 json!({"provider": "compute", "resource_type": "snapshots"}),
                 "/subscriptions/S/providers/Microsoft.compute/snapshots",
             ),
-            (extension, "/subscriptions/T/resourceGroups/g/providers/Microsoft.Insights/diagnosticSettings/d"),
-            (sub, "/subscriptions/S/resourceGroups/g/providers/Microsoft.compute/virtualMachines/m/extensions/e"),
+            (
+                extension,
+                "/subscriptions/T/resourceGroups/g/providers/Microsoft.Insights/diagnosticSettings/d",
+            ),
+            (
+                sub,
+                "/subscriptions/S/resourceGroups/g/providers/Microsoft.compute/virtualMachines/m/extensions/e",
+            ),
             (
                 json!({"scope": "/", "provider": "Management", "resource_type": "managementGroups", "resource_name": "m"}),
                 "/providers/Microsoft.Management/managementGroups/m",

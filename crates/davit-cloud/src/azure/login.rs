@@ -196,11 +196,12 @@ impl Login {
             looked: Vec::new(),
         };
         search.look(&profile)?;
-        let is_of_file = search.sources.iter().any(|it| {
-            matches!(it, Source::Registered(it) if it.place == FILE)
-        });
-        let subscription = subscription
-            .or_else(|| is_of_file.then(|| profile.get("subscription_id")).flatten());
+        let is_of_file = search
+            .sources
+            .iter()
+            .any(|it| matches!(it, Source::Registered(it) if it.place == FILE));
+        let subscription =
+            subscription.or_else(|| is_of_file.then(|| profile.get("subscription_id")).flatten());
         let Search { sources, looked, .. } = search;
         Ok(Caller { cloud, verify, subscription, sources, looked })
     }
@@ -302,14 +303,22 @@ impl Search<'_> {
             }
         };
         let missing = |name: &str, variable: &str| {
-            let reason = format!("it is needed beside the secret or certificate of an application; \
-                                  {variable} is not set either");
+            let reason = format!(
+                "it is needed beside the secret or certificate of an application; \
+                                  {variable} is not set either"
+            );
             Error::setting(name, reason)
         };
         let tenant = told.tenant.ok_or_else(|| missing("tenant", "AZURE_TENANT"))?;
         let client = told.client.ok_or_else(|| missing("client_id", "AZURE_CLIENT_ID"))?;
         let authority = self.authority.clone();
-        self.sources.push(Source::Registered(Registered { place, authority, tenant, client, proof }));
+        self.sources.push(Source::Registered(Registered {
+            place,
+            authority,
+            tenant,
+            client,
+            proof,
+        }));
         Ok(())
     }
 

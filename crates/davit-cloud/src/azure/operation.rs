@@ -67,11 +67,12 @@ impl Operation<'_> {
         patience: Patience,
         tell: &(dyn Fn(&str) + Sync),
     ) -> Result<Answer, Error> {
-        let Some(teller) = self.teller()? else { return Ok(self.first.clone()) };
+        let Some(mut teller) = self.teller()? else { return Ok(self.first.clone()) };
         let began = Instant::now();
         let mut pause = Duration::from_secs(1);
         let mut last = self.first.clone();
         let mut told = String::new();
+        let mut is_at_once = false;
         loop {
             let asked = retry_after(&last.headers).or(patience.interval);
             let wait = asked.unwrap_or(pause).max(Duration::from_millis(50));
@@ -81,16 +82,23 @@ impl Operation<'_> {
                 let state = if told.is_empty() { "under way".to_owned() } else { told };
                 return Err(Error::Late { state, after: patience.timeout });
             }
-            tokio::time::sleep(wait.min(left)).await;
-            let answer = self.ask(&teller).await;
-            last = match answer {
+            if !std::mem::take(&mut is_at_once) {
+                tokio::time::sleep(wait.min(left)).await;
+            }
+            last = match self.ask(&teller).await {
                 Err(error) if error.is_missing() && self.method == "DELETE" => {
                     return Ok(Answer { json: Value::Null, ..last });
                 }
                 answer => answer?,
             };
             match state(&teller, &last) {
-                State::Done => return self.result(&teller, last).await,
+                State::Done => match self.result(&teller) {
+                    None => return Ok(last),
+                    Some(url) => {
+                        teller = Teller::Result(url);
+                        is_at_once = true;
+                    }
+                },
                 State::Failed(state, error) => return Err(Error::Operation { state, error }),
                 State::Under(now) if now != told => {
                     tell(&now);
@@ -104,8 +112,9 @@ impl Operation<'_> {
     fn teller(&self) -> Result<Option<Teller>, Error> {
         let header = |name: &str| self.first.headers.get(name).map(str::to_owned);
         let is_open = matches!(self.first.status, 200..=202);
-        if let Some(url) =
-            header("azure-asyncoperation").or_else(|| header("operation-location")).filter(|_| is_open)
+        if let Some(url) = header("azure-asyncoperation")
+            .or_else(|| header("operation-location"))
+            .filter(|_| is_open)
         {
             return Ok(Some(Teller::Status(url)));
         }
@@ -139,14 +148,9 @@ impl Operation<'_> {
     }
 
     /// What an action gives stands elsewhere than how far it is.
-    async fn result(&self, teller: &Teller, last: Answer) -> Result<Answer, Error> {
-        let result = self.first.headers.get("location").filter(|_| self.method == "POST");
-        if let (Teller::Status(status), Some(url)) = (teller, result)
-            && url != status
-        {
-            return self.arm.ask(&Ask::get(url, &[])).await;
-        }
-        Ok(last)
+    fn result(&self, teller: &Teller) -> Option<String> {
+        let url = self.first.headers.get("location").filter(|_| self.method == "POST")?;
+        matches!(teller, Teller::Status(status) if status != url).then(|| url.to_owned())
     }
 }
 

@@ -5,8 +5,18 @@ use serde_json::Value;
 
 /// How the names of secret values end, in small letters.
 const SECRET: &[&str] = &[
-    "accesskey", "accountkey", "connectionstring", "kubeconfig", "password", "primarykey",
-    "privatekey", "protectedsettings", "sastoken", "secondarykey", "secret", "secretvalue",
+    "accesskey",
+    "accountkey",
+    "connectionstring",
+    "kubeconfig",
+    "password",
+    "primarykey",
+    "privatekey",
+    "protectedsettings",
+    "sastoken",
+    "secondarykey",
+    "secret",
+    "secretvalue",
     "sharedkey",
 ];
 
@@ -67,7 +77,8 @@ mod tests {
 
     #[test]
     fn secrets_are_known_by_their_names() {
-        let value = json!({"a": [{"adminPassword": "p", "keyName": "k", "protectedSettings": {"a": 1}}]});
+        let value =
+            json!({"a": [{"adminPassword": "p", "keyName": "k", "protectedSettings": {"a": 1}}]});
         let shown = json!({"a": [{"adminPassword": "********", "keyName": "k", "protectedSettings": "********"}]});
         assert_eq!(without(&value), shown);
         assert!(!is_secret("secretUri") && is_secret("primaryConnectionString"));

@@ -190,7 +190,8 @@ mod tests {
     #[test]
     fn ends_are_told_in_several_ways() {
         let of = |body: &str| {
-            let answer = Response { status: 200, body: body.to_owned().into(), ..Response::default() };
+            let answer =
+                Response { status: 200, body: body.to_owned().into(), ..Response::default() };
             Token::of(&answer, "here")
         };
         let token = of(r#"{"access_token": "T0K3N", "expires_in": "3600"}"#).unwrap();

@@ -51,7 +51,9 @@ impl Vault {
                 }
                 format!("https://{name}.{}", azure.cloud.vault)
             }
-            (None, None) => return Err(Error::setting("vault", "it or vault_url has to say which one")),
+            (None, None) => {
+                return Err(Error::setting("vault", "it or vault_url has to say which one"));
+            }
         };
         Ok(Self { azure, url: url.trim_end_matches('/').to_owned() })
     }
@@ -67,7 +69,12 @@ impl Vault {
     ///
     /// # Errors
     /// When there is no answer, or the vault says no.
-    pub async fn ask(&self, method: &str, path: &[&str], body: Option<&Value>) -> Result<Answer, Error> {
+    pub async fn ask(
+        &self,
+        method: &str,
+        path: &[&str],
+        body: Option<&Value>,
+    ) -> Result<Answer, Error> {
         self.at(method, &self.url(path), body).await
     }
 
@@ -96,7 +103,9 @@ impl Vault {
             }
             match page.get("nextLink").and_then(Value::as_str) {
                 // A page that stands elsewhere is not asked for with this vault's token.
-                Some(next) if next.starts_with(&format!("{}/", self.url)) => next.clone_into(&mut url),
+                Some(next) if next.starts_with(&format!("{}/", self.url)) => {
+                    next.clone_into(&mut url)
+                }
                 _ => break,
             }
         }
@@ -131,7 +140,10 @@ impl Vault {
                 // Else any server could ask for a token that opens something else.
                 let is_own = asked.host == host || asked.host.ends_with(&format!(".{host}"));
                 if !is_own {
-                    let reason = format!("{} asks for a token for {audience}, which is not its own", self.url);
+                    let reason = format!(
+                        "{} asks for a token for {audience}, which is not its own",
+                        self.url
+                    );
                     return Err(Error::setting("vault_url", reason));
                 }
                 audience
@@ -146,7 +158,8 @@ impl Vault {
 fn challenged(headers: &Headers) -> Option<String> {
     let text = headers.get("www-authenticate")?.strip_prefix("Bearer ")?;
     let field = |name: &str| {
-        let found = text.split([',', ' ']).find_map(|it| it.trim().strip_prefix(name)?.strip_prefix('='));
+        let found =
+            text.split([',', ' ']).find_map(|it| it.trim().strip_prefix(name)?.strip_prefix('='));
         found.map(|it| it.trim_matches('"').to_owned())
     };
     let scope = || field("scope").map(|it| it.trim_end_matches("/.default").to_owned());

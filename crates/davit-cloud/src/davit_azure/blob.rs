@@ -168,14 +168,20 @@ impl Module for Blob {
 impl Args {
     fn check(&self) -> Result<(), ModuleError> {
         let no = |text: &str| Err(ModuleError::failed(text));
-        let letters = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || "-$".contains(it);
-        if self.container.is_empty() || !self.container.chars().all(letters) {
-            return no("container: names of containers have small letters, digits and hyphens");
+        let letters =
+            |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || "-$".contains(it);
+        let is_sized = (3..=63).contains(&self.container.len());
+        if !is_sized || !self.container.chars().all(letters) {
+            return no(
+                "container: names of containers have 3 to 63 small letters, digits and hyphens",
+            );
         }
         if self.blob.as_deref() == Some("") {
             return no("blob: the name is empty");
         }
-        if self.state == State::Absent && (self.src.is_some() || self.content.is_some() || self.dest.is_some()) {
+        if self.state == State::Absent
+            && (self.src.is_some() || self.content.is_some() || self.dest.is_some())
+        {
             return no("src, content and dest need state present");
         }
         let has_own = self.tier.is_some() || !self.properties().is_empty();
@@ -188,7 +194,9 @@ impl Args {
         let letters = |it: char| it.is_ascii_alphanumeric() || it == '_';
         let wrong = |it: &&String| it.is_empty() || !it.chars().all(letters);
         match self.metadata.iter().flat_map(Map::keys).find(wrong) {
-            Some(name) => no(&format!("metadata: {name:?} has more than letters, digits and underscores")),
+            Some(name) => {
+                no(&format!("metadata: {name:?} has more than letters, digits and underscores"))
+            }
             None => Ok(()),
         }
     }
@@ -208,12 +216,19 @@ impl Args {
     fn metadata(&self) -> Option<Metadata> {
         let text = |it: &Value| it.as_str().map_or_else(|| it.to_string(), str::to_owned);
         let all = self.metadata.as_ref()?;
-        Some(all.iter().map(|(name, value)| (name.to_lowercase(), text(value).trim().to_owned())).collect())
+        Some(
+            all.iter()
+                .map(|(name, value)| (name.to_lowercase(), text(value).trim().to_owned()))
+                .collect(),
+        )
     }
 
     fn settings(&self) -> Settings {
         // What the service takes in one piece, in this version of its API.
-        Settings { piece: self.block_size.clamp(1, 4000 << 20), parallel: self.parallel.clamp(1, 64) }
+        Settings {
+            piece: self.block_size.clamp(1, 4000 << 20),
+            parallel: self.parallel.clamp(1, 64),
+        }
     }
 }
 
@@ -238,7 +253,10 @@ impl Task<'_> {
     async fn send(&self, edit: Edit, ask: Ask<'_>) -> Result<(), ModuleError> {
         let what = edit.what.clone();
         let act = async || {
-            let answer = self.blobs.ask(Ask { container: &self.args.container, blob: self.blob, ..ask }).await;
+            let answer = self
+                .blobs
+                .ask(Ask { container: &self.args.container, blob: self.blob, ..ask })
+                .await;
             answer.map(drop).map_err(|error| self.failed(&what, &error))
         };
         self.control.change(edit, act).await.map(drop)
@@ -261,7 +279,8 @@ impl Task<'_> {
             None => {
                 let mut headers = as_headers(&wanted.clone().unwrap_or_default());
                 headers.extend(access_header(access));
-                let edit = self.edit("create").to(json!({"metadata": wanted, "public_access": access}));
+                let edit =
+                    self.edit("create").to(json!({"metadata": wanted, "public_access": access}));
                 let query = &[("restype", "container")];
                 self.send(edit, Ask { method: "PUT", query, headers, ..Ask::default() }).await?;
                 true
@@ -286,12 +305,16 @@ impl Task<'_> {
         // The policies of the container are written together with it, and stay.
         let query = &[("restype", "container"), ("comp", "acl")];
         let container = self.args.container.as_str();
-        let policies = self.blobs.ask(Ask { method: "GET", container, query, ..Ask::default() }).await;
+        let policies =
+            self.blobs.ask(Ask { method: "GET", container, query, ..Ask::default() }).await;
         let policies = policies.map_err(|error| self.failed("look at", &error))?.body;
         let edit = self.edit("change who may read").from(now).to(access);
         let headers = access_header(Some(access)).into_iter().collect();
-        self.send(edit, Ask { method: "PUT", query, headers, body: Body::Bytes(policies), ..Ask::default() })
-            .await?;
+        self.send(
+            edit,
+            Ask { method: "PUT", query, headers, body: Body::Bytes(policies), ..Ask::default() },
+        )
+        .await?;
         Ok(true)
     }
 
@@ -396,12 +419,20 @@ impl Task<'_> {
     /// The properties of the task over those that are there: whoever writes one writes all.
     fn kept(&self, found: Option<&Headers>) -> Vec<(String, String)> {
         let said = self.args.properties();
-        let names = ["cache-control", "content-disposition", "content-encoding", "content-language", "content-type"];
+        let names = [
+            "cache-control",
+            "content-disposition",
+            "content-encoding",
+            "content-language",
+            "content-type",
+        ];
         let value = |name: &str| {
             let own = said.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
             own.or_else(|| found?.get(name)).filter(|it| !it.is_empty())
         };
-        let all = names.iter().filter_map(|name| Some((format!("x-ms-blob-{name}"), value(name)?.to_owned())));
+        let all = names
+            .iter()
+            .filter_map(|name| Some((format!("x-ms-blob-{name}"), value(name)?.to_owned())));
         all.collect()
     }
 
@@ -427,7 +458,9 @@ impl Task<'_> {
 
     async fn set_tier(&self, found: &Headers) -> Result<bool, ModuleError> {
         let now = found.get("x-ms-access-tier");
-        let Some(tier) = self.args.tier.map(text).filter(|it| now != Some(it)) else { return Ok(false) };
+        let Some(tier) = self.args.tier.map(text).filter(|it| now != Some(it)) else {
+            return Ok(false);
+        };
         // On its way back from the archive it is already what it will be.
         let pending = found.get("x-ms-archive-status").unwrap_or_default();
         if pending == format!("rehydrate-pending-to-{}", tier.to_lowercase()) {
@@ -435,7 +468,11 @@ impl Task<'_> {
         }
         let edit = self.edit("change the tier").from(now).to(&tier);
         let headers = vec![("x-ms-access-tier".to_owned(), tier)];
-        self.send(edit, Ask { method: "PUT", query: &[("comp", "tier")], headers, ..Ask::default() }).await?;
+        self.send(
+            edit,
+            Ask { method: "PUT", query: &[("comp", "tier")], headers, ..Ask::default() },
+        )
+        .await?;
         Ok(true)
     }
 

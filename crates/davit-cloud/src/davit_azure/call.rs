@@ -123,7 +123,9 @@ impl Module for AzureCall {
         let target = target.map_err(|it| failure("cannot tell which resource", &it))?;
         let id = match args.action.as_deref().filter(|it| !it.is_empty()) {
             Some(action) if action.contains(['?', '#', '.']) => {
-                return Err(ModuleError::failed(format!("action: {action:?} is no name of an action")));
+                return Err(ModuleError::failed(format!(
+                    "action: {action:?} is no name of an action"
+                )));
             }
             Some(action) => target.id.child(action),
             None => target.id.clone(),

@@ -121,7 +121,9 @@ impl Args {
         if let Some(enabled) = self.enabled {
             map.insert("enabled".to_owned(), enabled.into());
         }
-        for (option, key, text) in [("not_before", "nbf", &self.not_before), ("expires", "exp", &self.expires)] {
+        for (option, key, text) in
+            [("not_before", "nbf", &self.not_before), ("expires", "exp", &self.expires)]
+        {
             let Some(text) = text.as_ref().filter(|it| !it.is_empty()) else { continue };
             let time = davit_aws::time::parse(text)
                 .ok_or_else(|| ModuleError::failed(format!("{option}: {text:?} is no time")))?;
@@ -133,7 +135,12 @@ impl Args {
     fn tags(&self) -> Option<Value> {
         let text = |it: &Value| it.as_str().map_or_else(|| it.to_string(), str::to_owned);
         let all = self.tags.as_ref()?;
-        Some(all.iter().map(|(name, it)| (name.clone(), text(it).into())).collect::<Map<_, _>>().into())
+        Some(
+            all.iter()
+                .map(|(name, it)| (name.clone(), text(it).into()))
+                .collect::<Map<_, _>>()
+                .into(),
+        )
     }
 }
 
@@ -173,10 +180,14 @@ impl Task<'_> {
         let is_other = |value: &Option<String>, key: &str| {
             value.as_ref().is_some_and(|it| now.get(key).and_then(Value::as_str) != Some(it))
         };
-        let is_new = is_other(&self.args.value, "value") || is_other(&self.args.content_type, "contentType");
+        let is_new =
+            is_other(&self.args.value, "value") || is_other(&self.args.content_type, "contentType");
         let wanted = self.wanted(now);
         if found.is_none() && self.args.value.is_none() {
-            return Err(ModuleError::failed(format!("there is no secret {}: value is missing", self.url)));
+            return Err(ModuleError::failed(format!(
+                "there is no secret {}: value is missing",
+                self.url
+            )));
         }
         let shown_wanted = json!({
             "content_type": wanted.get("contentType"), "tags": wanted.get("tags"),
@@ -188,7 +199,8 @@ impl Task<'_> {
         };
         let made = if is_new || found.is_none() {
             let mut body = wanted.clone();
-            let value = self.args.value.clone().map(Value::from).or_else(|| now.get("value").cloned());
+            let value =
+                self.args.value.clone().map(Value::from).or_else(|| now.get("value").cloned());
             let Some(value) = value else {
                 let text = format!("{} cannot be read: a new version needs value", self.url);
                 return Err(ModuleError::failed(text));
@@ -198,7 +210,9 @@ impl Task<'_> {
             let act = async || self.send("PUT", &["secrets", &self.args.name], body).await;
             self.control.change(edit(what), act).await?
         } else if self.differs(now) {
-            let act = async || self.send("PATCH", &["secrets", &self.args.name, version(now)], wanted).await;
+            let act = async || {
+                self.send("PATCH", &["secrets", &self.args.name, version(now)], wanted).await
+            };
             self.control.change(edit("change the secret"), act).await?
         } else {
             None
@@ -212,7 +226,12 @@ impl Task<'_> {
     fn wanted(&self, now: &Value) -> Map<String, Value> {
         let mut body = Map::new();
         let tags = self.args.tags().or_else(|| now.get("tags").cloned());
-        let kind = self.args.content_type.clone().map(Value::from).or_else(|| now.get("contentType").cloned());
+        let kind = self
+            .args
+            .content_type
+            .clone()
+            .map(Value::from)
+            .or_else(|| now.get("contentType").cloned());
         let mut attributes = Map::new();
         for key in ["enabled", "nbf", "exp"] {
             let known = now.get("attributes").and_then(|it| it.get(key));
@@ -220,7 +239,9 @@ impl Task<'_> {
                 attributes.insert(key.to_owned(), value.clone());
             }
         }
-        for (key, value) in [("tags", tags), ("contentType", kind), ("attributes", Some(attributes.into()))] {
+        for (key, value) in
+            [("tags", tags), ("contentType", kind), ("attributes", Some(attributes.into()))]
+        {
             if let Some(value) = value {
                 body.insert(key.to_owned(), value);
             }
@@ -232,16 +253,28 @@ impl Task<'_> {
         let tags = now.get("tags").cloned().unwrap_or_else(|| json!({}));
         let attributes = now.get("attributes");
         self.args.tags().is_some_and(|it| it != tags)
-            || self.attributes.iter().any(|(key, it)| attributes.and_then(|all| all.get(key)) != Some(it))
+            || self
+                .attributes
+                .iter()
+                .any(|(key, it)| attributes.and_then(|all| all.get(key)) != Some(it))
     }
 
-    async fn send(&self, method: &str, path: &[&str], body: Map<String, Value>) -> Result<Answer, ModuleError> {
+    async fn send(
+        &self,
+        method: &str,
+        path: &[&str],
+        body: Map<String, Value>,
+    ) -> Result<Answer, ModuleError> {
         let answer = self.vault.ask(method, path, Some(&body.into())).await;
         answer.inspect(|it| hide(self.control, &it.json)).map_err(|error| {
             let failed = self.failed("write", &error);
             let is_kept = error.said().is_some_and(|it| it.status == 409);
             let is_hint_due = is_kept && !self.args.recover;
-            if is_hint_due { failed.with("hint", "recover takes a deleted secret back") } else { failed }
+            if is_hint_due {
+                failed.with("hint", "recover takes a deleted secret back")
+            } else {
+                failed
+            }
         })
     }
 
@@ -249,7 +282,9 @@ impl Task<'_> {
     async fn take_back(&self) -> Result<Option<Value>, ModuleError> {
         let path = ["deletedsecrets", self.args.name.as_str()];
         let found = self.vault.find(&path).await;
-        let Some(found) = found.map_err(|error| self.failed("look for", &error))? else { return Ok(None) };
+        let Some(found) = found.map_err(|error| self.failed("look for", &error))? else {
+            return Ok(None);
+        };
         let act = async || {
             let path = ["deletedsecrets", &self.args.name, "recover"];
             let done = self.vault.ask("POST", &path, None).await;
@@ -333,8 +368,10 @@ enum Turn {
 
 fn is_disabled(error: &Error) -> bool {
     error.said().is_some_and(|said| {
-        let inner = said.more.get("innererror").and_then(|it| it.get("code")).and_then(Value::as_str);
-        said.status == 403 && (inner == Some("SecretDisabled") || said.message.contains("disabled secret"))
+        let inner =
+            said.more.get("innererror").and_then(|it| it.get("code")).and_then(Value::as_str);
+        said.status == 403
+            && (inner == Some("SecretDisabled") || said.message.contains("disabled secret"))
     })
 }
 

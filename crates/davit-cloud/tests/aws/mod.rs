@@ -176,7 +176,11 @@ pub(crate) fn run(
     steps.len()
 }
 
-fn one(environment: &Environment, step: &Step, vars: &mut Map<String, Value>) -> Result<(), String> {
+fn one(
+    environment: &Environment,
+    step: &Step,
+    vars: &mut Map<String, Value>,
+) -> Result<(), String> {
     let wanted = match (&step.error, step.changed) {
         (Some(_), _) => Status::Failed,
         (None, true) => Status::Changed,

@@ -80,7 +80,10 @@ fn blob() {
 
 /// Bytes that no piece of has twice.
 fn pattern(size: u32) -> Vec<u8> {
-    (0..size).flat_map(|it| (it.wrapping_mul(2_654_435_761)).to_le_bytes()).take(size as usize).collect()
+    (0..size)
+        .flat_map(|it| (it.wrapping_mul(2_654_435_761)).to_le_bytes())
+        .take(size as usize)
+        .collect()
 }
 
 fn statuses(play: &Play, playbook: &str) -> Vec<Status> {
@@ -119,5 +122,68 @@ fn the_example_with_resources_makes_them_once() {
     let ends = play.run(&playbook);
     assert!(ends.iter().all(|it| it.status == Status::Ok), "{}", play.seen());
     let last: &Value = &ends.last().unwrap().reply["msg"];
-    assert_eq!(*last, json!(["shop-logs", "shop-net"]));
+    assert_eq!(*last, json!(["shop-net"]));
+}
+
+#[test]
+fn secrets_are_covered_and_still_there_for_the_next_task() {
+    let azure = Azure::start();
+    let play = Play { environment: azure.environment(), ..Play::new() };
+    let thing = json!({
+        "endpoint_url": azure.server.url, "resource_group": "shop", "resource_type": "Microsoft.Test/things",
+        "resource_name": "db", "body": {"properties": {"userPassword": "hunter2-of-the-db", "x": 1}},
+    });
+    let action = json!({
+        "endpoint_url": azure.server.url, "resource_group": "shop", "resource_type": "Microsoft.Test/things",
+        "resource_name": "db", "action": "listKeys",
+    });
+    let vault = json!({"vault_url": azure.server.url, "name": "db"});
+    let secret = json!({"vault_url": azure.server.url, "name": "db", "value": "value-of-the-db"});
+    let playbook = json!([{"hosts": "localhost", "gather_facts": false, "diff": true, "tasks": [
+        {"davit.azure.resource": thing},
+        {"davit.azure.call": action, "register": "keys"},
+        {"davit.azure.keyvault_secret": secret},
+        {"davit.azure.keyvault_secret_info": vault, "register": "read"},
+        {"assert": {"that": [
+            "keys.result['keys'][0].value == 'key-that-nobody' ~ '-sees'",
+            "read.secrets[0].value == 'value-of' ~ '-the-db'",
+        ]}},
+    ]}]);
+    let ends = play.run(&playbook.to_string());
+    assert_eq!(ends.last().unwrap().status, Status::Ok, "{ends:?}");
+    let seen = play.seen();
+    for secret in [
+        "hunter2-of-the-db",
+        "key-that-nobody-sees",
+        "value-of-the-db",
+        world::SECRET,
+        "token-0-for",
+    ] {
+        assert!(!seen.contains(secret), "{secret} is shown: {seen}");
+    }
+    assert!(ends[0].reply["diff"].to_string().contains("userPassword"), "{seen}");
+}
+
+#[test]
+fn what_is_slow_or_throttled_costs_no_second_token() {
+    let azure = Azure::start();
+    let play = Play { environment: azure.environment(), ..Play::new() };
+    let task = |name: &str| {
+        json!({"davit.azure.resource": {
+            "endpoint_url": azure.server.url, "resource_group": "shop", "resource_type": "Microsoft.Test/things",
+            "resource_name": name, "body": {"location": "x"},
+        }})
+    };
+    let tasks = json!([task("throttled"), task("tired"), task("plain"), task("expired")]);
+    let playbook = json!([{"hosts": "localhost", "gather_facts": false, "tasks": tasks}]);
+    let changed = statuses(&play, &playbook.to_string());
+    assert_eq!(changed, [Status::Changed; 4], "{}", play.seen());
+    let world = azure.world.lock().unwrap();
+    // The second is for the token that was no longer taken.
+    assert_eq!(world.given, ["secret", "secret"]);
+    // The versions of the provider are asked for once, and the newest that is no preview is used.
+    let asked = |what: &str| world.calls.iter().filter(|it| it.starts_with(what)).count();
+    assert_eq!(asked("GET microsoft.test 2021-04-01"), 1, "{:?}", world.calls);
+    assert_eq!(asked("PUT plain 2024-03-01"), 1, "{:?}", world.calls);
+    assert_eq!(asked("PUT throttled"), 2, "{:?}", world.calls);
 }

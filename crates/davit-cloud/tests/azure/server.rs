@@ -35,7 +35,11 @@ impl Asked {
 /// What is answered.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    Answer { status: u16, headers: Vec<(String, String)>, body: String },
+    Answer {
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: String,
+    },
     /// Nothing, and the connection ends.
     Hangup,
     /// Nothing, for as long as the client waits.

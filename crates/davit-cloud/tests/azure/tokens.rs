@@ -41,8 +41,9 @@ fn every_way_gives_a_token_and_it_is_kept() {
     };
     let pem = file("app.pem", PEM);
     let federated = file("token", b"federated-token-of-somebody\n");
-    let credentials =
-        format!("[default]\nclient_id=x\n[shop]\nclient_id=app\ntenant={TENANT}\nsecret={SECRET}\nsubscription_id=s\n");
+    let credentials = format!(
+        "[default]\nclient_id=x\n[shop]\nclient_id=app\ntenant={TENANT}\nsecret={SECRET}\nsubscription_id=s\n"
+    );
     file(".azure/credentials", credentials.as_bytes());
     let home = folder.path().to_string_lossy().into_owned();
     let url = azure.server.url.clone();
@@ -58,23 +59,39 @@ fn every_way_gives_a_token_and_it_is_kept() {
     for (environment, args, expected) in [
         (with(&[("AZURE_CLIENT_SECRET", SECRET)]), json!({}), "secret"),
         (with(&[]), json!({"secret": SECRET}), "secret"),
-        (alone(&[]), json!({"client_id": "app", "tenant": TENANT, "client_secret": SECRET}), "secret"),
+        (
+            alone(&[]),
+            json!({"client_id": "app", "tenant": TENANT, "client_secret": SECRET}),
+            "secret",
+        ),
         (with(&[("AZURE_CLIENT_CERTIFICATE_PATH", &pem)]), json!({}), "certificate"),
-        (alone(&[]), json!({"client_id": "app", "tenant": TENANT, "x509_certificate_path": pem}), "certificate"),
+        (
+            alone(&[]),
+            json!({"client_id": "app", "tenant": TENANT, "x509_certificate_path": pem}),
+            "certificate",
+        ),
         (with(&[("AZURE_FEDERATED_TOKEN_FILE", &federated)]), json!({}), "federated"),
         (alone(&[("HOME", &home)]), json!({"profile": "shop"}), "secret"),
         (alone(&[("HOME", &home), ("AZURE_PROFILE", "shop")]), json!({}), "secret"),
         (alone(&app), json!({}), "app service "),
         (alone(&app), json!({"auth_source": "msi", "client_id": "c"}), "app service client_id=c"),
-        (alone(&app), json!({"auth_source": "msi", "identity_resource_id": "/r"}), "app service mi_res_id=/r"),
         (
-            alone(&[("AZURE_POD_IDENTITY_AUTHORITY_HOST", &url), ("ANSIBLE_AZURE_AUTH_SOURCE", "msi")]),
+            alone(&app),
+            json!({"auth_source": "msi", "identity_resource_id": "/r"}),
+            "app service mi_res_id=/r",
+        ),
+        (
+            alone(&[
+                ("AZURE_POD_IDENTITY_AUTHORITY_HOST", &url),
+                ("ANSIBLE_AZURE_AUTH_SOURCE", "msi"),
+            ]),
             json!({"identity_object_id": "o"}),
             "machine object_id=o",
         ),
         (alone(&[("AZURE_POD_IDENTITY_AUTHORITY_HOST", &url)]), json!({}), "machine "),
     ] {
-        let environment: Vec<(&str, &str)> = environment.iter().map(|(name, it)| (*name, it.as_str())).collect();
+        let environment: Vec<(&str, &str)> =
+            environment.iter().map(|(name, it)| (*name, it.as_str())).collect();
         let (end, given) = ask(&azure, &environment, &args);
         assert_eq!(end.status, Status::Ok, "{expected}: {:?}", end.reply);
         assert_eq!(given, [expected]);
@@ -104,17 +121,24 @@ fn the_azure_cli_is_asked_as_a_program() {
     program("echo 'ERROR: Please run az login' >&2; exit 1");
     let (end, _) = ask(&azure, &environment, &json!({"auth_source": "cli"}));
     let told = end.reply["msg"].as_str().unwrap();
-    assert!(told.contains("the Azure CLI: az fails (exit status: 1): ERROR: Please run az login"), "{told}");
+    assert!(
+        told.contains("the Azure CLI: az fails (exit status: 1): ERROR: Please run az login"),
+        "{told}"
+    );
 }
 
 #[test]
 fn whoever_has_no_credentials_is_told_where_they_were_looked_for() {
     let azure = Azure::start();
     // Nobody listens at the first port.
-    let environment = [("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1"), ("HOME", "/nonexistent")];
+    let environment =
+        [("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1"), ("HOME", "/nonexistent")];
     let (end, _) = ask(&azure, &environment, &json!({"auth_source": "credential_file"}));
     let told = end.reply["msg"].as_str().unwrap();
-    assert!(told.contains("~/.azure/credentials: /nonexistent/.azure/credentials cannot be read"), "{told}");
+    assert!(
+        told.contains("~/.azure/credentials: /nonexistent/.azure/credentials cannot be read"),
+        "{told}"
+    );
     let (end, _) = ask(&azure, &[("PATH", "/nonexistent")], &json!({"auth_source": "auto"}));
     let told = end.reply["msg"].as_str().unwrap();
     for expected in [
@@ -137,7 +161,8 @@ fn what_is_not_taken_is_told_without_a_secret() {
     let told = json!(end.reply).to_string();
     assert!(told.contains("no token from the task and the environment: invalid_client: AADSTS7000215: Invalid client secret provided."), "{told}");
     assert!(!told.contains(wrong), "{told}");
-    let (end, _) = ask(&azure, &ids, &json!({"secret": wrong, "authority_host": "http://login.example.com"}));
+    let (end, _) =
+        ask(&azure, &ids, &json!({"secret": wrong, "authority_host": "http://login.example.com"}));
     let told = end.reply["msg"].as_str().unwrap();
     assert!(told.contains("login.example.com is called without TLS"), "{told}");
     let (end, _) = ask(&azure, &[], &json!({"access_token": "token-of-another"}));

@@ -23,12 +23,13 @@ fn large_files_go_in_pieces_and_come_back_the_same() {
     let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
     fs::write(path("in"), pattern(20_000_000)).unwrap();
     let blob = |more: Value| {
-        let mut task = json!({"container": "c", "blob": "a b/ü", "block_size": 1_500_000, "parallel": 6});
+        let mut task =
+            json!({"container": "con", "blob": "a b/ü", "block_size": 1_500_000, "parallel": 6});
         task.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         task
     };
     let tasks = [
-        json!({"container": "c"}),
+        json!({"container": "con"}),
         blob(json!({"src": path("in")})),
         blob(json!({"src": path("in")})),
         blob(json!({"dest": path("out")})),
@@ -38,7 +39,10 @@ fn large_files_go_in_pieces_and_come_back_the_same() {
     let statuses: Vec<Status> = ends.iter().map(|it| it.status).collect();
     use Status::{Changed, Ok};
     assert_eq!(statuses, [Changed, Changed, Ok, Changed, Ok], "{ends:?}");
-    assert!(fs::read(path("out")).unwrap() == pattern(20_000_000), "it came back as something else");
+    assert!(
+        fs::read(path("out")).unwrap() == pattern(20_000_000),
+        "it came back as something else"
+    );
     assert_eq!(ends[1].reply["blob"]["content_length"], 20_000_000);
     let left = fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(left, 2, "a file in the making was left behind");
@@ -47,13 +51,15 @@ fn large_files_go_in_pieces_and_come_back_the_same() {
 #[test]
 fn a_download_that_changes_or_breaks_leaves_the_file_alone() {
     let server = Server::start(|_, asked| match asked.request.method.as_str() {
-        "HEAD" => Reply::empty(200).with("etag", "1").with("content-md5", "AAAAAAAAAAAAAAAAAAAAAA=="),
+        "HEAD" => {
+            Reply::empty(200).with("etag", "1").with("content-md5", "AAAAAAAAAAAAAAAAAAAAAA==")
+        }
         _ => Reply::empty(412).with("x-ms-error-code", "ConditionNotMet"),
     });
     let folder = tempfile::tempdir().unwrap();
     let dest = folder.path().join("out");
     fs::write(&dest, "as it was").unwrap();
-    let task = json!({"container": "c", "blob": "b", "dest": dest, "account_url": server.url, "sas_token": "sig=x"});
+    let task = json!({"container": "con", "blob": "b", "dest": dest, "account_url": server.url, "sas_token": "sig=x"});
     let ends = run(&[], &[task]);
     let told = ends[0].reply["msg"].as_str().unwrap();
     assert!(told.contains("has not the MD5 that the service tells"), "{told}");
@@ -73,8 +79,8 @@ fn a_token_opens_blobs_and_signatures_go_along() {
             _ => Reply::empty(403).with("x-ms-error-code", "AuthenticationFailed"),
         }
     });
-    let by_token = json!({"container": "c", "account_url": server.url});
-    let by_signature = json!({"container": "c", "account_url": server.url, "sas_token": "?sv=2021&sig=a%2Bb%2Fc%3D"});
+    let by_token = json!({"container": "con", "account_url": server.url});
+    let by_signature = json!({"container": "con", "account_url": server.url, "sas_token": "?sv=2021&sig=a%2Bb%2Fc%3D"});
     let ends = run(&azure.environment(), &[by_token, by_signature]);
     assert_eq!(ends[0].reply["container"]["etag"], "token", "{ends:?}");
     assert_eq!(ends[1].reply["container"]["etag"], "signature", "{ends:?}");

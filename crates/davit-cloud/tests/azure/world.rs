@@ -93,9 +93,13 @@ impl World {
 
     fn application(&mut self, url: &str, asked: &Asked) -> Reply {
         let body = String::from_utf8_lossy(&asked.body).into_owned();
-        let form = davit_aws::http::Request::of_url("GET", &format!("http://h/?{body}")).unwrap().query;
+        let form =
+            davit_aws::http::Request::of_url("GET", &format!("http://h/?{body}")).unwrap().query;
         let field = |name: &str| {
-            form.iter().find(|(known, _)| known == name).map(|(_, it)| it.as_str()).unwrap_or_default()
+            form.iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, it)| it.as_str())
+                .unwrap_or_default()
         };
         let refused = |text: &str| {
             let body = json!({"error": "invalid_client", "error_description": format!("AADSTS7000215: {text}\r\nTrace ID: 1")});
@@ -128,7 +132,8 @@ impl World {
         let is_asked_well = if is_machine {
             asked.header("metadata") == "true" && asked.query("api-version") == "2018-02-01"
         } else {
-            asked.header("x-identity-header") == "header-of-the-app" && asked.query("api-version") == "2019-08-01"
+            asked.header("x-identity-header") == "header-of-the-app"
+                && asked.query("api-version") == "2019-08-01"
         };
         let names = ["client_id", "object_id", "principal_id", "msi_res_id", "mi_res_id"];
         let which: Vec<String> = names
@@ -137,7 +142,10 @@ impl World {
             .map(|it| format!("{it}={}", asked.query(it)))
             .collect();
         if !is_asked_well || which == ["client_id=nobody"] {
-            return Reply::json(400, &json!({"error": "invalid_request", "error_description": "Identity not found"}));
+            return Reply::json(
+                400,
+                &json!({"error": "invalid_request", "error_description": "Identity not found"}),
+            );
         }
         let how = if is_machine { "machine" } else { "app service" };
         let token = self.token(asked.query("resource"), &format!("{how} {}", which.join(" ")));
@@ -167,17 +175,36 @@ impl World {
         let key = path.to_lowercase();
         let method = asked.request.method.clone();
         if asked.query("api-version").is_empty() {
-            return no(400, "MissingApiVersionParameter", "The api-version query parameter is required.");
+            return no(
+                400,
+                "MissingApiVersionParameter",
+                "The api-version query parameter is required.",
+            );
         }
-        self.calls.push(format!("{method} {} {}", key.rsplit('/').next().unwrap_or_default(), asked.query("api-version")));
+        self.calls.push(format!(
+            "{method} {} {}",
+            key.rsplit('/').next().unwrap_or_default(),
+            asked.query("api-version")
+        ));
         if let Some(reply) = self.trouble(&method, &key) {
             return reply;
         }
         if key.ends_with("/providers/microsoft.test") {
             let versions = ["2020-01-01", "2025-05-01-preview", "2024-03-01"];
-            let kinds = ["things", "things/parts", "asyncs", "locations", "slows", "operations", "failings", "brokens"];
-            let kinds: Vec<Value> =
-                kinds.iter().map(|it| json!({"resourceType": it, "apiVersions": versions})).collect();
+            let kinds = [
+                "things",
+                "things/parts",
+                "asyncs",
+                "locations",
+                "slows",
+                "operations",
+                "failings",
+                "brokens",
+            ];
+            let kinds: Vec<Value> = kinds
+                .iter()
+                .map(|it| json!({"resourceType": it, "apiVersions": versions}))
+                .collect();
             return Reply::json(200, &json!({"resourceTypes": kinds}));
         }
         let segments: Vec<&str> = key.split('/').skip(1).collect();
@@ -196,19 +223,31 @@ impl World {
         let name = key.rsplit('/').next().unwrap_or_default();
         let is_first = self.times(&format!("{method} {name}")) == 1;
         match name {
-            "throttled" if is_first => Some(no(429, "TooManyRequests", "Slow down.").with("retry-after", "0")),
-            "tired" if is_first => Some(no(503, "ServerBusy", "Busy.").with("retry-after-ms", "10")),
+            "throttled" if is_first => {
+                Some(no(429, "TooManyRequests", "Slow down.").with("retry-after", "0"))
+            }
+            "tired" if is_first => {
+                Some(no(503, "ServerBusy", "Busy.").with("retry-after-ms", "10"))
+            }
             "reset" if is_first && method == "GET" => Some(Reply::Hangup),
             "portal" => Some(
-                Reply::Answer { status: 200, headers: Vec::new(), body: "<html>Welcome</html>".to_owned() }
-                    .with("content-type", "text/html"),
+                Reply::Answer {
+                    status: 200,
+                    headers: Vec::new(),
+                    body: "<html>Welcome</html>".to_owned(),
+                }
+                .with("content-type", "text/html"),
             ),
             "gateway" => Some(
-                Reply::Answer { status: 400, headers: Vec::new(), body: "<html><title>Bad Gateway</title></html>".to_owned() }
-                    .with("content-type", "text/html"),
+                Reply::Answer {
+                    status: 400,
+                    headers: Vec::new(),
+                    body: "<html><title>Bad Gateway</title></html>".to_owned(),
+                }
+                .with("content-type", "text/html"),
             ),
             "mute" => Some(Reply::Nothing),
-            "expired" if is_first => {
+            "expired" if is_first && method == "GET" => {
                 self.tokens.clear();
                 // Tokens keep their numbers.
                 self.tokens.push(("used".to_owned(), String::new()));
@@ -248,7 +287,8 @@ impl World {
         let Some(mut resource) = self.resources.get(key).cloned() else {
             return no(404, "ResourceNotFound", "The Resource was not found.");
         };
-        let state = resource["properties"]["provisioningState"].as_str().unwrap_or_default().to_owned();
+        let state =
+            resource["properties"]["provisioningState"].as_str().unwrap_or_default().to_owned();
         if state != "Succeeded" && self.times(&format!("state of {key}")) > 2 {
             match state.as_str() {
                 "Deleting" => {
@@ -279,7 +319,9 @@ impl World {
             resource = whole;
         }
         // What the service adds, spells in its own way and never tells.
-        if let Some(place) = resource["location"].as_str().map(|it| it.replace(' ', "").to_lowercase()) {
+        if let Some(place) =
+            resource["location"].as_str().map(|it| it.replace(' ', "").to_lowercase())
+        {
             resource["location"] = place.into();
         }
         if let Some(properties) = resource["properties"].as_object_mut() {
@@ -290,9 +332,9 @@ impl World {
         resource["etag"] = format!("W/\"{}\"", self.times("etag")).into();
         let kind = key.rsplit('/').nth(1).unwrap_or_default().to_owned();
         let state = match kind.as_str() {
-            "things" | "parts" | "resourcegroups" => "Succeeded",
             "brokens" => "Breaking",
-            _ => "Creating",
+            "asyncs" | "failings" | "locations" | "operations" | "slows" => "Creating",
+            _ => "Succeeded",
         };
         resource["properties"]["provisioningState"] = state.into();
         self.asked.remove(&format!("state of {key}"));
@@ -304,7 +346,9 @@ impl World {
             "asyncs" => reply.with("azure-asyncoperation", operation("async")),
             "operations" => reply.with("operation-location", operation("async")),
             "failings" => reply.with("azure-asyncoperation", operation("failing")),
-            "locations" => Reply::empty(202).with("location", operation("location")).with("retry-after", "0"),
+            "locations" => {
+                Reply::empty(202).with("location", operation("location")).with("retry-after", "0")
+            }
             _ => reply,
         }
     }
@@ -316,7 +360,9 @@ impl World {
         match kind {
             "asyncs" | "operations" => {
                 self.resources.remove(key);
-                Reply::empty(202).with("azure-asyncoperation", operation("async")).with("retry-after", "0")
+                Reply::empty(202)
+                    .with("azure-asyncoperation", operation("async"))
+                    .with("retry-after", "0")
             }
             "locations" => {
                 self.resources.remove(key);
@@ -349,7 +395,9 @@ impl World {
                 .with("azure-asyncoperation", operation("async"))
                 .with("location", operation("result"))
                 .with("retry-after", "0"),
-            "restart" => Reply::empty(202).with("location", operation("result")).with("retry-after", "0"),
+            "restart" => {
+                Reply::empty(202).with("location", operation("result")).with("retry-after", "0")
+            }
             _ => no(400, "NoSuchAction", action),
         }
     }
@@ -372,15 +420,20 @@ impl World {
         match (how.as_str(), is_done) {
             ("async" | "failing", false) => Reply::json(200, &json!({"status": "InProgress"})),
             ("async", true) => Reply::json(200, &json!({"status": "Succeeded"})),
-            ("failing", true) => Reply::json(200, &json!({
-                "status": "Failed",
-                "error": {"code": "QuotaExceeded", "message": "There is no room.", "details": [
-                    {"code": "Cores", "message": "Only 4 cores are left."},
-                ]},
-            })),
+            ("failing", true) => Reply::json(
+                200,
+                &json!({
+                    "status": "Failed",
+                    "error": {"code": "QuotaExceeded", "message": "There is no room.", "details": [
+                        {"code": "Cores", "message": "Only 4 cores are left."},
+                    ]},
+                }),
+            ),
             ("result", true) => Reply::json(200, &json!({"answer": 42})),
             ("gone", true) => Reply::empty(204),
-            (_, true) => Reply::json(200, &json!({"properties": {"provisioningState": "Succeeded"}})),
+            (_, true) => {
+                Reply::json(200, &json!({"properties": {"provisioningState": "Succeeded"}}))
+            }
             (_, false) => Reply::empty(202),
         }
         .with("retry-after", "0")
@@ -419,12 +472,21 @@ impl World {
             }
             ("GET", ["secrets", name, version]) => {
                 let all = self.secrets.get(*name).into_iter().flatten();
-                let found = all.into_iter().find(|it| it["id"].as_str().unwrap_or_default().ends_with(version));
-                found.map_or_else(|| no(404, "SecretNotFound", "No such version."), |it| Reply::json(200, it))
+                let found = all
+                    .into_iter()
+                    .find(|it| it["id"].as_str().unwrap_or_default().ends_with(version));
+                found.map_or_else(
+                    || no(404, "SecretNotFound", "No such version."),
+                    |it| Reply::json(200, it),
+                )
             }
             ("PUT", ["secrets", name]) => {
                 if self.deleted.contains_key(*name) {
-                    return no(409, "Conflict", "Secret is currently in a deleted but recoverable state.");
+                    return no(
+                        409,
+                        "Conflict",
+                        "Secret is currently in a deleted but recoverable state.",
+                    );
                 }
                 let all = self.secrets.entry((*name).to_owned()).or_default();
                 let mut secret = asked.json();
@@ -435,7 +497,8 @@ impl World {
             }
             ("PATCH", ["secrets", name, version]) => {
                 let all = self.secrets.entry((*name).to_owned()).or_default();
-                let is_it = |it: &&mut Value| it["id"].as_str().unwrap_or_default().ends_with(version);
+                let is_it =
+                    |it: &&mut Value| it["id"].as_str().unwrap_or_default().ends_with(version);
                 match all.iter_mut().find(is_it) {
                     Some(secret) => {
                         merge(secret, &asked.json());

@@ -95,7 +95,8 @@ impl AccountArgs {
     /// When nobody says which account, or what is said makes no sense.
     pub fn account(&self, control: &Control, cloud: &Cloud) -> Result<Account, Error> {
         let variable = |name: &str| control.variable(name).map(str::to_owned);
-        let names = ["AZURE_STORAGE_KEY", "AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_SAS_TOKEN"];
+        let names =
+            ["AZURE_STORAGE_KEY", "AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_SAS_TOKEN"];
         let own = [&self.account_key, &self.connection_string, &self.sas_token];
         let secrets = own.into_iter().cloned().chain(names.map(variable)).flatten();
         for secret in secrets.filter(|it| !it.is_empty()) {
@@ -137,7 +138,8 @@ impl AccountArgs {
         let key = filled(&self.account_key).or_else(|| other("AZURE_STORAGE_KEY"));
         let sas = filled(&self.sas_token).or_else(|| other("AZURE_STORAGE_SAS_TOKEN"));
         let name = own.or_else(|| url.is_none().then_some(of_environment).flatten());
-        let parts = Parts { name, key, sas, url, suffix: cloud.storage.to_owned(), scheme: "https" };
+        let parts =
+            Parts { name, key, sas, url, suffix: cloud.storage.to_owned(), scheme: "https" };
         parts.account()
     }
 }
@@ -166,14 +168,17 @@ impl Parts {
             }
         };
         let request = Request::of_url("GET", &url);
-        let request = request.ok_or_else(|| Error::setting("account_url", format!("{url:?} is no address")))?;
+        let request = request
+            .ok_or_else(|| Error::setting("account_url", format!("{url:?} is no address")))?;
         let name = self.name.unwrap_or_else(|| named_in(&request));
         // An address may bring its signature along.
         let is_signed = request.query.iter().any(|(name, _)| name == "sig");
         let opens = match (self.key, self.sas) {
-            (Some(key), _) => Opens::Key(STANDARD.decode(key.as_bytes()).map_err(|_| {
-                Error::setting("account_key", "it is no base64")
-            })?),
+            (Some(key), _) => Opens::Key(
+                STANDARD
+                    .decode(key.as_bytes())
+                    .map_err(|_| Error::setting("account_key", "it is no base64"))?,
+            ),
             (None, Some(sas)) => Opens::Sas(signature(&sas)),
             (None, None) if is_signed => Opens::Sas(request.query.clone()),
             (None, None) => Opens::Token,
@@ -192,7 +197,8 @@ fn signature(sas: &str) -> Vec<(String, String)> {
 /// The account that an address is of: the first part of its host, or of its path where the host is a number.
 fn named_in(request: &Request) -> String {
     let host = request.host.split(':').next().unwrap_or_default();
-    let is_local = host == "localhost" || host.starts_with('[') || host.parse::<std::net::IpAddr>().is_ok();
+    let is_local =
+        host == "localhost" || host.starts_with('[') || host.parse::<std::net::IpAddr>().is_ok();
     let name = if is_local {
         request.path.trim_start_matches('/').split('/').next()
     } else {
@@ -271,18 +277,37 @@ mod tests {
             (&[("account", "a")][..], &[][..], "a https://a.blob.core.windows.net Token"),
             (&[], environment, "e https://e.blob.core.windows.net Key"),
             (&[("account", "a")], environment, "a https://a.blob.core.windows.net Token"),
-            (&[("account", "e"), ("sas_token", "?sig=x")], environment, "e https://e.blob.core.windows.net Sas"),
+            (
+                &[("account", "e"), ("sas_token", "?sig=x")],
+                environment,
+                "e https://e.blob.core.windows.net Sas",
+            ),
             (&[("account_url", "https://u.blob.x/?sig=a%2Bb")], &[], "u https://u.blob.x Sas"),
-            (&[("account_url", "http://127.0.0.1:1/dev/")], &[], "dev http://127.0.0.1:1/dev Token"),
-            (&[("connection_string", STRING)], environment, "a https://a.blob.core.chinacloudapi.cn Key"),
-            (&[], &[("AZURE_STORAGE_CONNECTION_STRING", STRING)], "a https://a.blob.core.chinacloudapi.cn Key"),
+            (
+                &[("account_url", "http://127.0.0.1:1/dev/")],
+                &[],
+                "dev http://127.0.0.1:1/dev Token",
+            ),
+            (
+                &[("connection_string", STRING)],
+                environment,
+                "a https://a.blob.core.chinacloudapi.cn Key",
+            ),
+            (
+                &[],
+                &[("AZURE_STORAGE_CONNECTION_STRING", STRING)],
+                "a https://a.blob.core.chinacloudapi.cn Key",
+            ),
             (
                 &[("connection_string", "UseDevelopmentStorage=true")],
                 &[],
                 "devstoreaccount1 http://127.0.0.1:10000/devstoreaccount1 Key",
             ),
             (
-                &[("connection_string", "BlobEndpoint=https://b.c/;SharedAccessSignature=sv=1&sig=c2VjcmV0")],
+                &[(
+                    "connection_string",
+                    "BlobEndpoint=https://b.c/;SharedAccessSignature=sv=1&sig=c2VjcmV0",
+                )],
                 &[],
                 "b https://b.c Sas",
             ),

@@ -21,8 +21,17 @@ pub fn sign(request: &mut Request, account: &str, key: &[u8], length: u64) {
 fn text(request: &Request, account: &str, length: u64) -> String {
     let mut text = format!("{}\n", request.method);
     for name in [
-        "content-encoding", "content-language", "content-length", "content-md5", "content-type", "date",
-        "if-modified-since", "if-match", "if-none-match", "if-unmodified-since", "range",
+        "content-encoding",
+        "content-language",
+        "content-length",
+        "content-md5",
+        "content-type",
+        "date",
+        "if-modified-since",
+        "if-match",
+        "if-none-match",
+        "if-unmodified-since",
+        "range",
     ] {
         if name == "content-length" && length > 0 {
             text.push_str(&length.to_string());
@@ -66,7 +75,8 @@ mod tests {
     #[test]
     fn requests_are_put_into_words() {
         let mut request =
-            Request::of_url("PUT", "http://127.0.0.1:1/dev/c/a%20b?comp=block&blockid=b&BlockId=a").unwrap();
+            Request::of_url("PUT", "http://127.0.0.1:1/dev/c/a%20b?comp=block&blockid=b&BlockId=a")
+                .unwrap();
         for (name, value) in [
             ("x-ms-version", "2021-12-02"),
             ("X-Ms-Meta-a1", " one "),

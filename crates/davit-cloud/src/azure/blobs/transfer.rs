@@ -154,7 +154,8 @@ impl Blobs {
         mut headers: Vec<(String, String)>,
         settings: Settings,
     ) -> Result<(), ModuleError> {
-        let failed = |it| failure(&format!("cannot put {}", self.url(name.container, name.blob)), &it);
+        let failed =
+            |it| failure(&format!("cannot put {}", self.url(name.container, name.blob)), &it);
         let digest = source.md5();
         headers.push(("x-ms-blob-content-md5".to_owned(), digest.clone()));
         let Name { container, blob } = name;
@@ -171,7 +172,9 @@ impl Blobs {
             query = &[("comp", "blocklist")];
             let ids = self.blocks(name, source, settings).await?;
             let listed: String = ids.iter().map(|it| format!("<Latest>{it}</Latest>")).collect();
-            xml_body(format!("<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>{listed}</BlockList>"))
+            xml_body(format!(
+                "<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>{listed}</BlockList>"
+            ))
         };
         if let Source::File(path, before) = source {
             let about = fs::metadata(path).map_err(|it| ModuleError::io("read", path, it))?;

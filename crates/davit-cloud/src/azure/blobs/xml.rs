@@ -73,9 +73,15 @@ fn item(element: &Element) -> Value {
     map.insert("name".to_owned(), text.into());
     if let Some(properties) = element.child("Properties") {
         for (name, key) in NAMES {
-            let Some(found) = properties.child(name).filter(|it| !it.text.is_empty()) else { continue };
-            let number = (*key == "content_length").then(|| found.text.parse::<u64>().ok()).flatten();
-            map.insert((*key).to_owned(), number.map_or_else(|| found.text.clone().into(), Value::from));
+            let Some(found) = properties.child(name).filter(|it| !it.text.is_empty()) else {
+                continue;
+            };
+            let number =
+                (*key == "content_length").then(|| found.text.parse::<u64>().ok()).flatten();
+            map.insert(
+                (*key).to_owned(),
+                number.map_or_else(|| found.text.clone().into(), Value::from),
+            );
         }
     }
     let metadata = element.child("Metadata").map(|it| it.children.as_slice()).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Tokens of whoever is logged in to the Azure CLI, which is asked as a program.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ pub const PLACE: &str = "the Azure CLI";
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// Whoever is logged in to the Azure CLI.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Cli {
     /// The tenant, where it is not the one of the login.
     pub tenant: Option<String>,
@@ -29,6 +30,13 @@ pub struct Cli {
     pub environment: Arc<BTreeMap<String, String>>,
     /// Nobody said that there is one.
     pub is_tentative: bool,
+}
+
+/// The environment may hold secrets, which are not shown.
+impl fmt::Debug for Cli {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cli").field("tenant", &self.tenant).finish_non_exhaustive()
+    }
 }
 
 impl Cli {
@@ -70,6 +78,7 @@ fn read(output: &Output) -> Result<Token, String> {
     let expires = printed.get("expires_on").and_then(Value::as_i64);
     let expires = expires.and_then(|it| Timestamp::from_second(it).ok());
     // Older ones say it only in the time of the place: they keep tokens themselves and are asked again soon.
-    let expires = expires.or_else(|| Timestamp::now().checked_add(SignedDuration::from_mins(10)).ok());
+    let expires =
+        expires.or_else(|| Timestamp::now().checked_add(SignedDuration::from_mins(10)).ok());
     Ok(Token { text: token, expires, subscription: text("subscription") })
 }

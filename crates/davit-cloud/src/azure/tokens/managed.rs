@@ -91,7 +91,9 @@ impl Managed {
             Server::App(url, _) => {
                 (url.clone(), "2019-08-01", ["client_id", "principal_id", "mi_res_id"])
             }
-            Server::Arc(url) => (url.clone(), "2020-06-01", ["client_id", "object_id", "msi_res_id"]),
+            Server::Arc(url) => {
+                (url.clone(), "2020-06-01", ["client_id", "object_id", "msi_res_id"])
+            }
             Server::Machine(host) => {
                 let host = host.trim_end_matches('/');
                 let url = format!("{host}/metadata/identity/oauth2/token");

@@ -128,10 +128,10 @@ fn assertion(pem: &[u8], client: &str, url: &str, now: Timestamp) -> Result<Stri
         PrivateKeyDer::Pkcs1(key) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
         _ => return Err("its private key is none of RSA".to_owned()),
     };
-    let key = key.map_err(|error| format!("its private key is none of RSA that serves: {error}"))?;
-    let print = |algorithm| {
-        URL_SAFE_NO_PAD.encode(digest::digest(algorithm, &certificate).as_ref())
-    };
+    let key =
+        key.map_err(|error| format!("its private key is none of RSA that serves: {error}"))?;
+    let print =
+        |algorithm| URL_SAFE_NO_PAD.encode(digest::digest(algorithm, &certificate).as_ref());
     let seconds = now.as_second();
     let head = json!({
         "alg": "RS256",
