@@ -154,6 +154,28 @@ impl Operation<'_> {
     }
 }
 
+/// How far a resource is, by its `provisioningState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing is done with it.
+    Done,
+    /// It is being made, changed or deleted.
+    Under,
+    /// What was done with it came to nothing.
+    Failed,
+}
+
+/// What a resource says of itself.
+#[must_use]
+pub fn progress(resource: &Value) -> Progress {
+    let word = resource.pointer("/properties/provisioningState").and_then(Value::as_str);
+    word.map_or(Progress::Done, |it| match it.to_ascii_lowercase().as_str() {
+        "succeeded" | "completed" => Progress::Done,
+        "failed" | "canceled" | "cancelled" => Progress::Failed,
+        _ => Progress::Under,
+    })
+}
+
 fn state(teller: &Teller, answer: &Answer) -> State {
     let json = &answer.json;
     let own = json.pointer("/properties/provisioningState").and_then(Value::as_str);

@@ -104,7 +104,7 @@ impl Vault {
             match page.get("nextLink").and_then(Value::as_str) {
                 // A page that stands elsewhere is not asked for with this vault's token.
                 Some(next) if next.starts_with(&format!("{}/", self.url)) => {
-                    next.clone_into(&mut url)
+                    next.clone_into(&mut url);
                 }
                 _ => break,
             }

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use crate::azure::arm::{Arm, Ask, Target, etag};
 use crate::azure::client::{Answer, Azure};
 use crate::azure::compare::{self, Rules};
-use crate::azure::error::failure;
+use crate::azure::error::{Error, failure};
 use crate::azure::ids::Place;
 use crate::azure::login::Login;
-use crate::azure::operation::{Operation, Patience};
+use crate::azure::operation::{Operation, Patience, Progress, progress};
 use crate::azure::secrets;
 
 /// Make, change and delete any resource of Azure, through Azure Resource Manager.
@@ -158,10 +158,15 @@ impl Task<'_> {
         let body = self.args.body.clone().map(Value::Object);
         let nothing = Answer { status: 404, headers: Default::default(), json: Value::Null };
         let rules = Rules::new(&self.args.ignore, &self.args.ignore_order);
+        let found = self.settled(found).await?;
         let is_due = match (&found, &body) {
             (None, _) => true,
             (Some(_), None) => false,
-            (Some(found), Some(body)) => !rules.differences(body, &found.json).is_empty(),
+            (Some(found), Some(body)) => {
+                // One that failed is written again, as it was or not.
+                let is_as_wanted = rules.differences(body, &found.json).is_empty();
+                !is_as_wanted || progress(&found.json) == Progress::Failed
+            }
         };
         let is_new = found.is_none();
         let before = found.unwrap_or(nothing);
@@ -200,6 +205,37 @@ impl Task<'_> {
         Ok(outcome.with("resource", now))
     }
 
+    /// Waits for what somebody else began, or a run that was cut off: nothing can be written meanwhile.
+    async fn settled(&self, found: Option<Answer>) -> Result<Option<Answer>, ModuleError> {
+        let is_under = found.as_ref().is_some_and(|it| progress(&it.json) == Progress::Under);
+        let Some(first) = found.clone().filter(|_| is_under) else { return Ok(found) };
+        if !self.args.wait || self.control.is_check() {
+            return Ok(found);
+        }
+        let query = self.target.query();
+        let path = &self.target.path;
+        let operation = Operation { arm: self.arm, method: "PUT", path, query: &query, first };
+        let failed = |it| failure(&format!("waiting for {}", self.target.id.path), &it);
+        match operation.finish(self.patience(), &|state| self.tell(state)).await {
+            // That it failed is seen when it is read.
+            Ok(_) | Err(Error::Operation { .. }) => {
+                self.arm.find(self.target).await.map_err(failed)
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    fn patience(&self) -> Patience {
+        Patience {
+            timeout: Duration::from_secs(self.args.timeout),
+            interval: self.args.polling_interval.map(Duration::from_secs),
+        }
+    }
+
+    fn tell(&self, state: &str) {
+        self.control.tell(&format!("{}: {state}", self.target.id.name()));
+    }
+
     async fn send(
         &self,
         method: &str,
@@ -220,12 +256,8 @@ impl Task<'_> {
             return Ok(());
         }
         let operation = Operation { arm: self.arm, method, path, query: &query, first };
-        let patience = Patience {
-            timeout: Duration::from_secs(self.args.timeout),
-            interval: self.args.polling_interval.map(Duration::from_secs),
-        };
-        let tell = |state: &str| self.control.tell(&format!("{}: {state}", self.target.id.name()));
-        operation.finish(patience, &tell).await.map(drop).map_err(failed)
+        let outcome = operation.finish(self.patience(), &|state| self.tell(state)).await;
+        outcome.map(drop).map_err(failed)
     }
 }
 

@@ -7,6 +7,7 @@
 mod server;
 mod tokens;
 mod transfers;
+mod vaults;
 mod world;
 
 use std::fs;

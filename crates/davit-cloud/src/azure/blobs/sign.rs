@@ -92,4 +92,54 @@ mod tests {
         assert_eq!(text(&request, "dev", 5), expected);
         assert_eq!(text(&request, "dev", 0), expected.replace("\n5\n", "\n\n"));
     }
+
+    /// What azure-storage-blob 12.31.1 for Python sends for the same requests.
+    #[test]
+    fn signatures_are_those_of_the_official_client() {
+        let key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+        let key = STANDARD.decode(key).unwrap();
+        let metadata = [
+            ("x-ms-meta-a1", "one"),
+            ("x-ms-meta-a_1", "two"),
+            ("x-ms-meta-ab", "three"),
+            ("x-ms-meta-a_b", "x"),
+        ];
+        let local =
+            "http://127.0.0.1:10000/devstoreaccount1/c/a%20b/%C3%BC?comp=block&blockid=YWE%3D";
+        let far = "https://acct.blob.core.windows.net";
+        for (account, method, url, length, headers, expected) in [
+            (
+                "devstoreaccount1",
+                "PUT",
+                local.to_owned(),
+                5,
+                &[("content-md5", "XUFAKrxLKna5cZ2REBfFkg==")][..],
+                "S4OzqG4FFTpqljaDVljCCX/y0LeZpKO0WobA4Qeis+Q=",
+            ),
+            (
+                "acct",
+                "PUT",
+                format!("{far}/c?comp=metadata&restype=container"),
+                0,
+                &metadata,
+                "LDYsWX445ed0Pwt/raBijhyRIwNYNFk0zS/0DoOdmLs=",
+            ),
+            (
+                "acct",
+                "GET",
+                format!("{far}/?comp=list&prefix=a%2Fb%20c&include=metadata&marker="),
+                0,
+                &[("x-ms-range", "bytes=0-1"), ("if-match", "\"0x1\"")],
+                "xaYfvZ/ASsqLSl8TDc8hui2oeT0pvDolIgsRTx+cFJ8=",
+            ),
+        ] {
+            let mut request = Request::of_url(method, &url).unwrap();
+            request.headers.set("x-ms-date", "Sat, 21 Nov 2026 20:00:00 GMT");
+            request.headers.set("x-ms-version", "2021-12-02");
+            headers.iter().for_each(|(name, value)| request.headers.set(name, *value));
+            sign(&mut request, account, &key, length);
+            let found = request.headers.get("authorization").unwrap();
+            assert_eq!(found, format!("SharedKey {account}:{expected}"), "{url}");
+        }
+    }
 }
