@@ -50,6 +50,9 @@ const AWS: &[&str] = &[
 /// What the client for Google Cloud is compared with, and what it talks to.
 const GCP: &[&str] = &["gcp-storage-emulator==2026.7.19", "google-api-python-client==2.202.0"];
 
+/// What the modules for Azure talk to: a package of npm.
+const AZURITE: &str = "azurite@3.37.0";
+
 /// What the benchmarks compare with besides, where it can be had.
 const PEERS: &[&str] = &[ANSIBLE, "pyinfra==3.*", "mitogen==0.3.*"];
 
@@ -58,6 +61,7 @@ pub(crate) fn setup() -> Outcome {
     programs()?;
     hosts();
     aws()?;
+    azure()?;
     gcp()?;
     let venv = venv()?;
     if installed(&venv) {
@@ -93,6 +97,27 @@ pub(crate) fn peers() -> Result<PathBuf, String> {
 /// The environment with botocore and moto, which the tests of the AWS client find by its place.
 fn aws() -> Outcome {
     kept("aws", AWS).map(drop)
+}
+
+/// The server that stands for Azure's storage, which tests find by its place.
+fn azure() -> Outcome {
+    let folder = cache()?.join("azure");
+    let done = folder.join("complete");
+    if fs::read_to_string(&done).is_ok_and(|it| it == AZURITE) {
+        return Ok(());
+    }
+    if !on_path("npm") {
+        packages(&["nodejs", "npm"])?;
+    }
+    let unmade = |error| format!("{}: {error}", folder.display());
+    fs::create_dir_all(&folder).map_err(unmade)?;
+    process::run(
+        Command::new("npm")
+            .args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"])
+            .arg(&folder)
+            .arg(AZURITE),
+    )?;
+    fs::write(&done, AZURITE).map_err(unmade)
 }
 
 /// The environment with Google's client and the emulator of Cloud Storage, which tests find by its place.

@@ -2,7 +2,7 @@
 //!
 //! One folder per Ansible collection, one file per module, one line per module in its table. Work
 //! that the modules of several files share goes down into a folder named for the API: [`aws`],
-//! [`gcp`].
+//! [`azure`], [`gcp`].
 //!
 //! A module is an argument struct, whose doc comments are the manual, and a future. It asks
 //! [`Control::change`](davit_module::control::Control::change) for each change:
@@ -58,8 +58,10 @@
 
 pub mod amazon_aws;
 pub mod aws;
+pub mod azure;
 pub mod community_aws;
 pub mod davit_aws;
+pub mod davit_azure;
 pub mod davit_gcp;
 pub mod gcp;
 pub mod inventories;
@@ -69,5 +71,10 @@ pub mod reader;
 use davit_module::control::Entry;
 
 /// The tables of this crate.
-pub const TABLES: &[&[Entry]] =
-    &[amazon_aws::MODULES, community_aws::MODULES, davit_aws::MODULES, davit_gcp::MODULES];
+pub const TABLES: &[&[Entry]] = &[
+    amazon_aws::MODULES,
+    community_aws::MODULES,
+    davit_aws::MODULES,
+    davit_azure::MODULES,
+    davit_gcp::MODULES,
+];

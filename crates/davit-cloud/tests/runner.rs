@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod aws;
+mod azure;
 mod gcp;
 mod house;
 mod play;

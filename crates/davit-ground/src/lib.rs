@@ -7,6 +7,7 @@
 //! * [`User`]: people on the target, with passwords and rights to become others.
 //! * [`Container`]: a container under podman or docker.
 //! * [`Moto`]: a server that stands for AWS.
+//! * [`Azurite`]: a server that stands for Azure's storage.
 //!
 //! Names carry the id of the process that made them. A process that was killed leaves things behind; the next
 //! [`Ground`] finds that their maker is gone and takes them away.
@@ -20,6 +21,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod azurite;
 mod container;
 mod delay;
 mod leftover;
@@ -36,6 +38,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+pub use azurite::Azurite;
 pub use container::{Container, Dockerd, Engine};
 pub use machine::{Machine, Options};
 pub use moto::Moto;
