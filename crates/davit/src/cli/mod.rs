@@ -1,5 +1,6 @@
 //! The command line: one file a command, and the names of the original's programs.
 
+mod audit;
 mod aws;
 mod completions;
 mod doc;
@@ -17,6 +18,7 @@ mod template;
 mod undo;
 mod usage;
 mod vault;
+mod wildcard;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -70,6 +72,7 @@ pub(crate) enum Command {
     Lint(Box<lint::Args>),
     Schema(schema::Args),
     Template(Box<template::Args>),
+    Audit(audit::Args),
     Aws(aws::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -252,6 +255,7 @@ pub(crate) fn main(args: &[OsString]) -> ExitCode {
         Command::Lint(args) => lint::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Template(args) => template::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Aws(args) => aws::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

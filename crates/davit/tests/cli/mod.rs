@@ -1,5 +1,6 @@
 //! Commands over the real binary, in a closed environment: a folder, a home, no variables.
 
+mod audit;
 mod aws;
 mod history;
 mod listing;

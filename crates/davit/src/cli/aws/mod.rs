@@ -2,7 +2,7 @@
 
 mod call;
 mod s3;
-mod session;
+pub(in crate::cli) mod session;
 
 use davit_aws::Error;
 use davit_aws::command::{self, ArgumentError, Inputs, Invocation};
@@ -97,7 +97,7 @@ fn usage(error: &ArgumentError) -> Report {
 }
 
 /// An error of the client, as a person reads it.
-fn report(error: &Error) -> Report {
+pub(in crate::cli) fn report(error: &Error) -> Report {
     let code = match error {
         Error::Service(_) => codes::SERVICE,
         Error::Credentials(_) | Error::Settings(_) => codes::CONFIGURATION,
