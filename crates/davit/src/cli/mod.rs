@@ -6,6 +6,7 @@ mod completions;
 mod doc;
 mod exec;
 mod inventory;
+pub(crate) mod lambda;
 mod lint;
 mod man;
 mod options;
@@ -74,6 +75,7 @@ pub(crate) enum Command {
     Template(Box<template::Args>),
     Audit(audit::Args),
     Aws(aws::Args),
+    Lambda(lambda::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -257,6 +259,7 @@ pub(crate) fn main(args: &[OsString]) -> ExitCode {
         Command::Template(args) => template::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Aws(args) => aws::run(&args),
+        Command::Lambda(args) => lambda::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     };

@@ -2,7 +2,10 @@
 
 mod audit;
 mod aws;
+mod configure;
+mod examples;
 mod history;
+mod lambda;
 mod listing;
 mod programs;
 mod settings;

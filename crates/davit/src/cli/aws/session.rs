@@ -26,13 +26,13 @@ pub(in crate::cli) struct Said {
     pub(in crate::cli) read_timeout: Option<u64>,
 }
 
-fn environment() -> Environment {
+pub(super) fn environment() -> Environment {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
 }
 
-fn home() -> Option<PathBuf> {
+pub(super) fn home() -> Option<PathBuf> {
     std::env::home_dir()
 }
 
