@@ -45,7 +45,7 @@ s3 =
     addressing_style = path
 output = json
 
-[profile two words]
+[profile 'two words']
 region = us-east-1
 
 [profile dev]

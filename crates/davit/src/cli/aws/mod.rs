@@ -87,8 +87,10 @@ fn help(words: &[String]) -> Result<u8, Report> {
 /// Prints what the last word may become, a line each, with what it is behind a tab.
 fn complete(words: &[String]) -> Result<u8, Report> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let mut found = own::complete(&words);
-    found.extend(command::complete(&session::store(), &words));
+    let (mut found, whole) = own::complete(&words);
+    if !whole {
+        found.extend(command::complete(&session::store(), &words));
+    }
     let lines: String = found.iter().map(|it| format!("{}\t{}\n", it.text, it.about)).collect();
     print(&lines)?;
     Ok(exit::OK)

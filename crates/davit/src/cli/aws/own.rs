@@ -52,12 +52,14 @@ pub(super) fn find(words: &[String]) -> Option<(&'static Own, Vec<String>)> {
     })
 }
 
-/// What may stand for the last word, of what is here.
-pub(super) fn complete(words: &[&str]) -> Vec<Candidate> {
-    let Some((last, before)) = words.split_last() else { return Vec::new() };
+/// What may stand for the last word, of what is here; and whether nothing else may.
+pub(super) fn complete(words: &[&str]) -> (Vec<Candidate>, bool) {
+    let Some((last, before)) = words.split_last() else { return (Vec::new(), false) };
+    let mut whole = false;
     let mut found = Vec::new();
     for own in COMMANDS {
         if let Some(rest) = before.strip_prefix(own.words) {
+            whole = true;
             found.extend(of_definition(&(own.definition)(), rest, last));
         } else if let Some(next) = own.words.strip_prefix(before).and_then(|it| it.first()) {
             let about = if own.words.len() == before.len() + 1 { own.about } else { "" };
@@ -67,7 +69,7 @@ pub(super) fn complete(words: &[&str]) -> Vec<Candidate> {
     found.retain(|it| it.text.starts_with(last));
     // The services of these have commands of the models, too, and are named there.
     found.retain(|it| !(before.is_empty() && it.about.is_empty()));
-    found
+    (found, whole)
 }
 
 fn of_definition(command: &clap::Command, before: &[&str], last: &str) -> Vec<Candidate> {
@@ -150,7 +152,7 @@ mod tests {
     #[test]
     fn words_are_completed() {
         let texts = |words: &[&str]| -> Vec<String> {
-            complete(words).into_iter().map(|it| it.text).collect()
+            complete(words).0.into_iter().map(|it| it.text).collect()
         };
         assert_eq!(texts(&["con"]), ["configure"]);
         assert_eq!(texts(&["s3"]), ["s3"]);
