@@ -65,28 +65,34 @@ _davit_with_aws() {
 complete -F _davit_with_aws -o bashdefault -o default davit
 "#;
 
-/// `_describe` parts words from what they are at the first colon.
+/// `_describe` parts words from what they are at the first colon. The file itself is `_davit` only until it has run once:
+/// from then on that name is of what it defines.
 const ZSH: &str = r#"_davit_with_aws() {
     if [[ "${words[2]}" != aws ]] || (( CURRENT < 3 )); then
         _davit "$@"
         return
     fi
-    local -a found
-    local line
-    for line in "${(@f)$("${words[1]}" aws --complete-words -- "${(@)words[3,CURRENT]}" 2>/dev/null)}"; do
-        [[ -n "$line" ]] && found+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}")
-    done
-    if (( ${#found} )); then
-        _describe 'davit aws' found
+    local -a asked found begun
+    local text about
+    asked=("${(@)words[3,CURRENT]}")
+    while IFS=$'\t' read -r text about; do
+        text="${text//:/\\:}"
+        if [[ "$text" == *[=,] ]]; then
+            begun+=("${text}${about:+:$about}")
+        else
+            found+=("${text}${about:+:$about}")
+        fi
+    done < <("${words[1]}" aws --complete-words -- "${asked[@]}" 2>/dev/null)
+    if (( ${#found} + ${#begun} )); then
+        _describe 'davit aws' found -- begun -S ''
     else
         _files
     fi
 }
 
+compdef _davit_with_aws davit
 if [ "$funcstack[1]" = "_davit" ]; then
     _davit_with_aws "$@"
-else
-    compdef _davit_with_aws davit
 fi
 "#;
 

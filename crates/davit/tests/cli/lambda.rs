@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -301,16 +301,23 @@ fn laid_out(place: &Place, playbook: &str, extra: &str) -> PathBuf {
     let ran =
         place.run(&format!("davit lambda package play/site.yml --binary tiny -o f.zip{extra}"));
     assert_eq!(ran.code, 0, "{}", ran.err);
+    let root = laid_out_from(place, false);
+    symlink(env!("CARGO_BIN_EXE_davit"), root.join("bootstrap")).expect("a link");
+    root
+}
+
+/// The archive's files in a folder, read-only as they are for functions.
+fn laid_out_from(place: &Place, with_program: bool) -> PathBuf {
     let root = place.path().join("task");
-    for (name, (bytes, _)) in unpacked(&place.path().join("f.zip")) {
+    for (name, (bytes, runs)) in unpacked(&place.path().join("f.zip")) {
         let path = root.join(&name);
         fs::create_dir_all(path.parent().expect("it has a folder")).expect("a folder is made");
-        if name != "bootstrap" {
-            fs::write(path, bytes).expect("a file");
+        if with_program || name != "bootstrap" {
+            fs::write(&path, bytes).expect("a file");
+            let mode = if runs { 0o555 } else { 0o444 };
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("it is there");
         }
     }
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_davit"), root.join("bootstrap"))
-        .expect("a link");
     root
 }
 
@@ -430,14 +437,7 @@ fn the_weekend_comes_to_instances() {
     place.write("play/weekend.yml", WEEKEND);
     let ran = place.run("davit lambda package play/weekend.yml --binary stripped -e region=us-west-1 -o f.zip --force");
     assert_eq!(ran.code, 0, "{}", ran.err);
-    let root = place.path().join("task");
-    for (name, (bytes, runs)) in unpacked(&place.path().join("f.zip")) {
-        let path = root.join(&name);
-        fs::create_dir_all(path.parent().expect("it has a folder")).expect("a folder is made");
-        fs::write(&path, bytes).expect("a file");
-        let mode = if runs { 0o555 } else { 0o444 };
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("it is there");
-    }
+    let root = laid_out_from(&place, true);
     let api = Api::start(vec![(json!({"why": "weekend"}), 300), (json!({"why": "again"}), 300)]);
     let function = Function::start(&place, &root, &api.address, &moto.environment());
     let sent = api.sent();
