@@ -28,6 +28,9 @@ fn main() -> ExitCode {
     if let Some(code) = helper::called(&args) {
         return code;
     }
+    if let Some(code) = cli::lambda::called(&args) {
+        return code;
+    }
     // The panic itself has told what and where; only the exit code is left to say.
     std::panic::catch_unwind(|| cli::main(&args))
         .unwrap_or(ExitCode::from(report::exit::UNEXPECTED))

@@ -6,7 +6,7 @@ use super::{Call, Client, prepare::Prepared};
 use crate::{
     endpoint,
     error::Error,
-    http::encode,
+    http::{Request, encode},
     sign::{self, Payload, Scope, Settings, Signing},
     value::Map,
 };
@@ -57,6 +57,21 @@ impl Client {
     ///
     /// When the call makes no sense, there is nothing to sign with, or the time is longer than a week.
     pub async fn presign(&self, call: Call, expires: Duration) -> Result<String, Error> {
+        self.presign_with(call, expires, |_| {}).await
+    }
+
+    /// The same for a request that is changed before it is signed: by another method, or with headers that
+    /// whoever uses the address has to send too.
+    ///
+    /// # Errors
+    ///
+    /// As for `presign`.
+    pub async fn presign_with(
+        &self,
+        call: Call,
+        expires: Duration,
+        change: impl FnOnce(&mut Request),
+    ) -> Result<String, Error> {
         let service = self.service(&call.service)?;
         let operation = Self::operation(service, &call.operation)?;
         if expires > LONGEST {
@@ -65,7 +80,8 @@ impl Client {
         let mut options = self.clone();
         options.options.request_checksums = Some(crate::checksum::When::Required);
         options.options.response_checksums = Some(crate::checksum::When::Required);
-        let prepared = options.prepare(service, operation, call)?;
+        let mut prepared = options.prepare(service, operation, call)?;
+        change(&mut prepared.built.request);
         self.presigned(&prepared, expires, None).await
     }
 

@@ -1,10 +1,12 @@
 //! The command line: one file a command, and the names of the original's programs.
 
+mod audit;
 mod aws;
 mod completions;
 mod doc;
 mod exec;
 mod inventory;
+pub(crate) mod lambda;
 mod lint;
 mod man;
 mod options;
@@ -17,6 +19,7 @@ mod template;
 mod undo;
 mod usage;
 mod vault;
+mod wildcard;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -70,7 +73,9 @@ pub(crate) enum Command {
     Lint(Box<lint::Args>),
     Schema(schema::Args),
     Template(Box<template::Args>),
+    Audit(audit::Args),
     Aws(aws::Args),
+    Lambda(lambda::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -252,7 +257,9 @@ pub(crate) fn main(args: &[OsString]) -> ExitCode {
         Command::Lint(args) => lint::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Template(args) => template::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Aws(args) => aws::run(&args),
+        Command::Lambda(args) => lambda::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     };

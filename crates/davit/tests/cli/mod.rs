@@ -1,8 +1,12 @@
 //! Commands over the real binary, in a closed environment: a folder, a home, no variables.
 
+mod audit;
 mod aws;
 mod cloud;
+mod configure;
+mod examples;
 mod history;
+mod lambda;
 mod listing;
 mod programs;
 mod settings;

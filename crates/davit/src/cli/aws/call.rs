@@ -83,7 +83,7 @@ async fn made(session: &Session, parsed: Parsed) -> Result<u8, Report> {
     show(session, &parsed.globals, operation.name, Value::Map(values))
 }
 
-fn look(title: &str, colour: Option<bool>) -> Look<'_> {
+pub(super) fn look(title: &str, colour: Option<bool>) -> Look<'_> {
     let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
     let colour = colour.unwrap_or_else(|| {
         io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty())

@@ -1,8 +1,12 @@
 //! `davit aws`: any operation of any service of AWS, with the AWS CLI's command line.
 
 mod call;
+mod configure;
+mod globals;
+mod own;
 mod s3;
-mod session;
+pub(in crate::cli) mod session;
+mod tokens;
 
 use davit_aws::Error;
 use davit_aws::command::{self, ArgumentError, Inputs, Invocation};
@@ -18,6 +22,8 @@ Examples:
   davit aws ec2 describe-instances --filters Name=tag:Name,Values=web
   davit aws s3 sync site s3://bucket/site --delete
   davit aws ec2 wait instance-running --instance-ids i-0123456789abcdef0
+  davit aws ecr get-login-password | docker login --username AWS --password-stdin REGISTRY
+  davit aws configure
   davit aws help
   davit aws help ec2 run-instances"
 )]
@@ -52,8 +58,8 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
     }
     let asks_for_help = words.iter().any(|it| it == "--help" || it == "-h");
     words.retain(|it| it != "--help" && it != "-h");
-    if words.first().is_some_and(|it| it == "s3") {
-        return s3::run(&words[1..], asks_for_help);
+    if let Some((own, rest)) = own::find(&words) {
+        return (own.run)(&rest, asks_for_help);
     }
     if asks_for_help || words.first().is_some_and(|it| it == "help") {
         return help(&words);
@@ -69,8 +75,8 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
 
 fn help(words: &[String]) -> Result<u8, Report> {
     let words: Vec<String> = words.iter().filter(|it| *it != "help").cloned().collect();
-    if words.first().is_some_and(|it| it == "s3") {
-        return s3::run(&words[1..], true);
+    if let Some((own, rest)) = own::find(&words) {
+        return (own.run)(&rest, true);
     }
     let store = session::store();
     let text = command::help(&store, &words).map_err(|error| usage(&error))?;
@@ -81,7 +87,10 @@ fn help(words: &[String]) -> Result<u8, Report> {
 /// Prints what the last word may become, a line each, with what it is behind a tab.
 fn complete(words: &[String]) -> Result<u8, Report> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let found = command::complete(&session::store(), &words);
+    let (mut found, whole) = own::complete(&words);
+    if !whole {
+        found.extend(command::complete(&session::store(), &words));
+    }
     let lines: String = found.iter().map(|it| format!("{}\t{}\n", it.text, it.about)).collect();
     print(&lines)?;
     Ok(exit::OK)
@@ -97,7 +106,7 @@ fn usage(error: &ArgumentError) -> Report {
 }
 
 /// An error of the client, as a person reads it.
-fn report(error: &Error) -> Report {
+pub(in crate::cli) fn report(error: &Error) -> Report {
     let code = match error {
         Error::Service(_) => codes::SERVICE,
         Error::Credentials(_) | Error::Settings(_) => codes::CONFIGURATION,

@@ -11,28 +11,28 @@ use davit_aws::model::Store;
 use davit_aws::session::{self, Parts, Session};
 
 use super::{codes, report};
-use crate::report::Report;
+use crate::report::{Report, exit};
 
 /// What the command line says of who calls, and where.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Said {
-    pub(super) region: Option<String>,
-    pub(super) profile: Option<String>,
-    pub(super) endpoint_url: Option<String>,
-    pub(super) ca_bundle: Option<String>,
-    pub(super) anonymous: bool,
-    pub(super) insecure: bool,
-    pub(super) connect_timeout: Option<u64>,
-    pub(super) read_timeout: Option<u64>,
+pub(in crate::cli) struct Said {
+    pub(in crate::cli) region: Option<String>,
+    pub(in crate::cli) profile: Option<String>,
+    pub(in crate::cli) endpoint_url: Option<String>,
+    pub(in crate::cli) ca_bundle: Option<String>,
+    pub(in crate::cli) anonymous: bool,
+    pub(in crate::cli) insecure: bool,
+    pub(in crate::cli) connect_timeout: Option<u64>,
+    pub(in crate::cli) read_timeout: Option<u64>,
 }
 
-fn environment() -> Environment {
+pub(super) fn environment() -> Environment {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
 }
 
-fn home() -> Option<PathBuf> {
+pub(super) fn home() -> Option<PathBuf> {
     std::env::home_dir()
 }
 
@@ -42,7 +42,7 @@ pub(super) fn store() -> Store {
 }
 
 /// A client for what was said.
-pub(super) fn make(said: &Said) -> Result<Session, Report> {
+pub(in crate::cli) fn make(said: &Said) -> Result<Session, Report> {
     // No time-out at all is what 0 stands for.
     let seconds = |it: Option<u64>| {
         it.map(|it| Duration::from_secs(if it == 0 { u64::from(u32::MAX) } else { it }))
@@ -74,8 +74,20 @@ pub(super) fn make(said: &Said) -> Result<Session, Report> {
     .map_err(|error| report(&error))
 }
 
-/// Runs something until it is done or the user stops it.
+/// Runs something until it is done or the user stops it; then the exit code says so.
 pub(super) fn until_done(work: impl Future<Output = Result<u8, Report>>) -> Result<u8, Report> {
+    ran(work, || Ok(codes::INTERRUPTED))
+}
+
+/// Runs something until it is done; it is an error that the user stops it.
+pub(in crate::cli) fn until<T>(work: impl Future<Output = Result<T, Report>>) -> Result<T, Report> {
+    ran(work, || Err(Report::new("interrupted").code(exit::INTERRUPTED)))
+}
+
+fn ran<T>(
+    work: impl Future<Output = Result<T, Report>>,
+    stopped: impl FnOnce() -> Result<T, Report>,
+) -> Result<T, Report> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -83,7 +95,7 @@ pub(super) fn until_done(work: impl Future<Output = Result<u8, Report>>) -> Resu
     runtime.block_on(async {
         tokio::select! {
             outcome = work => outcome,
-            _ = tokio::signal::ctrl_c() => Ok(codes::INTERRUPTED),
+            _ = tokio::signal::ctrl_c() => stopped(),
         }
     })
 }

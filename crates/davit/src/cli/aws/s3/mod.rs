@@ -12,8 +12,8 @@ use davit_aws::client::Call;
 use davit_aws::transfer::Object;
 use davit_aws::value::Map;
 
-use super::session::{self, Said};
-use super::{codes, report};
+use super::globals::Globals;
+use super::{codes, own, report, session};
 use crate::report::{Report, exit, print};
 
 /// Objects and buckets of S3.
@@ -106,60 +106,19 @@ struct Sync {
     how: work::How,
 }
 
-/// Who calls, and where.
-#[derive(Clone, Debug, clap::Args)]
-struct Globals {
-    /// The region.
-    #[arg(long, global = true)]
-    region: Option<String>,
-    /// A profile of the files of the AWS CLI.
-    #[arg(long, global = true)]
-    profile: Option<String>,
-    /// Where to call instead of AWS.
-    #[arg(long, global = true)]
-    endpoint_url: Option<String>,
-    /// Sign nothing: for what is public.
-    #[arg(long, global = true)]
-    no_sign_request: bool,
-    /// Trust anyone. What goes over may be read and changed on the way.
-    #[arg(long, global = true)]
-    no_verify_ssl: bool,
-    /// Certificates to trust.
-    #[arg(long, global = true, value_name = "FILE")]
-    ca_bundle: Option<String>,
-    /// How many seconds a connection may take; 0 is for ever.
-    #[arg(long, global = true, value_name = "SECONDS")]
-    cli_connect_timeout: Option<u64>,
-    /// How many seconds nothing may come; 0 is for ever.
-    #[arg(long, global = true, value_name = "SECONDS")]
-    cli_read_timeout: Option<u64>,
+/// Its options and commands.
+pub(super) fn definition() -> clap::Command {
+    S3::command()
 }
 
 /// Does what the words behind `s3` say.
 pub(super) fn run(words: &[String], asks_for_help: bool) -> Result<u8, Report> {
-    let line = std::iter::once("davit aws s3".to_owned()).chain(words.iter().cloned());
-    if asks_for_help {
-        return help(words);
-    }
-    let said = match S3::try_parse_from(line) {
+    let said = match own::parse::<S3>(words, asks_for_help)? {
         Ok(said) => said,
-        Err(error) => {
-            let _ = error.print();
-            return Ok(if error.use_stderr() { codes::USAGE } else { exit::OK });
-        }
+        Err(code) => return Ok(code),
     };
     let filters = plan::filters(words);
-    let globals = said.globals;
-    let session = session::make(&Said {
-        region: globals.region,
-        profile: globals.profile,
-        endpoint_url: globals.endpoint_url,
-        ca_bundle: globals.ca_bundle,
-        anonymous: globals.no_sign_request,
-        insecure: globals.no_verify_ssl,
-        connect_timeout: globals.cli_connect_timeout,
-        read_timeout: globals.cli_read_timeout,
-    })?;
+    let session = session::make(&said.globals.said())?;
     session::until_done(async {
         match said.command {
             Command::Ls(args) => list::run(&session.client, &args).await,
@@ -176,17 +135,6 @@ pub(super) fn run(words: &[String], asks_for_help: bool) -> Result<u8, Report> {
             }
         }
     })
-}
-
-fn help(words: &[String]) -> Result<u8, Report> {
-    let mut command = S3::command();
-    let found = words.first().and_then(|it| command.find_subcommand_mut(it));
-    let text = match found {
-        Some(command) => command.render_long_help(),
-        None => command.render_long_help(),
-    };
-    print(&text.to_string())?;
-    Ok(exit::OK)
 }
 
 async fn presign(client: &davit_aws::Client, object: &str, seconds: u64) -> Result<u8, Report> {
