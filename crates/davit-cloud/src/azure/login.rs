@@ -302,15 +302,25 @@ impl Search<'_> {
                 return Ok(());
             }
         };
-        let missing = |name: &str, variable: &str| {
-            let reason = format!(
-                "it is needed beside the secret or certificate of an application; \
-                                  {variable} is not set either"
-            );
-            Error::setting(name, reason)
+        let is_said = place == TASK
+            && (self.login.secret.is_some() || self.login.x509_certificate_path.is_some());
+        let (tenant, client) = match (told.tenant, told.client) {
+            (Some(tenant), Some(client)) => (tenant, client),
+            (tenant, _) => {
+                let (name, variable) = match tenant {
+                    None => ("tenant", "AZURE_TENANT"),
+                    Some(_) => ("client_id", "AZURE_CLIENT_ID"),
+                };
+                let reason = "it is needed beside the secret or certificate of an application";
+                if is_said {
+                    let reason = format!("{reason}; {variable} is not set either");
+                    return Err(Error::setting(name, reason));
+                }
+                // What is left over in an environment keeps nobody from using something else.
+                self.looked.push(Looked { place, reason: format!("{name} is missing: {reason}") });
+                return Ok(());
+            }
         };
-        let tenant = told.tenant.ok_or_else(|| missing("tenant", "AZURE_TENANT"))?;
-        let client = told.client.ok_or_else(|| missing("client_id", "AZURE_CLIENT_ID"))?;
         let authority = self.authority.clone();
         self.sources.push(Source::Registered(Registered {
             place,
@@ -462,6 +472,8 @@ mod tests {
             (json!({}), &[], format!("cli, {machine} Own")),
             (json!({}), SECRET, format!(r#"app@t Secret, cli, {machine} Client("app")"#)),
             (json!({"auth_source": "env"}), SECRET, "app@t Secret".to_owned()),
+            (json!({"auth_source": "env"}), &SECRET[..2], String::new()),
+            (json!({"auth_source": "env"}), &SECRET[1..], String::new()),
             (json!({"auth_source": "cli"}), SECRET, "cli".to_owned()),
             (
                 json!({"auth_source": "msi", "identity_object_id": "o"}),
