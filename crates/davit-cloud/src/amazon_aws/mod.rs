@@ -24,6 +24,7 @@ mod ec2_vpc_net;
 mod ec2_vpc_route_table;
 mod ec2_vpc_subnet;
 mod elb_application_lb;
+mod elb_application_lb_info;
 mod iam_group;
 mod iam_managed_policy;
 mod iam_policy;
@@ -74,6 +75,7 @@ pub const MODULES: &[Entry] = &[
     Entry::of::<ec2_vpc_route_table::Ec2VpcRouteTable>(),
     Entry::of::<ec2_vpc_subnet::Ec2VpcSubnet>(),
     Entry::of::<elb_application_lb::ElbApplicationLb>(),
+    Entry::of::<elb_application_lb_info::ElbApplicationLbInfo>(),
     Entry::of::<iam_group::IamGroup>(),
     Entry::of::<iam_managed_policy::IamManagedPolicy>(),
     Entry::of::<iam_policy::IamPolicy>(),
