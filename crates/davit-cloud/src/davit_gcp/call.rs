@@ -181,6 +181,10 @@ impl Ready {
         let method = api.method(&args.method)?;
         let gcp = Gcp::new(control, &args.login)?;
         let mut parameters = args.parameters.clone().unwrap_or_default();
+        for name in ["access_token", "bearer_token", "key", "oauth_token"] {
+            let secret = parameters.get(name).and_then(Value::as_str);
+            secret.into_iter().for_each(|it| control.secret(it));
+        }
         gcp.complete(&method, &mut parameters).await;
         let body = args.body.clone().unwrap_or_default();
         let mut problems = check::parameters(&method, &parameters);

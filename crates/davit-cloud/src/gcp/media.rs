@@ -115,7 +115,7 @@ impl Gcp {
         let is_known = place.host == begin.host || place.host.ends_with(".googleapis.com");
         let scopes = scopes.filter(|_| is_known);
         let mut retry = Retry::default();
-        let mut from = 0;
+        let (mut from, mut furthest) = (0, 0);
         loop {
             let length = PART.min(size - from);
             let body = source.part(from, length);
@@ -129,7 +129,11 @@ impl Gcp {
                         return Err(call.wrong("parts are taken and not kept"));
                     }
                     from = next;
-                    retry = Retry::default();
+                    // A server that loses what it took is not asked for ever.
+                    if next > furthest {
+                        furthest = next;
+                        retry = Retry::default();
+                    }
                 }
                 Ok(answer) => return value_of(method, &answer),
                 Err(error) => {

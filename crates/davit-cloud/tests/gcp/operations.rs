@@ -227,6 +227,21 @@ fn check_mode_asks_and_changes_nothing() {
 }
 
 #[test]
+fn keys_among_the_parameters_are_not_shown() {
+    let stub = Stub::new(|asked| ok(&json!({"items": [{"name": asked.query("key")}]})));
+    let args = json!({
+        "api": "compute", "version": "v1", "method": "zones.list", "parameters": {"key": "hidden-key-1"},
+        "endpoint_url": stub.url,
+    });
+    let end = call(&TOKEN, &args);
+    assert_eq!(
+        (end.status, &end.reply["result"]["items"][0]["name"]),
+        (Status::Ok, &json!("********"))
+    );
+    assert!(!format!("{end:?}").contains("hidden-key-1"), "{end:?}");
+}
+
+#[test]
 fn documents_laid_beside_count() {
     let folder = tempfile::tempdir().unwrap();
     let stub =
