@@ -475,11 +475,11 @@ mod tests {
             tokio::task::yield_now().await;
             Ok(it * 2)
         };
-        let (done, wrong) = side_by_side(&items, |it| work(it)).await;
+        let (done, wrong) = side_by_side(&items, &work).await;
         assert_eq!(wrong.map(|it| it.message()), Some("no".to_owned()));
         assert_eq!(done.len(), SIDE_BY_SIDE - 1, "{done:?}");
         assert!(done.iter().all(|(at, it)| at * 2 == *it));
-        let (done, wrong) = side_by_side(&items[4..], |it| work(it)).await;
+        let (done, wrong) = side_by_side(&items[4..], &work).await;
         assert!(wrong.is_none() && done.len() == 96 && done.is_sorted());
     }
 }
