@@ -549,6 +549,25 @@ fn plain_requests_are_handed_to_a_proxy() {
     assert_eq!(asked.header("proxy-authorization"), "Basic bWU6cEBzcw==");
 }
 
+#[test]
+fn an_exception_from_proxies_holds_for_the_port_that_it_names() {
+    for named in [true, false] {
+        let (gate, here) = (Stub::new(|_| Reply::ok(VPCS)), Stub::new(|_| Reply::ok(VPCS)));
+        let host = here.url.trim_start_matches("http://").trim_end_matches('/');
+        let except = if named { host.to_owned() } else { "127.0.0.1:1".to_owned() };
+        let variables =
+            [("http_proxy".to_owned(), gate.url.clone()), ("no_proxy".to_owned(), except)];
+        let proxies = Proxies::of(&variables.into_iter().collect());
+        let mut made = options(&here);
+        made.pool = Arc::new(Pool::new(connection::Options { proxies, ..quick() }));
+        vpcs(&Client::new(made)).expect("from one of them");
+        assert_eq!(
+            (gate.asked().len(), here.asked().len()),
+            (usize::from(!named), usize::from(named))
+        );
+    }
+}
+
 /// A proxy that makes tunnels for whoever says the right words; the words that were said.
 fn tunnels(answer: &'static str, to: u16) -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -53,7 +53,8 @@ impl Service<Uri> for Connector {
     fn call(&mut self, to: Uri) -> Self::Future {
         let mut tcp = self.tcp.clone();
         let limit = self.limit;
-        let host = to.host().unwrap_or_default();
+        // With its port, which exceptions may name.
+        let host = to.authority().map_or("", |it| it.as_str());
         let proxy = self.proxies.of_host(to.scheme_str().unwrap_or("https"), host);
         let Some(proxy) = proxy else {
             let connecting = tcp.call(to);
