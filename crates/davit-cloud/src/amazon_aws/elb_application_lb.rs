@@ -292,7 +292,7 @@ impl Task<'_> {
         let mut shown = names::snake_all(after.as_ref().unwrap_or(&balancer).to_json(), &[]);
         balancers::show_attributes(&attributes, &mut shown);
         shown["tags"] = json!(tags);
-        shown["listeners"] = self.elb.shown_listeners(arn).await?.into();
+        shown["listeners"] = self.elb.shown_listeners(arn, true).await?.into();
         let mut outcome = Outcome::new();
         for (name, value) in shown.as_object().into_iter().flatten() {
             outcome.set(name, value);

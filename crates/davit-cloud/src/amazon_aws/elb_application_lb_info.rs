@@ -4,7 +4,7 @@ use davit_module::control::{Control, Module};
 use davit_module::{ModuleError, Outcome, Rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use crate::aws::balancers::{self, Attributes, Balancers, Kind, MISSING};
 use crate::aws::client::{Aws, failure};
@@ -89,13 +89,8 @@ impl Module for ElbApplicationLbInfo {
                 balancers::show_attributes(&all, &mut shown);
             }
             if args.include_listeners || args.include_listener_rules {
-                let mut listeners = elb.shown_listeners(arn).await?;
-                for listener in listeners.iter_mut().filter_map(Json::as_object_mut) {
-                    if !args.include_listener_rules {
-                        listener.remove("rules");
-                    }
-                }
-                shown["listeners"] = listeners.into();
+                let with_rules = args.include_listener_rules;
+                shown["listeners"] = elb.shown_listeners(arn, with_rules).await?.into();
             }
             told.push(shown);
         }

@@ -173,18 +173,24 @@ impl Balancers<'_> {
         Ok(())
     }
 
-    /// The listeners of a load balancer with their rules, as results show them.
+    /// The listeners of a load balancer, `with_rules` or without, as results show them.
     ///
     /// # Errors
     /// What the service says.
-    pub async fn shown_listeners(&self, balancer: &str) -> Result<Vec<Json>, ModuleError> {
+    pub async fn shown_listeners(
+        &self,
+        balancer: &str,
+        with_rules: bool,
+    ) -> Result<Vec<Json>, ModuleError> {
         let params = json!({"LoadBalancerArn": balancer});
         let mut all = Vec::new();
         for listener in self.list("DescribeListeners", "Listeners", params).await? {
-            let params = json!({"ListenerArn": text(&listener, "ListenerArn")});
-            let rules = self.list("DescribeRules", "Rules", params).await?;
             let mut shown = shown_listener(&listener);
-            shown["rules"] = rules.iter().map(shown_listener).collect();
+            if with_rules {
+                let params = json!({"ListenerArn": text(&listener, "ListenerArn")});
+                let rules = self.list("DescribeRules", "Rules", params).await?;
+                shown["rules"] = rules.iter().map(shown_listener).collect();
+            }
             all.push(shown);
         }
         Ok(all)
