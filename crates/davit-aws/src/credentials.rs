@@ -13,6 +13,7 @@ mod place;
 mod process;
 mod profile;
 mod role;
+mod sign_in;
 mod sso;
 
 use std::fmt;
@@ -25,6 +26,7 @@ pub use self::{
     io::{BoxFuture, Call, CallError, Calls, Http, Mfa, SignAddress, Surroundings, TransportError},
     place::Place,
     profile::{Role, Source, SsoProfile, Step, plan},
+    sign_in::{Confirm, SignedIn},
 };
 
 /// The keys of an account, for a while or for good.

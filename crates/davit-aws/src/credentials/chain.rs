@@ -158,6 +158,11 @@ impl Chain {
         token.await.map_err(|problem: Problem| failed(Box::new(problem)))
     }
 
+    /// What it works with.
+    pub(super) const fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
     /// Forgets what was found, as when a service says that it has ended: the next caller asks anew.
     pub fn forget(&self) {
         let mut state = self.state();

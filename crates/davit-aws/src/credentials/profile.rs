@@ -307,6 +307,57 @@ pub(super) fn sso_session(
     }))
 }
 
+/// What to sign in to: a session by its name, or that of a profile, which may be of the old kind.
+pub(super) fn sso_to_sign_in(
+    profiles: &Profiles,
+    name: &str,
+    session: Option<&str>,
+) -> Result<SsoProfile, Problem> {
+    let file = profiles.path(FileKind::Config).display();
+    if let Some(session) = session {
+        let found = profiles.sso_session(session).ok_or_else(|| {
+            let known = profiles.sso_sessions();
+            let reason = match crate::validate::nearest(session, known) {
+                Some(nearest) => format!(
+                    "there is no [sso-session {session}] in {file}: did you mean {nearest}?"
+                ),
+                None => format!(
+                    "there is no [sso-session {session}] in {file}: run `aws configure sso`"
+                ),
+            };
+            Problem::profile(name, reason)
+        })?;
+        let get = |key: &str| {
+            let reason = || format!("[sso-session {session}] of {file} has no `{key}`");
+            found.get(key).map(str::to_owned).ok_or_else(|| Problem::profile(name, reason()))
+        };
+        return Ok(SsoProfile {
+            profile: name.to_owned(),
+            session: Some(session.to_owned()),
+            start_url: get("sso_start_url")?,
+            region: get("sso_region")?,
+            account_id: String::new(),
+            role_name: String::new(),
+        });
+    }
+    let profile = profiles.get(name).ok_or_else(|| missing(profiles, name, name))?;
+    if let Some(session) = sso_session(profiles, profile)? {
+        return Ok(session);
+    }
+    let get = |key: &str| {
+        let reason = || format!("has neither `sso_session` nor `{key}`: run `aws configure sso`");
+        profile.get(key).map(str::to_owned).ok_or_else(|| Problem::profile(name, reason()))
+    };
+    Ok(SsoProfile {
+        profile: name.to_owned(),
+        session: None,
+        start_url: get("sso_start_url")?,
+        region: get("sso_region")?,
+        account_id: String::new(),
+        role_name: String::new(),
+    })
+}
+
 impl Role {
     fn of(profile: &Profile) -> Result<Self, Problem> {
         let get = |key: &str| profile.get(key).map(str::to_owned);

@@ -1,6 +1,8 @@
 //! Roles of IAM Identity Center: the token of `aws sso login`, refreshed where that can be, and the
 //! credentials that it gets.
 
+use std::path::PathBuf;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
 
@@ -78,11 +80,16 @@ fn signed_out(sso: &SsoProfile, reason: &'static str) -> Problem {
     Problem::SignIn { session: session.clone(), reason, command }
 }
 
+/// Where the token of a session is kept; nothing without a home folder.
+pub(super) fn token_file(setup: &Setup, sso: &SsoProfile) -> Option<PathBuf> {
+    let name = cache::sha1(sso.session.as_ref().unwrap_or(&sso.start_url));
+    let home = setup.surroundings.home.as_ref()?;
+    Some(home.join(".aws/sso/cache").join(format!("{name}.json")))
+}
+
 /// The token of a session, refreshed if it ends soon.
 pub(super) async fn token(setup: &Setup, sso: &SsoProfile) -> Result<String, Problem> {
-    let name = cache::sha1(sso.session.as_ref().unwrap_or(&sso.start_url));
-    let home = setup.surroundings.home.as_ref();
-    let path = home.map(|it| it.join(".aws/sso/cache").join(format!("{name}.json")));
+    let path = token_file(setup, sso);
     let kept = path.as_deref().map(cache::read).transpose()?.flatten();
     let mut kept = kept.ok_or_else(|| signed_out(sso, "was never begun"))?;
     let mut current = Token::of(&kept).ok_or_else(|| signed_out(sso, "cannot be read"))?;

@@ -168,3 +168,68 @@ fn folders_go_to_s3_and_back() {
     assert_eq!(s3("rb s3://folders-go").code, 254, "it is not empty");
     assert_eq!(s3("rb s3://folders-go --force").code, 0);
 }
+
+/// The services of IAM Identity Center: the code is confirmed when it was asked for the second time.
+#[test]
+fn people_sign_in_by_a_code_and_out_again() {
+    let asked = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = std::sync::Arc::clone(&asked);
+    let port = crate::cli::cloud::stub(move |head| {
+        let path = head.split(' ').nth(1).unwrap_or_default();
+        let path = path.split('?').next().unwrap_or_default().to_owned();
+        let mut seen = seen.lock().expect("sound");
+        seen.push(path.clone());
+        let body = match path.as_str() {
+            "/client/register" => {
+                r#"{"clientId": "id", "clientSecret": "client-secret", "clientSecretExpiresAt": 4102444800}"#
+            }
+            "/device_authorization" => {
+                r#"{"deviceCode": "device", "userCode": "ABCD-EFGH", "verificationUri": "https://device.example",
+                    "verificationUriComplete": "https://device.example?code=ABCD-EFGH", "expiresIn": 60, "interval": 1}"#
+            }
+            "/token" if seen.iter().filter(|it| *it == "/token").count() < 2 => {
+                return (
+                    "400 Bad Request",
+                    r#"{"__type": "AuthorizationPendingException"}"#.to_owned(),
+                );
+            }
+            "/token" => {
+                r#"{"accessToken": "the-token", "refreshToken": "refresh", "expiresIn": 28800, "tokenType": "Bearer"}"#
+            }
+            "/federation/credentials" => {
+                r#"{"roleCredentials": {"accessKeyId": "AKIAIOSFODNN7EXAMPLE",
+                    "secretAccessKey": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "sessionToken": "s",
+                    "expiration": 4102444800000}}"#
+            }
+            _ => "{}",
+        };
+        ("200 OK", body.to_owned())
+    });
+    let config = format!(
+        "[profile dev]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = dev\nregion = eu-west-1\n\
+         endpoint_url = http://127.0.0.1:{port}\n\
+         [sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://corp.example/start\n"
+    );
+    let place = Place::new(&[("config", &config)]);
+    let file = place.path().join("config").display().to_string();
+    let variables = [("AWS_CONFIG_FILE", file.as_str()), ("AWS_EC2_METADATA_DISABLED", "true")];
+    let run = |line: &str| place.run_with(&format!("davit aws {line}"), &variables, "");
+
+    let ran = run("sso login --sso-session crop");
+    assert!(ran.code == 253 && ran.err.contains("did you mean corp?"), "{}", ran.err);
+    let ran = run("sts get-caller-identity --profile dev");
+    assert!(ran.err.contains("aws sso login --sso-session corp"), "{}", ran.err);
+    let ran = run("sso login --profile dev");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("ABCD-EFGH") && ran.err.contains("https://device.example?code="));
+    assert!(ran.out.starts_with("Signed in at https://corp.example/start until "), "{}", ran.out);
+    assert!(!ran.err.contains("the-token") && !ran.err.contains("client-secret"));
+    let ran = run("eks get-token --profile dev --cluster-name shop --query kind --output text");
+    assert_eq!((ran.code, ran.out.trim()), (0, "ExecCredential"), "{}", ran.err);
+    let ran = run("sso logout");
+    assert_eq!((ran.code, ran.out.as_str()), (0, "Ended 1 session\n"), "{}", ran.err);
+    let ran = run("eks get-token --profile dev --cluster-name shop");
+    assert!(ran.code != 0 && ran.err.contains("was never begun"), "{}", ran.err);
+    let told = asked.lock().expect("sound").clone();
+    assert!(told.contains(&"/federation/credentials".to_owned()), "{told:?}");
+}

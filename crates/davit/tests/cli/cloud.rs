@@ -154,7 +154,7 @@ fn lookups_give_what_the_original_gives() {
 }
 
 /// Answers every request by its head; gives the port.
-fn stub(answer: impl Fn(&str) -> (&'static str, String) + Send + 'static) -> u16 {
+pub(super) fn stub(answer: impl Fn(&str) -> (&'static str, String) + Send + 'static) -> u16 {
     let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let port = server.local_addr().expect("an address").port();
     thread::spawn(move || {

@@ -6,6 +6,7 @@ mod globals;
 mod own;
 mod s3;
 pub(in crate::cli) mod session;
+mod sso;
 mod tokens;
 
 use davit_aws::Error;

@@ -3,7 +3,7 @@
 use clap::{CommandFactory, Parser};
 use davit_aws::command::Candidate;
 
-use super::{codes, configure, s3, tokens};
+use super::{codes, configure, s3, sso, tokens};
 use crate::report::{Report, exit, print};
 
 /// A command of its own.
@@ -36,6 +36,18 @@ static COMMANDS: &[Own] = &[
         about: "a token for kubectl",
         definition: tokens::token_definition,
         run: tokens::token,
+    },
+    Own {
+        words: &["sso", "login"],
+        about: "sign in to IAM Identity Center",
+        definition: sso::login_definition,
+        run: sso::login,
+    },
+    Own {
+        words: &["sso", "logout"],
+        about: "end all sessions of IAM Identity Center",
+        definition: sso::logout_definition,
+        run: sso::logout,
     },
     Own { words: &["s3"], about: "objects and folders", definition: s3::definition, run: s3::run },
 ];
