@@ -81,7 +81,11 @@ fn help(words: &[String]) -> Result<u8, Report> {
     }
     let store = session::store();
     let text = command::help(&store, &words).map_err(|error| usage(&error))?;
-    print(&text)?;
+    let own = own::listed(&words);
+    // In front of the long list, where there is one.
+    let heading = ["\nSERVICES\n", "\nOPERATIONS\n"].iter().find_map(|it| text.find(it));
+    let (front, rest) = text.split_at(heading.map_or(text.len(), |it| it + 1));
+    print(&format!("{front}{own}{rest}"))?;
     Ok(exit::OK)
 }
 

@@ -64,6 +64,19 @@ pub(super) fn find(words: &[String]) -> Option<(&'static Own, Vec<String>)> {
     })
 }
 
+/// The commands below these words, a line each; nothing where there are none.
+pub(super) fn listed(words: &[String]) -> String {
+    let below = |it: &&Own| {
+        it.words.len() > words.len() && it.words.iter().zip(words).all(|(own, word)| own == word)
+    };
+    let found: Vec<&Own> = COMMANDS.iter().filter(below).collect();
+    if found.is_empty() {
+        return String::new();
+    }
+    let lines = found.iter().map(|it| format!("  {:<35}  {}\n", it.words.join(" "), it.about));
+    format!("COMMANDS that are no operations\n{}\n", lines.collect::<String>())
+}
+
 /// What may stand for the last word, of what is here; and whether nothing else may.
 pub(super) fn complete(words: &[&str]) -> (Vec<Candidate>, bool) {
     let Some((last, before)) = words.split_last() else { return (Vec::new(), false) };
@@ -159,6 +172,18 @@ mod tests {
         }
         assert_eq!(found("ecr describe-repositories"), None);
         assert_eq!(found("s3api list-buckets"), None);
+    }
+
+    #[test]
+    fn commands_are_listed_below_what_they_belong_to() {
+        let listed =
+            |words: &[&str]| listed(&words.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>());
+        assert_eq!(listed(&[]).lines().count(), COMMANDS.len() + 2);
+        assert!(
+            listed(&["ecr"]).contains("ecr get-login-password")
+                && !listed(&["ecr"]).contains("eks")
+        );
+        assert_eq!(listed(&["ec2"]), "");
     }
 
     #[test]
