@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use davit_aws::query::Query;
 use davit_module::control::{Control, Edit, Module};
 use davit_module::{ModuleError, Outcome, Rules};
 use schemars::JsonSchema;
@@ -20,13 +19,14 @@ use crate::gcp::login::Login;
 use crate::gcp::media::{Call, Content, Source};
 use crate::gcp::operation::Operation;
 use crate::gcp::store::Store;
+use crate::web::wanted::Wanted;
 
 /// Call any method of any API of Google.
 ///
 /// APIs and methods have the names of Google's API reference, and so have parameters and what goes along with them. They
 /// are held against the API's discovery document before anything is sent.
 ///
-/// A method that only reads (`GET`, and names such as `list` or `testIamPermissions`) is called in check mode too and
+/// A method that only reads (`GET`, and names that begin with `get`, `list` or `search`, and `testIamPermissions`) is called in check mode too and
 /// changes nothing; any other is taken for a change, and not called in check mode. `changed_when` says otherwise.
 ///
 /// ```yaml
@@ -131,8 +131,7 @@ impl Module for GcpCall {
         Rules { mutually_exclusive: &[&["media", "content", "download_to"]], ..Rules::NONE };
 
     async fn run(control: &Control, args: Args) -> Result<Outcome, ModuleError> {
-        let query = args.query.as_deref().map(Query::read).transpose();
-        let query = query.map_err(|error| ModuleError::failed(format!("query: {error}")))?;
+        let wanted = Wanted::read(args.query.as_deref())?;
         let ready = Ready::new(control, &args).await?;
         if let Some(path) = &args.download_to {
             let (changed, size) = ready.download(control, path).await?;
@@ -157,16 +156,7 @@ impl Module for GcpCall {
             let timeout = Duration::from_secs(args.wait_timeout);
             answer = ready.ended(control, answer, timeout).await?;
         }
-        let result = match &query {
-            Some(query) => {
-                let found = query.search(&answer.into());
-                let found =
-                    found.map_err(|error| ModuleError::failed(format!("query: {error}")))?;
-                found.to_json()
-            }
-            None => answer,
-        };
-        Ok(Outcome::new().with("result", result))
+        Ok(Outcome::new().with("result", wanted.of(answer)?))
     }
 }
 

@@ -21,7 +21,14 @@ impl World {
                     it["id"] = format!("{url}/secrets/{name}").into();
                     Some(it)
                 });
-                Reply::json(200, &json!({"value": newest.collect::<Vec<_>>(), "nextLink": null}))
+                // One on each page.
+                let all: Vec<Value> = newest.collect();
+                let from: usize = asked.query("$skiptoken").parse().unwrap_or(0);
+                let next = (from + 1 < all.len()).then(|| {
+                    let url = url.replace("http:", "HTTP:");
+                    format!("{url}/secrets?api-version=7.4&$skiptoken={}", from + 1)
+                });
+                Reply::json(200, &json!({"value": all.get(from..=from), "nextLink": next}))
             }
             ("GET", ["secrets", name] | ["secrets", name, ""]) => {
                 match self.secrets.get(*name).and_then(|it| it.last()) {
