@@ -14,7 +14,7 @@ use crate::azure::error::{Error, failure};
 use crate::azure::ids::Place;
 use crate::azure::login::Login;
 use crate::azure::operation::{Operation, Patience};
-use crate::azure::secrets;
+use crate::azure::secrets::SECRETS;
 use crate::web::wanted::Wanted;
 
 /// Call an action of a resource of Azure: start, stop and restart machines, ask for keys, and whatever else is
@@ -135,7 +135,7 @@ impl Module for AzureCall {
         let mut params = target.query();
         params.extend(said.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let body = args.body.clone().map(Value::Object);
-        body.iter().for_each(|it| secrets::cover(control, it, false));
+        body.iter().for_each(|it| SECRETS.cover(control, it, false));
         let what = format!("{} {}", args.method.name(), id.path);
         let act = async || {
             let call = Call { control, args: &args, arm: &arm, name: id.name() };
@@ -150,7 +150,7 @@ impl Module for AzureCall {
         };
         let Some(answer) = answer else { return Ok(Outcome::new()) };
         let is_of_keys = args.action.as_deref().is_some_and(gives_keys);
-        secrets::cover(control, &answer.json, is_of_keys);
+        SECRETS.cover(control, &answer.json, is_of_keys);
         let result = wanted.of(answer.json)?;
         Ok(Outcome::new().with("result", result).with("http_status_code", answer.status))
     }

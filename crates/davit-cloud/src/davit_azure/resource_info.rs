@@ -11,7 +11,7 @@ use crate::azure::client::Azure;
 use crate::azure::error::failure;
 use crate::azure::ids::Place;
 use crate::azure::login::Login;
-use crate::azure::secrets;
+use crate::azure::secrets::SECRETS;
 use crate::web::wanted::Wanted;
 
 /// Ask for any resource of Azure, or for all of a type, through Azure Resource Manager.
@@ -75,7 +75,7 @@ impl Module for ResourceInfo {
         };
         resources.retain(|it| has(it, args.tags.as_ref()));
         let resources = Value::Array(resources);
-        secrets::cover(control, &resources, false);
+        SECRETS.cover(control, &resources, false);
         let mut outcome = Outcome::new().with("resources", &resources);
         if wanted.is_said() {
             outcome.set("result", wanted.of(resources)?);

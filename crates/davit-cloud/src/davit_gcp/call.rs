@@ -19,6 +19,7 @@ use crate::gcp::login::Login;
 use crate::gcp::media::{Call, Content, Source};
 use crate::gcp::operation::Operation;
 use crate::gcp::store::Store;
+use crate::web::secrets::Names;
 use crate::web::wanted::Wanted;
 
 /// Call any method of any API of Google.
@@ -112,6 +113,26 @@ const fn ten_minutes() -> u64 {
     600
 }
 
+/// The names of what is secret in bodies and answers: tokens and keys that are made, and passwords.
+const SECRETS: Names = Names(&[
+    "accesstoken",
+    "clientsecret",
+    "idtoken",
+    "keystring",
+    "password",
+    "privatekey",
+    "privatekeydata",
+    "refreshtoken",
+    "signedjwt",
+]);
+
+/// What else is secret where nothing but secrets are kept.
+const PAYLOADS: Names = Names(&["data"]);
+
+fn secrets_of(api: &Api) -> &'static [Names] {
+    if api.name() == "secretmanager" { &[SECRETS, PAYLOADS] } else { &[SECRETS] }
+}
+
 /// `davit.gcp.call`.
 pub(crate) struct GcpCall;
 
@@ -156,6 +177,7 @@ impl Module for GcpCall {
             let timeout = Duration::from_secs(args.wait_timeout);
             answer = ready.ended(control, answer, timeout).await?;
         }
+        secrets_of(&ready.api).iter().for_each(|it| it.cover(control, &answer, false));
         Ok(Outcome::new().with("result", wanted.of(answer)?))
     }
 }
@@ -177,6 +199,7 @@ impl Ready {
         }
         gcp.complete(&method, &mut parameters).await;
         let body = args.body.clone().unwrap_or_default();
+        secrets_of(&api).iter().for_each(|it| it.cover(control, &body, false));
         let mut problems = check::parameters(&method, &parameters);
         if args.validate {
             problems.extend(check::body(&api, &method, &body));

@@ -4,4 +4,5 @@ pub mod ini;
 pub mod jwt;
 pub mod pauses;
 pub mod place;
+pub mod secrets;
 pub mod wanted;

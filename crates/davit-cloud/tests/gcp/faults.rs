@@ -157,6 +157,32 @@ fn no_token_goes_over_an_open_line() {
     assert!(msg(&end).contains("storage.example.com is called without TLS"), "{end:?}");
 }
 
+#[test]
+fn what_is_secret_in_answers_is_not_shown() {
+    for (api, method, parameters, answer) in [
+        (
+            "secretmanager",
+            "projects.secrets.versions.access",
+            json!({"name": "projects/p/secrets/s/versions/latest"}),
+            json!({"name": "x", "payload": {"data": "aGlkZGVuLWhpZGRlbg=="}}),
+        ),
+        (
+            "iam",
+            "projects.serviceAccounts.keys.create",
+            json!({"name": "projects/p/serviceAccounts/s"}),
+            json!({"name": "x", "privateKeyData": "aGlkZGVuLWhpZGRlbg=="}),
+        ),
+    ] {
+        let stub = Stub::new(move |_| ok(&answer));
+        let args = json!({
+            "api": api, "method": method, "parameters": parameters, "endpoint_url": stub.url,
+        });
+        let end = call(&TOKEN, &args);
+        assert_eq!(end.reply["result"]["name"], "x", "{end:?}");
+        assert!(!format!("{end:?}").contains("aGlkZGVu"), "{end:?}");
+    }
+}
+
 /// A server that takes an object in parts, and loses the second one in the middle.
 #[test]
 fn uploads_go_on_where_they_were_cut_off() {
