@@ -67,6 +67,7 @@ pub mod gcp;
 pub mod inventories;
 pub mod lookups;
 pub mod reader;
+pub mod web;
 
 use davit_module::control::Entry;
 

@@ -10,6 +10,7 @@ use super::client::{Answer, Azure, with_json};
 use super::error::Error;
 use super::http::request;
 use super::ids::{Id, Place};
+use crate::web::place;
 
 /// The version by which groups, lists of resources and of providers are asked for.
 const OF_GROUPS: &str = "2021-04-01";
@@ -175,12 +176,12 @@ impl Arm {
     }
 
     fn is_own(&self, request: &Request) -> bool {
-        let of = |url: &str| Request::of_url("GET", url).map(|it| it.host);
-        let (own, cloud) = (of(&self.base), of(self.azure.cloud.manager).unwrap_or_default());
-        let host = request.host.to_lowercase();
-        own.as_deref() == Some(request.host.as_str())
-            || host == cloud
-            || host.ends_with(&format!(".{cloud}"))
+        // Services write their addresses with the port and without.
+        let (scheme, host) = place::origin(request);
+        let of = |url: &str| Request::of_url("GET", url).map(|it| place::origin(&it));
+        let cloud = of(self.azure.cloud.manager).unwrap_or_default();
+        of(&self.base) == Some((scheme.clone(), host.clone()))
+            || scheme == cloud.0 && place::is_below(&host, &cloud.1)
     }
 
     /// Asks for a resource; nothing where there is none.

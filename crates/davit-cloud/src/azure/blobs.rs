@@ -5,7 +5,7 @@ pub mod sign;
 pub mod transfer;
 pub mod xml;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -94,10 +94,14 @@ impl Blobs {
             }
             Opens::Key(key) => {
                 let length = ask.body.length().unwrap_or(0);
-                let now = davit_aws::time::rfc822(jiff::Timestamp::now());
-                request.headers.set("x-ms-date", now);
-                sign::sign(&mut request, &self.account.name, key, length);
-                self.azure.http.send(&request, &ask.body).await?
+                let signed = || {
+                    let mut request = request.clone();
+                    let now = davit_aws::time::rfc822(jiff::Timestamp::now());
+                    request.headers.set("x-ms-date", now);
+                    sign::sign(&mut request, &self.account.name, key, length);
+                    request
+                };
+                self.azure.http.send_made(&signed, &ask.body).await?
             }
         };
         if (200..300).contains(&answer.status) {
@@ -144,6 +148,7 @@ impl Blobs {
     pub async fn list(&self, container: &str, prefix: &str) -> Result<Option<Vec<Value>>, Error> {
         let mut items = Vec::new();
         let mut marker = String::new();
+        let mut seen = HashSet::new();
         loop {
             let mut query = vec![("comp", "list"), ("include", "metadata")];
             if !container.is_empty() {
@@ -161,7 +166,8 @@ impl Blobs {
                 what: "something that is no list".to_owned(),
             })?;
             items.extend(page.items);
-            if page.next.is_empty() || page.next == marker {
+            // A page that leads back to one before it would never end.
+            if page.next.is_empty() || !seen.insert(page.next.clone()) {
                 return Ok(Some(items));
             }
             marker = page.next;

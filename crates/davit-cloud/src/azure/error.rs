@@ -224,7 +224,11 @@ impl Error {
     /// Whether the service says that there is no such thing.
     #[must_use]
     pub fn is_missing(&self) -> bool {
-        matches!(self, Self::Service(said) if said.status == 404)
+        // Whoever is wrong on where something is cannot say that it is not there.
+        const ELSEWHERE: &[&str] =
+            &["InvalidResourceNamespace", "InvalidResourceType", "SubscriptionNotFound"];
+        matches!(self, Self::Service(said)
+            if said.status == 404 && !ELSEWHERE.contains(&said.code.as_str()))
     }
 }
 
@@ -263,6 +267,21 @@ mod tests {
         let headers = headers.iter().copied().collect();
         let answer = Response { status: 400, headers, body: body.to_owned().into() };
         Said::of(&answer).to_string()
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_from_what_is_nowhere() {
+        for (status, code, expected) in [
+            (404, "ResourceNotFound", true),
+            (404, "ResourceGroupNotFound", true),
+            (404, "", true),
+            (404, "SubscriptionNotFound", false),
+            (404, "InvalidResourceType", false),
+            (403, "ResourceNotFound", false),
+        ] {
+            let said = Said { status, code: code.to_owned(), ..Said::default() };
+            assert_eq!(Error::Service(Box::new(said)).is_missing(), expected, "{status} {code}");
+        }
     }
 
     #[test]

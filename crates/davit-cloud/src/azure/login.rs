@@ -1,6 +1,8 @@
 //! Who calls Azure: the arguments that every module for Azure takes, the environment and the file
 //! that stand in for them, and the places that credentials are looked for in.
 
+mod profile;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -10,6 +12,7 @@ use davit_module::ModuleError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::profile::Profile;
 use super::clouds::Cloud;
 use super::error::{Error, Looked, failure};
 use super::tokens::cli::Cli;
@@ -376,69 +379,6 @@ impl Search<'_> {
     }
 }
 
-/// A section of `~/.azure/credentials`.
-#[derive(Default)]
-struct Profile {
-    /// Somebody named it.
-    is_said: bool,
-    /// Why it is not there.
-    missing: Option<String>,
-    values: BTreeMap<String, String>,
-}
-
-impl Profile {
-    fn read(login: &Login, variables: &Variables<'_>) -> Result<Self, Error> {
-        let source = login.source(variables)?;
-        let said = filled(login.profile.as_ref()).or_else(|| variables.first(&["AZURE_PROFILE"]));
-        let is_wanted = matches!(source, AuthSource::Auto | AuthSource::CredentialFile);
-        if !is_wanted || login.access_token.is_some() {
-            return Ok(Self { missing: Some("it is not asked for".to_owned()), ..Self::default() });
-        }
-        let name = said.clone().unwrap_or_else(|| "default".to_owned());
-        let none = |reason: String| match &said {
-            Some(_) => Err(Error::setting("profile", reason)),
-            None => Ok(Self { missing: Some(reason), ..Self::default() }),
-        };
-        let Some(home) = variables.first(&["HOME"]) else {
-            return none("HOME is not set".to_owned());
-        };
-        let path = PathBuf::from(home).join(".azure/credentials");
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) => return none(format!("{} cannot be read: {error}", path.display())),
-        };
-        match section(&text, &name) {
-            Some(values) => Ok(Self { is_said: said.is_some(), missing: None, values }),
-            None => none(format!("{} has no section [{name}]", path.display())),
-        }
-    }
-
-    fn get(&self, name: &str) -> Option<String> {
-        self.values.get(name).filter(|it| !it.is_empty()).cloned()
-    }
-}
-
-/// The values of a section of an INI file.
-fn section(text: &str, name: &str) -> Option<BTreeMap<String, String>> {
-    let mut found: Option<BTreeMap<String, String>> = None;
-    let mut is_inside = false;
-    for line in text.lines().map(str::trim) {
-        if let Some(head) = line.strip_prefix('[').and_then(|it| it.strip_suffix(']')) {
-            is_inside = head.trim() == name;
-            if is_inside {
-                found.get_or_insert_default();
-            }
-        } else if is_inside
-            && !line.starts_with(['#', ';'])
-            && let Some((key, value)) = line.split_once(['=', ':'])
-            && let Some(values) = &mut found
-        {
-            values.insert(key.trim().to_lowercase(), value.trim().to_owned());
-        }
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -506,14 +446,5 @@ mod tests {
         }
         let told = sources(json!({"cloud_environment": "AzureGermanCloud"}), &[]).unwrap_err();
         assert!(told.contains("AzureUSGovernment"), "{told}");
-    }
-
-    #[test]
-    fn sections_of_the_file_are_read() {
-        let text = "# a\n[default]\nclient_id = a\n[other]\nsecret=x=y # z\nTENANT: t\n;b=c\n";
-        let values = section(text, "other").unwrap();
-        assert_eq!(values["secret"], "x=y # z");
-        assert_eq!((values["tenant"].as_str(), values.len()), ("t", 2));
-        assert_eq!(section(text, "none"), None);
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::arm::{Arm, Ask};
 use super::client::Answer;
 use super::error::{Error, Said};
-use super::http::retry_after;
+use crate::web::pauses::retry_after;
 
 /// How long is waited, and how often asked.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +73,8 @@ impl Operation<'_> {
         let mut last = self.first.clone();
         let mut told = String::new();
         let mut is_at_once = false;
+        // What the service said in words when it was done.
+        let mut done: Option<Answer> = None;
         loop {
             let asked = retry_after(&last.headers).or(patience.interval);
             let wait = asked.unwrap_or(pause).max(Duration::from_millis(50));
@@ -87,16 +89,26 @@ impl Operation<'_> {
             }
             last = match self.ask(&teller).await {
                 Err(error) if error.is_missing() && self.method == "DELETE" => {
-                    return Ok(Answer { json: Value::Null, ..last });
+                    if teller == Teller::Absence {
+                        return Ok(Answer { json: Value::Null, ..last });
+                    }
+                    // Whoever told is gone: that does not say that the resource is.
+                    (teller, is_at_once) = (Teller::Absence, true);
+                    continue;
                 }
-                answer => answer?,
+                Err(error) => match done {
+                    // What was called is nothing that can be asked for.
+                    Some(done) if is_no_resource(&error) => return Ok(done),
+                    _ => return Err(error),
+                },
+                Ok(answer) => answer,
             };
             match state(&teller, &last) {
                 State::Done => match self.result(&teller) {
                     None => return Ok(last),
-                    Some(url) => {
-                        teller = Teller::Result(url);
-                        is_at_once = true;
+                    Some(next) => {
+                        done = Some(last.clone());
+                        (teller, is_at_once) = (next, true);
                     }
                 },
                 State::Failed(state, error) => return Err(Error::Operation { state, error }),
@@ -147,11 +159,22 @@ impl Operation<'_> {
         }
     }
 
-    /// What an action gives stands elsewhere than how far it is.
-    fn result(&self, teller: &Teller) -> Option<String> {
-        let url = self.first.headers.get("location").filter(|_| self.method == "POST")?;
-        matches!(teller, Teller::Status(status) if status != url).then(|| url.to_owned())
+    /// What an action gives, and what became of a resource, stands elsewhere than how far it is.
+    fn result(&self, teller: &Teller) -> Option<Teller> {
+        let Teller::Status(status) = teller else { return None };
+        match self.method {
+            "PUT" | "PATCH" => Some(Teller::Resource),
+            "POST" => {
+                let url = self.first.headers.get("location").filter(|it| it != status)?;
+                Some(Teller::Result(url.to_owned()))
+            }
+            _ => None,
+        }
     }
+}
+
+fn is_no_resource(error: &Error) -> bool {
+    error.said().is_some_and(|it| matches!(it.status, 404 | 405))
 }
 
 /// How far a resource is, by its `provisioningState`.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use davit_aws::query::Query;
 use davit_module::control::{Control, Edit, Module};
 use davit_module::{ModuleError, Outcome};
 use schemars::JsonSchema;
@@ -15,12 +14,13 @@ use crate::azure::error::{Error, failure};
 use crate::azure::ids::Place;
 use crate::azure::login::Login;
 use crate::azure::operation::{Operation, Patience};
-use crate::azure::secrets;
+use crate::azure::secrets::SECRETS;
+use crate::web::wanted::Wanted;
 
 /// Call an action of a resource of Azure: start, stop and restart machines, ask for keys, and whatever else is
 /// no state that a resource has.
 ///
-/// Actions whose names begin with `check`, `export`, `get`, `list`, `query`, `validate` or `whatIf`, and `GET`, are
+/// Actions whose names begin with `check`, `exportTemplate`, `get`, `list`, `query`, `validate` or `whatIf`, and `GET`, are
 /// taken for questions: they are called in check mode too and change nothing. Any other is taken for a change, and
 /// not called in check mode. `changed_when` says otherwise.
 ///
@@ -116,8 +116,7 @@ impl Module for AzureCall {
     type Args = Args;
 
     async fn run(control: &Control, args: Args) -> Result<Outcome, ModuleError> {
-        let query = args.query.as_deref().map(Query::read).transpose();
-        let query = query.map_err(|error| ModuleError::failed(format!("query: {error}")))?;
+        let wanted = Wanted::read(args.query.as_deref())?;
         let arm = Arm::new(Azure::new(control, &args.login)?, args.place.endpoint_url.as_deref());
         let target = arm.target(&args.place).await;
         let target = target.map_err(|it| failure("cannot tell which resource", &it))?;
@@ -136,7 +135,7 @@ impl Module for AzureCall {
         let mut params = target.query();
         params.extend(said.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let body = args.body.clone().map(Value::Object);
-        body.iter().for_each(|it| secrets::cover(control, it, false));
+        body.iter().for_each(|it| SECRETS.cover(control, it, false));
         let what = format!("{} {}", args.method.name(), id.path);
         let act = async || {
             let call = Call { control, args: &args, arm: &arm, name: id.name() };
@@ -151,21 +150,17 @@ impl Module for AzureCall {
         };
         let Some(answer) = answer else { return Ok(Outcome::new()) };
         let is_of_keys = args.action.as_deref().is_some_and(gives_keys);
-        secrets::cover(control, &answer.json, is_of_keys);
-        let result = match query {
-            None => answer.json,
-            Some(query) => {
-                let found = query.search(&answer.json.into());
-                found.map_err(|it| ModuleError::failed(format!("query: {it}")))?.to_json()
-            }
-        };
+        SECRETS.cover(control, &answer.json, is_of_keys);
+        let result = wanted.of(answer.json)?;
         Ok(Outcome::new().with("result", result).with("http_status_code", answer.status))
     }
 }
 
 impl Args {
     fn only_asks(&self) -> bool {
-        const ASKING: &[&str] = &["check", "export", "get", "list", "query", "validate", "whatif"];
+        // Other exports than those of templates write something somewhere.
+        const ASKING: &[&str] =
+            &["check", "exporttemplate", "get", "list", "query", "validate", "whatif"];
         let name = self.action.as_deref().unwrap_or_default();
         let name = name.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
         match self.method {

@@ -15,7 +15,7 @@ use crate::azure::error::{Error, failure};
 use crate::azure::ids::Place;
 use crate::azure::login::Login;
 use crate::azure::operation::{Operation, Patience, Progress, progress};
-use crate::azure::secrets;
+use crate::azure::secrets::SECRETS;
 
 /// Make, change and delete any resource of Azure, through Azure Resource Manager.
 ///
@@ -147,9 +147,9 @@ impl Task<'_> {
     async fn delete(&self, found: Option<Answer>) -> Result<Outcome, ModuleError> {
         let outcome = Outcome::new().with("id", &self.target.id.path);
         let Some(found) = found else { return Ok(outcome.with("resource", Value::Null)) };
-        secrets::cover(self.control, &found.json, false);
+        SECRETS.cover(self.control, &found.json, false);
         let edit = Edit::new("delete the resource", &self.target.id.path)
-            .from(secrets::without(&found.json));
+            .from(SECRETS.without(&found.json));
         self.control.change(edit, async || self.send("DELETE", None, &found).await).await?;
         Ok(outcome.with("resource", Value::Null))
     }
@@ -170,21 +170,21 @@ impl Task<'_> {
         };
         let is_new = found.is_none();
         let before = found.unwrap_or(nothing);
-        secrets::cover(self.control, &before.json, false);
+        SECRETS.cover(self.control, &before.json, false);
         let outcome = Outcome::new().with("id", &self.target.id.path);
         if !is_due {
             return Ok(outcome.with("resource", before.json));
         }
         let body = body.unwrap_or_else(|| json!({}));
-        secrets::cover(self.control, &body, false);
+        SECRETS.cover(self.control, &body, false);
         let method = match self.args.method {
             Method::Patch if !is_new => "PATCH",
             _ => "PUT",
         };
         let what = if is_new { "create the resource" } else { "change the resource" };
-        let mut edit = Edit::new(what, &self.target.id.path).to(secrets::without(&body));
+        let mut edit = Edit::new(what, &self.target.id.path).to(SECRETS.without(&body));
         if !is_new {
-            edit = edit.from(secrets::without(&compare::part(&body, &before.json)));
+            edit = edit.from(SECRETS.without(&compare::part(&body, &before.json)));
         }
         let act = async || self.send(method, Some(&body), &before).await;
         if self.control.change(edit, act).await?.is_none() {
@@ -193,7 +193,7 @@ impl Task<'_> {
         let now = self.arm.find(self.target).await;
         let now = now.map_err(|it| failure(&format!("GET {}", self.target.id.path), &it))?;
         let now = now.map(|it| it.json).unwrap_or_default();
-        secrets::cover(self.control, &now, false);
+        SECRETS.cover(self.control, &now, false);
         let left = rules.differences(&body, &now);
         if self.args.wait && !now.is_null() && !left.is_empty() {
             self.control.warn(format!(

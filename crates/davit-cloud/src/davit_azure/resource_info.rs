@@ -1,6 +1,5 @@
 //! `davit.azure.resource_info`: what there is of resources of Azure.
 
-use davit_aws::query::Query;
 use davit_module::control::{Control, Module};
 use davit_module::{ModuleError, Outcome};
 use schemars::JsonSchema;
@@ -12,7 +11,8 @@ use crate::azure::client::Azure;
 use crate::azure::error::failure;
 use crate::azure::ids::Place;
 use crate::azure::login::Login;
-use crate::azure::secrets;
+use crate::azure::secrets::SECRETS;
+use crate::web::wanted::Wanted;
 
 /// Ask for any resource of Azure, or for all of a type, through Azure Resource Manager.
 ///
@@ -52,8 +52,7 @@ impl Module for ResourceInfo {
     type Args = Args;
 
     async fn run(control: &Control, args: Args) -> Result<Outcome, ModuleError> {
-        let query = args.query.as_deref().map(Query::read).transpose();
-        let query = query.map_err(|error| ModuleError::failed(format!("query: {error}")))?;
+        let wanted = Wanted::read(args.query.as_deref())?;
         let arm = Arm::new(Azure::new(control, &args.login)?, args.place.endpoint_url.as_deref());
         let target = arm.target(&args.place).await;
         let target = target.map_err(|it| failure("cannot tell which resource", &it))?;
@@ -76,12 +75,10 @@ impl Module for ResourceInfo {
         };
         resources.retain(|it| has(it, args.tags.as_ref()));
         let resources = Value::Array(resources);
-        secrets::cover(control, &resources, false);
+        SECRETS.cover(control, &resources, false);
         let mut outcome = Outcome::new().with("resources", &resources);
-        if let Some(query) = query {
-            let found = query.search(&resources.into());
-            let found = found.map_err(|error| ModuleError::failed(format!("query: {error}")))?;
-            outcome.set("result", found.to_json());
+        if wanted.is_said() {
+            outcome.set("result", wanted.of(resources)?);
         }
         Ok(outcome)
     }

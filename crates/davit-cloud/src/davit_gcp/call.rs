@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use davit_aws::query::Query;
 use davit_module::control::{Control, Edit, Module};
 use davit_module::{ModuleError, Outcome, Rules};
 use schemars::JsonSchema;
@@ -20,13 +19,15 @@ use crate::gcp::login::Login;
 use crate::gcp::media::{Call, Content, Source};
 use crate::gcp::operation::Operation;
 use crate::gcp::store::Store;
+use crate::web::secrets::Names;
+use crate::web::wanted::Wanted;
 
 /// Call any method of any API of Google.
 ///
 /// APIs and methods have the names of Google's API reference, and so have parameters and what goes along with them. They
 /// are held against the API's discovery document before anything is sent.
 ///
-/// A method that only reads (`GET`, and names such as `list` or `testIamPermissions`) is called in check mode too and
+/// A method that only reads (`GET`, and names that begin with `get`, `list` or `search`, and `testIamPermissions`) is called in check mode too and
 /// changes nothing; any other is taken for a change, and not called in check mode. `changed_when` says otherwise.
 ///
 /// ```yaml
@@ -112,6 +113,26 @@ const fn ten_minutes() -> u64 {
     600
 }
 
+/// The names of what is secret in bodies and answers: tokens and keys that are made, and passwords.
+const SECRETS: Names = Names(&[
+    "accesstoken",
+    "clientsecret",
+    "idtoken",
+    "keystring",
+    "password",
+    "privatekey",
+    "privatekeydata",
+    "refreshtoken",
+    "signedjwt",
+]);
+
+/// What else is secret where nothing but secrets are kept.
+const PAYLOADS: Names = Names(&["data"]);
+
+fn secrets_of(api: &Api) -> &'static [Names] {
+    if api.name() == "secretmanager" { &[SECRETS, PAYLOADS] } else { &[SECRETS] }
+}
+
 /// `davit.gcp.call`.
 pub(crate) struct GcpCall;
 
@@ -131,8 +152,7 @@ impl Module for GcpCall {
         Rules { mutually_exclusive: &[&["media", "content", "download_to"]], ..Rules::NONE };
 
     async fn run(control: &Control, args: Args) -> Result<Outcome, ModuleError> {
-        let query = args.query.as_deref().map(Query::read).transpose();
-        let query = query.map_err(|error| ModuleError::failed(format!("query: {error}")))?;
+        let wanted = Wanted::read(args.query.as_deref())?;
         let ready = Ready::new(control, &args).await?;
         if let Some(path) = &args.download_to {
             let (changed, size) = ready.download(control, path).await?;
@@ -157,16 +177,8 @@ impl Module for GcpCall {
             let timeout = Duration::from_secs(args.wait_timeout);
             answer = ready.ended(control, answer, timeout).await?;
         }
-        let result = match &query {
-            Some(query) => {
-                let found = query.search(&answer.into());
-                let found =
-                    found.map_err(|error| ModuleError::failed(format!("query: {error}")))?;
-                found.to_json()
-            }
-            None => answer,
-        };
-        Ok(Outcome::new().with("result", result))
+        secrets_of(&ready.api).iter().for_each(|it| it.cover(control, &answer, false));
+        Ok(Outcome::new().with("result", wanted.of(answer)?))
     }
 }
 
@@ -187,6 +199,7 @@ impl Ready {
         }
         gcp.complete(&method, &mut parameters).await;
         let body = args.body.clone().unwrap_or_default();
+        secrets_of(&api).iter().for_each(|it| it.cover(control, &body, false));
         let mut problems = check::parameters(&method, &parameters);
         if args.validate {
             problems.extend(check::body(&api, &method, &body));

@@ -48,6 +48,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) scopes: Option<&'a [String]>,
     /// It may be made twice.
     pub(super) safe: bool,
+    /// It is part of something: 308 says that more is to come. Of all else it says that nothing was done.
+    pub(super) is_part: bool,
 }
 
 impl Gcp {
@@ -157,7 +159,8 @@ impl Gcp {
         safe: bool,
     ) -> Result<Value, Error> {
         let body = Body::Bytes(request.body.clone());
-        let outgoing = Outgoing { method, request: &request, body: &body, scopes, safe };
+        let outgoing =
+            Outgoing { method, request: &request, body: &body, scopes, safe, is_part: false };
         let answer = self.whole(outgoing).await?;
         value_of(method, &answer)
     }
@@ -194,7 +197,8 @@ impl Gcp {
             let transport =
                 |source| Error::Transport { method: outgoing.method.to_owned(), source };
             let answer = match self.session.pool.send(&request, body).await {
-                Ok(answer) if matches!(answer.status, 200..300 | 308) => return Ok(answer),
+                Ok(answer) if matches!(answer.status, 200..300) => return Ok(answer),
+                Ok(answer) if outgoing.is_part && answer.status == 308 => return Ok(answer),
                 Ok(answer) => answer.read(LARGEST).await,
                 Err(error) => Err(error),
             };
@@ -227,6 +231,7 @@ impl Gcp {
         let Some(scopes) = outgoing.scopes else { return Ok(request) };
         let session = &self.session;
         if let Some(token) = session.tokens.token(scopes).await? {
+            request::secure(&request)?;
             request.headers.set("authorization", format!("Bearer {token}"));
             let payer = match &session.caller.quota_project {
                 Some(payer) => Some(payer.clone()),
@@ -268,13 +273,18 @@ pub fn is_safe(method: &Method, parameters: &Map<String, Value>) -> bool {
 /// Whether a method changes nothing: its verb or its name says so.
 #[must_use]
 pub fn only_reads(method: &Method) -> bool {
-    const READING: &[&str] = &["get", "list", "search", "test", "batchGet", "aggregatedList"];
+    const READING: &[&str] =
+        &["get", "list", "search", "testIamPermissions", "batchGet", "aggregatedList"];
+    // These make a code, and one of them sends it to somebody.
+    const NOT: &[&str] = &["getOobConfirmationCode", "getVerificationCode"];
     let name = method.verb_name();
+    let answer = method.response.as_ref().and_then(|it| it["$ref"].as_str()).unwrap_or_default();
     let begins = |it: &&str| {
         let rest = name.strip_prefix(*it);
         rest.is_some_and(|rest| !rest.starts_with(|it: char| it.is_ascii_lowercase()))
     };
-    matches!(method.verb.as_str(), "GET" | "HEAD") || READING.iter().any(begins)
+    matches!(method.verb.as_str(), "GET" | "HEAD")
+        || READING.iter().any(begins) && !NOT.contains(&name) && !answer.ends_with("Operation")
 }
 
 /// The JSON of an answer.
@@ -304,6 +314,9 @@ mod tests {
             ("cloudresourcemanager", "projects.getIamPolicy", true),
             ("cloudresourcemanager", "projects.setIamPolicy", false),
             ("storage", "buckets.delete", false),
+            ("integrations", "projects.locations.integrations.test", false),
+            ("monitoring", "projects.notificationChannels.getVerificationCode", false),
+            ("compute", "hosts.getVersion", false),
         ] {
             let api = Store::default().api(api, None).unwrap();
             assert_eq!(only_reads(&api.method(method).unwrap()), expect, "{method}");

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
+use crate::web::ini::{self, Line};
 
 /// The properties of a configuration of gcloud, by `SECTION/NAME`.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -54,15 +55,14 @@ impl Configuration {
     }
 
     fn read(text: &str) -> Self {
-        let mut section = String::new();
+        let mut section = "";
         let mut all = HashMap::new();
-        for line in text.lines().map(str::trim) {
-            if let Some(name) = line.strip_prefix('[').and_then(|it| it.strip_suffix(']')) {
-                section = name.trim().to_owned();
-            } else if !line.starts_with(['#', ';'])
-                && let Some((name, value)) = line.split_once(['=', ':'])
-            {
-                all.insert(format!("{section}/{}", name.trim()), value.trim().to_owned());
+        for line in ini::lines(text) {
+            match line {
+                Line::Section(name) => section = name,
+                Line::Value(name, value) => {
+                    all.insert(format!("{section}/{name}"), value.to_owned());
+                }
             }
         }
         Self(all)

@@ -84,6 +84,12 @@ pub enum Error {
     /// Google says no.
     #[error("{0}")]
     Said(Box<Said>),
+    /// Nothing secret is sent where anyone can read it.
+    #[error("{host} is called without TLS: nothing secret is sent there")]
+    Insecure {
+        /// The host.
+        host: String,
+    },
     /// There was no answer.
     #[error("{method}: there is no answer")]
     Transport {

@@ -8,24 +8,26 @@ use davit_aws::http::{Request, Response, encode};
 use serde_json::Value;
 
 use super::error::{Error, Said};
-use super::request;
+use super::request::{self, secure};
 use super::retry::{Failure, Retry};
 
 /// No answer that is kept in memory is larger.
 pub(super) const LARGEST: usize = 256 << 20;
 
-/// A request with a form, as OAuth has them.
+/// A request with a form, as OAuth has them. What is in it is secret.
 pub(super) fn form(url: &str, pairs: &[(&str, &str)]) -> Result<Request, Error> {
     let mut request = request::of_url("POST", url)?;
+    secure(&request)?;
     request.headers.set("content-type", "application/x-www-form-urlencoded");
     let pairs = pairs.iter().map(|(name, value)| format!("{name}={}", encode(value)));
     request.body = Bytes::from(pairs.collect::<Vec<_>>().join("&"));
     Ok(request)
 }
 
-/// A request with JSON.
+/// A request with JSON, and a token beside it.
 pub(super) fn json(url: &str, body: &Value) -> Result<Request, Error> {
     let mut request = request::of_url("POST", url)?;
+    secure(&request)?;
     request.headers.set("content-type", "application/json");
     request.body = Bytes::from(body.to_string());
     Ok(request)

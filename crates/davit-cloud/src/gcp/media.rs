@@ -106,7 +106,8 @@ impl Gcp {
         begin.headers.set("x-upload-content-type", &source.media_type);
         begin.headers.set("x-upload-content-length", size.to_string());
         let body = Body::Bytes(begin.body.clone());
-        let outgoing = Outgoing { method, request: &begin, body: &body, scopes, safe: true };
+        let outgoing =
+            Outgoing { method, request: &begin, body: &body, scopes, safe: true, is_part: false };
         let answer = self.whole(outgoing).await?;
         let place = answer.headers.get("location").unwrap_or_default();
         let mut place = as_it_stands(request::of_url("PUT", place)?, place);
@@ -121,7 +122,14 @@ impl Gcp {
             let body = source.part(from, length);
             let said = format!("bytes {from}-{}/{size}", from + length - 1);
             let request = with_range(&place, &said);
-            let outgoing = Outgoing { method, request: &request, body: &body, scopes, safe: false };
+            let outgoing = Outgoing {
+                method,
+                request: &request,
+                body: &body,
+                scopes,
+                safe: false,
+                is_part: true,
+            };
             match self.whole(outgoing).await {
                 Ok(answer) if answer.status == 308 => {
                     let next = next_of(&answer).filter(|it| *it < size).unwrap_or(0);
@@ -142,8 +150,14 @@ impl Gcp {
                     tokio::time::sleep(pause).await;
                     let request = with_range(&place, &format!("bytes */{size}"));
                     let body = Body::Empty;
-                    let outgoing =
-                        Outgoing { method, request: &request, body: &body, scopes, safe: true };
+                    let outgoing = Outgoing {
+                        method,
+                        request: &request,
+                        body: &body,
+                        scopes,
+                        safe: true,
+                        is_part: true,
+                    };
                     let answer = self.whole(outgoing).await?;
                     if answer.status != 308 {
                         return value_of(method, &answer);
@@ -179,6 +193,7 @@ impl Gcp {
             body: &body,
             scopes: scopes.as_deref(),
             safe: true,
+            is_part: false,
         };
         let mut retry = Retry::default();
         loop {

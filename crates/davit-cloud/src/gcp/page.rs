@@ -1,5 +1,7 @@
 //! Answers that come in pages: how the next one is asked for, and all of them as one.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::client::Gcp;
@@ -52,7 +54,7 @@ impl Gcp {
         };
         let (mut parameters, mut body) = (parameters.clone(), body.clone());
         let mut whole = Value::Null;
-        let mut last = String::new();
+        let mut seen = HashSet::new();
         loop {
             let mut page = self.call(api, method, &parameters, &body).await?;
             let next = page.as_object_mut().and_then(|it| it.remove(&pages.names));
@@ -61,11 +63,10 @@ impl Gcp {
             if next.is_empty() {
                 return Ok(whole);
             }
-            if next == last {
-                let reason = "the next page is the same one again".to_owned();
+            if !seen.insert(next.clone()) {
+                let reason = "the next page was there already".to_owned();
                 return Err(Error::Answer { method: method.name.clone(), status: 200, reason });
             }
-            last.clone_from(&next);
             if pages.in_body {
                 if !body.is_object() {
                     body = Map::new().into();

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::document::{Api, Method};
 use super::error::Error;
+use crate::web::place;
 
 /// What goes along with a method.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -100,6 +101,17 @@ pub(super) fn of_url(method: &str, url: &str) -> Result<Request, Error> {
         what: "the address".to_owned(),
         reason: format!("{url:?} cannot be called"),
     })
+}
+
+/// Whether something secret may be sent there.
+///
+/// # Errors
+/// When it may not.
+pub(super) fn secure(request: &Request) -> Result<(), Error> {
+    if place::is_secure(request) {
+        return Ok(());
+    }
+    Err(Error::Insecure { host: request.host.clone() })
 }
 
 /// Addresses have a length that servers take; what only asks can go in a body.

@@ -6,6 +6,7 @@ use davit_aws::connection::TransportError;
 use davit_aws::http::Headers;
 
 use super::error::Said;
+use crate::web::pauses::{growing, retry_after};
 
 /// How often something is tried at most.
 const MOST: u32 = 5;
@@ -52,14 +53,11 @@ impl Retry {
             }
         };
         let said = match failure {
-            Failure::Said(_, headers) => headers.get("retry-after").and_then(|it| it.parse().ok()),
+            Failure::Said(_, headers) => retry_after(headers),
             Failure::Transport(_) => None,
         };
-        let pause = (FIRST * 2_u32.pow(self.attempts - 1)).min(LONGEST);
-        // Between a half and the whole of it, so that many do not come back at once.
-        let chance = u32::from(uuid::Uuid::new_v4().as_bytes()[0]);
-        let pause = pause / 2 + pause / 2 * chance / 255;
-        let pause = said.map_or(pause, |it| Duration::from_secs(it).clamp(pause, PATIENCE));
+        let pause = growing(FIRST, self.attempts - 1, LONGEST);
+        let pause = said.map_or(pause, |it| it.clamp(pause, PATIENCE));
         passes.then_some(pause)
     }
 }

@@ -89,6 +89,11 @@ fn every_way_gives_a_token_and_it_is_kept() {
             "machine object_id=o",
         ),
         (alone(&[("AZURE_POD_IDENTITY_AUTHORITY_HOST", &url)]), json!({}), "machine "),
+        (
+            alone(&[("AZURE_POD_IDENTITY_AUTHORITY_HOST", &url)]),
+            json!({"auth_source": "msi", "client_id": "renewed"}),
+            "machine client_id=renewed",
+        ),
     ] {
         let environment: Vec<(&str, &str)> =
             environment.iter().map(|(name, it)| (*name, it.as_str())).collect();

@@ -1,6 +1,8 @@
 //! Blobs in many pieces, and how the service sees what was sent.
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use davit_event::{End, Status};
 use davit_ground::Azurite;
@@ -65,6 +67,60 @@ fn a_download_that_changes_or_breaks_leaves_the_file_alone() {
     assert!(told.contains("has not the MD5 that the service tells"), "{told}");
     assert_eq!(fs::read_to_string(&dest).unwrap(), "as it was");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+/// The stamps of a request that was put off, and what is told of its end.
+#[test]
+fn signatures_are_made_anew_for_each_attempt() {
+    let stamps: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = Arc::clone(&stamps);
+    let server = Server::start(move |_, asked| {
+        let mut seen = seen.lock().unwrap();
+        seen.push(format!("{} {}", asked.header("x-ms-date"), asked.header("authorization")));
+        match seen.len() {
+            1 => Reply::empty(503).with("retry-after-ms", "1100"),
+            _ => Reply::empty(200).with("etag", "1"),
+        }
+    });
+    let task = json!({"container": "con", "account_url": server.url, "account": "a", "account_key": "c2VjcmV0"});
+    let ends = run(&[], &[task]);
+    assert_eq!(ends[0].status, Status::Ok, "{ends:?}");
+    let stamps = stamps.lock().unwrap();
+    assert_eq!(stamps.len(), 2);
+    assert_ne!(stamps[0], stamps[1]);
+}
+
+#[test]
+fn what_was_deleted_at_the_first_attempt_is_gone_at_the_second() {
+    let times = AtomicUsize::new(0);
+    let server = Server::start(move |_, asked| match asked.request.method.as_str() {
+        "HEAD" => Reply::empty(200).with("etag", "1"),
+        _ if times.fetch_add(1, Ordering::SeqCst) == 0 => Reply::Hangup,
+        _ => Reply::empty(404).with("x-ms-error-code", "BlobNotFound"),
+    });
+    let task = json!({"container": "con", "blob": "b", "state": "absent", "account_url": server.url, "sas_token": "sig=x"});
+    let ends = run(&[], &[task]);
+    assert_eq!(ends[0].status, Status::Changed, "{ends:?}");
+}
+
+#[test]
+fn lists_that_go_round_in_a_circle_end() {
+    let server = Server::start(|_, asked| {
+        let next = if asked.query("marker") == "a" { "b" } else { "a" };
+        let body = format!(
+            "<EnumerationResults><Containers/><NextMarker>{next}</NextMarker></EnumerationResults>"
+        );
+        Reply::Answer { status: 200, headers: Vec::new(), body }
+    });
+    // The signature of an address is not shown.
+    let url = format!("{}/?sv=1&sig=c2VjcmV0c2VjcmV0", server.url);
+    let play = Play::new();
+    let task = json!({"davit.azure.blob_info": {"account_url": url}});
+    let playbook = json!([{"hosts": "localhost", "gather_facts": false, "tasks": [task]}]);
+    let ends = play.run(&playbook.to_string());
+    assert_eq!(ends[0].reply["containers"], json!([]), "{ends:?}");
+    let seen = format!("{}{}", play.seen(), serde_json::to_string(&ends).unwrap());
+    assert!(!seen.contains("c2VjcmV0c2VjcmV0"), "{seen}");
 }
 
 #[test]

@@ -14,15 +14,7 @@ impl World {
         let path: Vec<&str> = asked.request.path.split('/').skip(1).collect();
         let of = |name: &str, version: usize| format!("{url}/secrets/{name}/{version:032}");
         match (asked.request.method.as_str(), &path[..]) {
-            ("GET", ["secrets"]) => {
-                let newest = self.secrets.iter().filter_map(|(name, all)| {
-                    let mut it = all.last()?.clone();
-                    it.as_object_mut()?.remove("value");
-                    it["id"] = format!("{url}/secrets/{name}").into();
-                    Some(it)
-                });
-                Reply::json(200, &json!({"value": newest.collect::<Vec<_>>(), "nextLink": null}))
-            }
+            ("GET", ["secrets"]) => self.listed(url, asked),
             ("GET", ["secrets", name] | ["secrets", name, ""]) => {
                 match self.secrets.get(*name).and_then(|it| it.last()) {
                     Some(it) if it["attributes"]["enabled"] == false => {
@@ -84,6 +76,23 @@ impl World {
             (method, ["deletedsecrets", rest @ ..]) => self.kept(method, rest),
             _ => no(400, "BadParameter", &asked.request.path),
         }
+    }
+
+    /// The newest versions of all secrets, one on each page.
+    fn listed(&self, url: &str, asked: &Asked) -> Reply {
+        let newest = self.secrets.iter().filter_map(|(name, all)| {
+            let mut it = all.last()?.clone();
+            it.as_object_mut()?.remove("value");
+            it["id"] = format!("{url}/secrets/{name}").into();
+            Some(it)
+        });
+        let all: Vec<Value> = newest.collect();
+        let from: usize = asked.query("$skiptoken").parse().unwrap_or(0);
+        let next = (from + 1 < all.len()).then(|| {
+            let url = url.replace("http:", "HTTP:");
+            format!("{url}/secrets?api-version=7.4&$skiptoken={}", from + 1)
+        });
+        Reply::json(200, &json!({"value": all.get(from..=from), "nextLink": next}))
     }
 
     /// Secrets that are deleted and still kept.

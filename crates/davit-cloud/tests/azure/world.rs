@@ -147,6 +147,10 @@ impl World {
                 &json!({"error": "invalid_request", "error_description": "Identity not found"}),
             );
         }
+        // While it is renewed it says that it is gone.
+        if which == ["client_id=renewed"] && self.times("renewed") == 1 {
+            return Reply::empty(410);
+        }
         let how = if is_machine { "machine" } else { "app service" };
         let token = self.token(asked.query("resource"), &format!("{how} {}", which.join(" ")));
         // As texts, and the end since 1970.
@@ -369,10 +373,15 @@ impl World {
                 self.resources.remove(key);
                 Reply::empty(202).with("location", operation("gone")).with("retry-after", "0")
             }
-            "slows" => {
+            "slows" | "brokens" => {
                 resource["properties"]["provisioningState"] = "Deleting".into();
                 self.asked.remove(&format!("state of {key}"));
-                Reply::empty(202).with("retry-after", "0")
+                let reply = Reply::empty(202).with("retry-after", "0");
+                if kind == "slows" {
+                    reply
+                } else {
+                    reply.with("azure-asyncoperation", operation("vanished"))
+                }
             }
             _ => {
                 self.resources.remove(key);
@@ -396,6 +405,7 @@ impl World {
                 .with("azure-asyncoperation", operation("async"))
                 .with("location", operation("result"))
                 .with("retry-after", "0"),
+            "exportdata" => Reply::json(200, &json!({})),
             "restart" => {
                 Reply::empty(202).with("location", operation("result")).with("retry-after", "0")
             }
@@ -409,6 +419,9 @@ impl World {
         }
         let path = asked.request.path.clone();
         let how = path.split('/').nth(2).unwrap_or_default().to_owned();
+        if how == "vanished" {
+            return no(404, "NotFound", "The operation was not found.");
+        }
         let times = self.times(&path);
         let is_done = times >= 3;
         if is_done {

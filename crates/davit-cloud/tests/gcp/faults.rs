@@ -134,6 +134,55 @@ fn answers_that_make_no_sense_are_told() {
     assert_eq!(get(&stub).reply["result"], Value::Null);
 }
 
+#[test]
+fn who_points_elsewhere_has_done_nothing() {
+    for status in [302, 307, 308] {
+        let stub = Stub::new(move |asked| {
+            let place = format!("http://{}/elsewhere", asked.header("host"));
+            Reply::Whole(status, vec![("location", place)], Vec::new())
+        });
+        let end = patch(&stub);
+        assert!(msg(&end).ends_with(&format!("nothing is said of why ({status})")), "{end:?}");
+        assert_eq!((stub.asked().len(), &end.reply["changed"]), (1, &json!(false)));
+    }
+}
+
+#[test]
+fn no_token_goes_over_an_open_line() {
+    let args = json!({
+        "api": "storage", "method": "buckets.get", "parameters": {"bucket": "b"},
+        "endpoint_url": "http://storage.example.com",
+    });
+    let end = call(&TOKEN, &args);
+    assert!(msg(&end).contains("storage.example.com is called without TLS"), "{end:?}");
+}
+
+#[test]
+fn what_is_secret_in_answers_is_not_shown() {
+    for (api, method, parameters, answer) in [
+        (
+            "secretmanager",
+            "projects.secrets.versions.access",
+            json!({"name": "projects/p/secrets/s/versions/latest"}),
+            json!({"name": "x", "payload": {"data": "aGlkZGVuLWhpZGRlbg=="}}),
+        ),
+        (
+            "iam",
+            "projects.serviceAccounts.keys.create",
+            json!({"name": "projects/p/serviceAccounts/s"}),
+            json!({"name": "x", "privateKeyData": "aGlkZGVuLWhpZGRlbg=="}),
+        ),
+    ] {
+        let stub = Stub::new(move |_| ok(&answer));
+        let args = json!({
+            "api": api, "method": method, "parameters": parameters, "endpoint_url": stub.url,
+        });
+        let end = call(&TOKEN, &args);
+        assert_eq!(end.reply["result"]["name"], "x", "{end:?}");
+        assert!(!format!("{end:?}").contains("aGlkZGVu"), "{end:?}");
+    }
+}
+
 /// A server that takes an object in parts, and loses the second one in the middle.
 #[test]
 fn uploads_go_on_where_they_were_cut_off() {

@@ -138,6 +138,11 @@ fn a_subject_scopes_and_signing_without_asking_are_as_said() {
     let token = end.reply["result"][0].as_str().unwrap().strip_prefix("Bearer ").unwrap();
     let (_, said) = claims(token, &pem);
     assert_eq!((&said["iss"], &said["sub"]), (&json!("robot@shop.example"), &said["iss"]));
+    // Nobody is called as another than who was said.
+    let both =
+        json!({"credentials_file": path, "subject": "anna@shop.example", "self_signed_jwt": true});
+    let end = call(&[], &list(&google, both));
+    assert!(msg(&end).contains("leave out self_signed_jwt"), "{end:?}");
 }
 
 #[test]
@@ -356,7 +361,7 @@ fn what_is_wrong_with_credentials_is_told_and_secrets_are_not() {
         (json!({"type": "service_account", "client_email": "a"}), "it has no private_key"),
         (
             json!({"type": "service_account", "client_email": "a", "private_key": secret}),
-            "its private_key is no RSA key",
+            "private_key: its private key is none of RSA",
         ),
         (
             json!({"type": "external_account", "credential_source": {"executable": {}}}),

@@ -98,9 +98,12 @@ impl AccountArgs {
         let names =
             ["AZURE_STORAGE_KEY", "AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_SAS_TOKEN"];
         let own = [&self.account_key, &self.connection_string, &self.sas_token];
+        // An address may bring its signature along.
+        let signed = self.account_url.as_deref().and_then(|it| Some(it.split_once('?')?.1));
         let secrets = own.into_iter().cloned().chain(names.map(variable)).flatten();
+        let secrets = secrets.chain(signed.map(str::to_owned));
         for secret in secrets.filter(|it| !it.is_empty()) {
-            for part in secret.split([';', '&']) {
+            for part in secret.split([';', '&', '?']) {
                 let Some((name, value)) = part.split_once('=') else { continue };
                 if ["AccountKey", "SharedAccessSignature", "sig"].contains(&name) {
                     control.secret(value);

@@ -21,6 +21,9 @@ use crate::azure::error::{Error, failure};
 /// How many blocks a blob may have.
 const BLOCKS: u64 = 50_000;
 
+/// What is fetched at a time is kept in memory, and is no larger.
+const LARGEST: u64 = 64 << 20;
+
 /// How something is sent and fetched.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -28,6 +31,19 @@ pub struct Settings {
     pub piece: u64,
     /// How many of them at a time.
     pub parallel: usize,
+}
+
+impl Settings {
+    /// The size of the pieces that are fetched.
+    const fn fetched(&self) -> u64 {
+        if self.piece > LARGEST {
+            LARGEST
+        } else if self.piece == 0 {
+            1
+        } else {
+            self.piece
+        }
+    }
 }
 
 /// What is put into a blob.
@@ -232,7 +248,7 @@ impl Blobs {
     ) -> Result<(), ModuleError> {
         let unwritable = |it| ModuleError::io("write", dest, it);
         let temporary = Temporary::new(dest).map_err(unwritable)?;
-        let piece = settings.piece.max(1);
+        let piece = settings.fetched();
         let file = &temporary.file;
         let fetched = stream::iter((0..there.size.div_ceil(piece)).map(|number| async move {
             let from = number * piece;
@@ -289,7 +305,7 @@ impl Blobs {
         there: &There,
         settings: Settings,
     ) -> Result<String, ModuleError> {
-        let piece = settings.piece.max(1);
+        let piece = settings.fetched();
         let mut hash = Md5::new();
         for number in 0..there.size.div_ceil(piece) {
             let from = number * piece;
@@ -360,5 +376,17 @@ impl Drop for Temporary {
     fn drop(&mut self) {
         // Gone already where it took the other's place.
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_fetched_at_a_time_fits_into_memory() {
+        for (piece, expected) in [(0, 1), (8 << 20, 8 << 20), (4000 << 20, LARGEST)] {
+            assert_eq!(Settings { piece, parallel: 1 }.fetched(), expected);
+        }
     }
 }

@@ -135,7 +135,12 @@ impl Managed {
             let answer = http.near(request).await;
             // Where nobody said that there is one, nothing is the answer.
             let is_nobody = answer.is_err() && self.is_tentative;
-            match pauses.next(&request.method, &answer) {
+            // The service of a machine says of itself that it is gone while it is renewed.
+            let is_renewed = matches!(self.server, Server::Machine(_))
+                && answer.as_ref().is_ok_and(|it| it.status == 410);
+            let pause =
+                if is_renewed { pauses.own() } else { pauses.next(&request.method, &answer) };
+            match pause {
                 Some(pause) if !is_nobody => tokio::time::sleep(pause).await,
                 _ => {
                     return answer.map_err(|error| {

@@ -12,15 +12,15 @@ use bytes::Bytes;
 use davit_aws::connection::Body;
 use davit_aws::http::encode;
 use jiff::Timestamp;
-use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
-use ring::{digest, rand};
+use ring::digest;
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Token;
 use crate::azure::error::Error;
 use crate::azure::http::{Http, request, secure};
+use crate::web::jwt::Key;
 
 /// An application in a tenant.
 #[derive(Clone, Debug)]
@@ -120,22 +120,11 @@ impl Registered {
 fn assertion(pem: &[u8], client: &str, url: &str, now: Timestamp) -> Result<String, String> {
     let certificate = CertificateDer::from_pem_slice(pem);
     let certificate = certificate.map_err(|_| "there is no certificate in it".to_owned())?;
-    let key = PrivateKeyDer::from_pem_slice(pem).map_err(|_| {
-        "there is no private key in it that can be read: an encrypted one cannot".to_owned()
-    })?;
-    let key = match &key {
-        PrivateKeyDer::Pkcs8(key) => RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),
-        PrivateKeyDer::Pkcs1(key) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
-        _ => return Err("its private key is none of RSA".to_owned()),
-    };
-    let key =
-        key.map_err(|error| format!("its private key is none of RSA that serves: {error}"))?;
+    let key = Key::read(pem)?;
     let print =
         |algorithm| URL_SAFE_NO_PAD.encode(digest::digest(algorithm, &certificate).as_ref());
     let seconds = now.as_second();
     let head = json!({
-        "alg": "RS256",
-        "typ": "JWT",
         "x5t": print(&digest::SHA1_FOR_LEGACY_USE_ONLY),
         "x5t#S256": print(&digest::SHA256),
     });
@@ -148,13 +137,7 @@ fn assertion(pem: &[u8], client: &str, url: &str, now: Timestamp) -> Result<Stri
         "iat": seconds,
         "exp": seconds + 600,
     });
-    let part = |it: &Value| URL_SAFE_NO_PAD.encode(it.to_string());
-    let signed = format!("{}.{}", part(&head), part(&claims));
-    let mut signature = vec![0; key.public().modulus_len()];
-    let random = rand::SystemRandom::new();
-    key.sign(&RSA_PKCS1_SHA256, &random, signed.as_bytes(), &mut signature)
-        .map_err(|_| "its private key does not sign".to_owned())?;
-    Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+    key.sign(&head, &claims)
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::super::error::Error;
 use super::super::http;
 use super::federation::{self, External};
-use super::key::Key;
 use super::{CLOUD_PLATFORM, LIFETIME, Token, With, impersonate, now, text_of};
+use crate::web::jwt;
 
 /// Where Google gives tokens.
 const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
@@ -38,6 +38,26 @@ pub(super) enum Kind {
     External(Box<External>),
     /// `impersonated_service_account`.
     Impersonated { source: Box<Self>, url: String, delegates: Vec<String> },
+}
+
+/// The key of a service account.
+#[derive(Debug)]
+pub(super) struct Key {
+    key: jwt::Key,
+    /// Which of the account's keys it is.
+    id: Option<String>,
+}
+
+impl Key {
+    fn read(pem: &str, id: Option<&str>) -> Result<Self, String> {
+        let key = jwt::Key::read(pem.as_bytes()).map_err(|it| format!("private_key: {it}"))?;
+        Ok(Self { key, id: id.map(str::to_owned) })
+    }
+
+    fn sign(&self, claims: &Value) -> Result<String, String> {
+        let head = self.id.as_ref().map_or_else(|| json!({}), |id| json!({"kid": id}));
+        self.key.sign(&head, claims)
+    }
 }
 
 /// What is sent for a token. Nothing of it is shown.
@@ -152,6 +172,10 @@ async fn service_account(
         "exp": now + LIFETIME,
     });
     if with.caller.self_signed {
+        if subject.is_some() {
+            let text = "only Google gives tokens for a subject: leave out self_signed_jwt";
+            return Err(with.wrong(text));
+        }
         claims["sub"] = email.into();
         let token = key.sign(&claims).map_err(|it| with.wrong(it))?;
         return Ok(Token::lasting(&token, LIFETIME));

@@ -4,7 +4,6 @@
 mod aws;
 mod federation;
 mod file;
-mod key;
 mod metadata;
 
 use std::collections::HashMap;
