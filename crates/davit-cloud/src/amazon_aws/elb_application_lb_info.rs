@@ -15,7 +15,7 @@ use crate::aws::patience::says;
 
 /// Tell of application load balancers, with their tags, attributes, listeners and rules.
 ///
-/// Without names and ARNs it tells of all; one that is not there is left out.
+/// Without names and ARNs it tells of all. Where one that is named is not there, AWS tells of none.
 ///
 /// ```yaml
 /// - amazon.aws.elb_application_lb_info:
