@@ -330,7 +330,7 @@ fn comparable(definition: &Json) -> Json {
     let platform = &definition["runtimePlatform"];
     ecs::plain(&json!({
         "containerDefinitions": containers,
-        "volumes": named(&definition["volumes"]),
+        "volumes": named(&definition["volumes"]).into_iter().map(volume).collect::<Vec<_>>(),
         "networkMode": mode,
         "taskRoleArn": definition["taskRoleArn"],
         "executionRoleArn": definition["executionRoleArn"],
@@ -340,6 +340,23 @@ fn comparable(definition: &Json) -> Json {
         "placementConstraints": definition["placementConstraints"],
         "runtimePlatform": if platform.is_null() { &usual } else { platform },
     }))
+}
+
+/// A volume without what AWS takes for granted.
+fn volume(mut volume: Json) -> Json {
+    for (place, name, usual) in [
+        ("/efsVolumeConfiguration", "rootDirectory", "/"),
+        ("/efsVolumeConfiguration", "transitEncryption", "DISABLED"),
+        ("/efsVolumeConfiguration/authorizationConfig", "iam", "DISABLED"),
+        ("/dockerVolumeConfiguration", "scope", "task"),
+        ("/dockerVolumeConfiguration", "driver", "local"),
+    ] {
+        let map = volume.pointer_mut(place).and_then(Json::as_object_mut);
+        if let Some(map) = map.filter(|it| it.get(name).is_some_and(|it| it == usual)) {
+            map.remove(name);
+        }
+    }
+    volume
 }
 
 /// A container without what AWS takes for granted.
@@ -414,6 +431,7 @@ mod tests {
                 "portMappings": [{"containerPort": 80, "hostPort": 80}], "healthCheck": {"command": ["CMD", "x"]},
             }],
             "networkMode": "awsvpc", "cpu": "1 vCPU", "memory": "2GB", "taskRoleArn": "shop",
+            "volumes": [{"name": "b", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}, {"name": "a"}],
         });
         let found = json!({
             "containerDefinitions": [{
@@ -422,7 +440,11 @@ mod tests {
                 "portMappings": [{"containerPort": 80, "hostPort": 80, "protocol": "tcp"}],
                 "healthCheck": {"command": ["CMD", "x"], "interval": 30, "timeout": 5, "retries": 3},
             }],
-            "networkMode": "awsvpc", "cpu": "1024", "memory": "2048", "volumes": [], "revision": 3,
+            "networkMode": "awsvpc", "cpu": "1024", "memory": "2048", "revision": 3,
+            "volumes": [
+                {"name": "a", "host": {}},
+                {"name": "b", "efsVolumeConfiguration": {"fileSystemId": "fs-1", "rootDirectory": "/"}},
+            ],
             "taskRoleArn": "arn:aws:iam::123456789012:role/shop",
             "runtimePlatform": {"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"},
         });
