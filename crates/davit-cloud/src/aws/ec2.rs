@@ -19,6 +19,7 @@ use super::client::{Aws, failure};
 use super::filters;
 use super::login::Login;
 use super::names;
+use super::patience::says;
 use super::tags::{Shape, TagChange, Tags};
 
 /// For how long something that was just made may be missing: EC2 is eventually consistent.
@@ -203,6 +204,37 @@ impl<'a> Ec2<'a> {
             lock(&self.done).push(told);
         }
         Ok(made)
+    }
+
+    /// Deletes something, again for a while where EC2 says one of these codes. What is gone by then is as good as
+    /// deleted.
+    ///
+    /// # Errors
+    /// What else EC2 says.
+    pub async fn delete(
+        &self,
+        edit: Edit,
+        operation: &str,
+        params: Json,
+        passing: &[&str],
+    ) -> Result<(), ModuleError> {
+        let told = format!("{} ({})", edit.what, edit.path);
+        lock(&self.made).remove(&edit.path);
+        let act = async || {
+            let mut pause = Pause::new(SETTLING);
+            loop {
+                match self.aws.attempt("ec2", operation, params.clone()).await {
+                    Err(error) if is_missing(&error) => return Ok(()),
+                    Err(error) if says(&error, passing) && pause.next().await => {}
+                    Err(error) => return Err(failure(Some(("ec2", operation)), &error)),
+                    Ok(_) => return Ok(()),
+                }
+            }
+        };
+        if self.control.change(edit, act).await?.is_some() {
+            lock(&self.done).push(told);
+        }
+        Ok(())
     }
 
     /// Makes something by one call. `id` is where its id stands in the answer. In check mode
