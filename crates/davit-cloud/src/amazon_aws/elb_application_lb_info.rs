@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::aws::args::yes;
 use crate::aws::balancers::{self, Attributes, Balancers, Kind, MISSING};
 use crate::aws::client::{Aws, failure};
 use crate::aws::login::Login;
@@ -41,10 +42,6 @@ pub(crate) struct Args {
     include_listener_rules: bool,
     #[serde(flatten)]
     login: Login,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 /// `amazon.aws.elb_application_lb_info`.

@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use crate::aws::args::yes;
 use crate::aws::client::{Aws, failure};
 use crate::aws::launch::said;
 use crate::aws::login::Login;
@@ -56,10 +57,6 @@ pub(crate) struct Args {
     wait: bool,
     #[serde(flatten)]
     login: Login,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 /// For so long a function that was just made or changed is waited for.

@@ -11,10 +11,9 @@ use davit_aws::Error;
 use davit_aws::value::{Map, Value};
 use davit_module::control::{Control, Edit};
 use davit_module::{ModuleError, Outcome};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+pub use super::args::State;
 use super::client::{Aws, failure};
 use super::filters;
 use super::login::Login;
@@ -28,17 +27,6 @@ pub const SETTLING: Duration = Duration::from_secs(120);
 const SHORTEST: Duration = Duration::from_millis(250);
 /// The longest pause between two looks.
 const LONGEST: Duration = Duration::from_secs(5);
-
-/// Whether something is to be there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// It is made or changed.
-    #[default]
-    Present,
-    /// It is deleted.
-    Absent,
-}
 
 /// What was made, by id.
 type Made = BTreeMap<String, Instant>;

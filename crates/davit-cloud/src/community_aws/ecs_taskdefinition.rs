@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use crate::aws::args::State;
 use crate::aws::client::Aws;
 use crate::aws::ecs;
 use crate::aws::ecs_settings::Constraint;
@@ -79,16 +80,6 @@ pub(crate) struct Args {
     volumes: Vec<serde_json::Map<String, Json>>,
     #[serde(flatten)]
     login: Login,
-}
-
-/// Whether something is to be there.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    /// It is.
-    Present,
-    /// It is not.
-    Absent,
 }
 
 /// What tasks run on.

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
+use crate::aws::args::yes;
 use crate::aws::balancers::{self, Attributes, Balancers, Kind, MISSING};
 use crate::aws::client::Aws;
 use crate::aws::login::Login;
@@ -139,10 +140,6 @@ const PROTOCOLS: &[&str] = &[
     "http", "https", "tcp", "tls", "udp", "tcp_udp", "HTTP", "HTTPS", "TCP", "TLS", "UDP",
     "TCP_UDP",
 ];
-
-const fn yes() -> bool {
-    true
-}
 
 const fn some_minutes() -> u64 {
     200
