@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
+use crate::aws::args::yes;
 use crate::aws::autoscaling::{self, Tag};
 use crate::aws::client::Aws;
 use crate::aws::launch;
@@ -191,10 +192,6 @@ struct Distribution {
     /// What an hour of a spot instance may cost; an empty text = what one on demand does.
     #[serde(default)]
     spot_max_price: Option<String>,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 const fn five_minutes() -> i64 {

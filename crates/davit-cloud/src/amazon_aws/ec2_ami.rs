@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 use crate::aws::ec2::{self, Ec2, State, text};
 use crate::aws::login::Login;
 use crate::aws::names;
-use crate::aws::parts::list;
+use crate::aws::parts::{self, list};
 use crate::aws::tags::TagArgs;
 
 /// Keep an image: made from an instance or from snapshots, with its tags and who may start instances from it.
@@ -277,7 +277,12 @@ impl Args {
                 "a new image is made from instance_id, device_mapping or image_location: one of them is needed",
             ));
         };
-        Ok((operation, ec2::with_tags(filled(params), "image", &tags)))
+        // Snapshots that are made with it have its tags too.
+        let kinds: &[&str] =
+            if operation == "CreateImage" { &["image", "snapshot"] } else { &["image"] };
+        let mut params = params;
+        params["TagSpecifications"] = parts::tag_specifications(kinds, &tags).to_json();
+        Ok((operation, filled(params)))
     }
 }
 
@@ -429,8 +434,9 @@ impl Task<'_> {
         for snapshot in snapshots {
             let edit = Edit::new("delete the snapshot", &snapshot).from(json!({"image_id": id}));
             let params = json!({"SnapshotId": snapshot});
+            // For a while after the image is gone they are still taken for its own.
             self.ec2
-                .change(edit, "DeleteSnapshot", params)
+                .delete(edit, "DeleteSnapshot", params, &["InvalidSnapshot.InUse"])
                 .await
                 .map_err(|error| error.with("snapshots_deleted", &deleted))?;
             deleted.push(snapshot);
@@ -506,4 +512,24 @@ fn told(image: &Value, permissions: &BTreeSet<Permission>) -> Outcome {
         outcome.set(name, image.get(of).map(Value::to_json));
     }
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snapshots_that_are_made_with_an_image_have_its_tags() {
+        let kinds = |mut args: Json| {
+            args["tags"] = json!({"Team": "a"});
+            let args: Args = serde_json::from_value(args).unwrap();
+            let (operation, params) = args.creation("web").unwrap();
+            let kinds = params["TagSpecifications"].as_array().unwrap().iter();
+            (operation, kinds.map(|it| it["ResourceType"].clone()).collect::<Vec<_>>())
+        };
+        let of_instance = kinds(json!({"name": "web", "instance_id": "i-1"}));
+        assert_eq!(of_instance, ("CreateImage", vec![json!("image"), json!("snapshot")]));
+        let of_snapshots = kinds(json!({"name": "web", "device_mapping": []}));
+        assert_eq!(of_snapshots, ("RegisterImage", vec![json!("image")]));
+    }
 }

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
+use crate::aws::args::yes;
 use crate::aws::client::Aws;
 use crate::aws::instance_settings::{InstanceSettings, Net};
 use crate::aws::instances::{self, Power};
@@ -192,10 +193,6 @@ struct Template {
     /// The version. Without it the template's default.
     #[serde(default)]
     version: Option<String>,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 const fn ten_minutes() -> u64 {

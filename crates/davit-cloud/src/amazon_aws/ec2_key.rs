@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use tokio::io::AsyncWriteExt;
 
+use crate::aws::args::yes;
 use crate::aws::ec2::{self, Ec2, State, text};
 use crate::aws::login::Login;
 use crate::aws::tags::{TagArgs, Tags};
@@ -58,10 +59,6 @@ pub(crate) struct Args {
 enum KeyType {
     Rsa,
     Ed25519,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 /// The operation that lists them, and where its answer has them.

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use crate::aws::args::yes;
 use crate::aws::ec2::{self, Ec2, State, text};
 use crate::aws::login::Login;
 use crate::aws::permissions::{self, Difference, Permissions, Rule};
@@ -63,10 +64,6 @@ pub(crate) struct Args {
     tags: TagArgs,
     #[serde(flatten)]
     login: Login,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 /// The operation that lists them, and where its answer has them.

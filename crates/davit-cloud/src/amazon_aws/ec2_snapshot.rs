@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use crate::aws::args::yes;
 use crate::aws::client::Aws;
 use crate::aws::login::Login;
 use crate::aws::tags::Tags;
@@ -86,10 +87,6 @@ enum State {
     /// It is.
     #[default]
     Present,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 const fn ten_minutes() -> u64 {

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use crate::aws::args::yes;
 use crate::aws::cidr;
 use crate::aws::ec2::{self, Ec2, State, text};
 use crate::aws::login::Login;
@@ -108,10 +109,6 @@ struct Route {
     /// A peering connection.
     #[serde(default)]
     vpc_peering_connection_id: Option<String>,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 /// The operation that lists them, and where its answer has them.

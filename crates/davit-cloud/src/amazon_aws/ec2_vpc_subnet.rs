@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use crate::aws::args::yes;
 use crate::aws::cidr;
 use crate::aws::ec2::{self, Ec2, State, text};
 use crate::aws::login::Login;
@@ -62,10 +63,6 @@ pub(crate) struct Args {
     tags: TagArgs,
     #[serde(flatten)]
     login: Login,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 const fn five_minutes() -> u64 {

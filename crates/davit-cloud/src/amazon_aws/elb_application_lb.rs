@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use crate::aws::args::yes;
 use crate::aws::balancers::{self, Attributes, Balancers, Kind};
 use crate::aws::client::Aws;
 use crate::aws::ec2::State;
@@ -112,10 +113,6 @@ pub(crate) struct Args {
     tags: TagArgs,
     #[serde(flatten)]
     login: Login,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 /// So many seconds are waited where a task does not say.

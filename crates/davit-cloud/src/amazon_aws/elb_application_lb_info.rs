@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::aws::args::yes;
 use crate::aws::balancers::{self, Attributes, Balancers, Kind, MISSING};
 use crate::aws::client::{Aws, failure};
 use crate::aws::login::Login;
@@ -15,7 +16,7 @@ use crate::aws::patience::says;
 
 /// Tell of application load balancers, with their tags, attributes, listeners and rules.
 ///
-/// Without names and ARNs it tells of all; one that is not there is left out.
+/// Without names and ARNs it tells of all. Where one that is named is not there, AWS tells of none.
 ///
 /// ```yaml
 /// - amazon.aws.elb_application_lb_info:
@@ -41,10 +42,6 @@ pub(crate) struct Args {
     include_listener_rules: bool,
     #[serde(flatten)]
     login: Login,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 /// `amazon.aws.elb_application_lb_info`.

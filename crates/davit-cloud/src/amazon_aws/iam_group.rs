@@ -3,9 +3,10 @@
 use davit_module::control::{Control, Module};
 use davit_module::{ModuleError, Outcome};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::aws::args::State;
 use crate::aws::client::Aws;
 use crate::aws::iam::{self, Entity, Kind};
 use crate::aws::login::Login;
@@ -50,16 +51,6 @@ pub(crate) struct Args {
     users: Vec<String>,
     #[serde(flatten)]
     login: Login,
-}
-
-/// Whether something is to be there.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    /// It is.
-    Present,
-    /// It is not.
-    Absent,
 }
 
 /// `amazon.aws.iam_group`.

@@ -4,9 +4,10 @@ use davit_aws::Value as Given;
 use davit_module::control::{Control, Edit, Module};
 use davit_module::{ModuleError, Outcome};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::aws::args::{State, yes};
 use crate::aws::client::Aws;
 use crate::aws::iam;
 use crate::aws::login::Login;
@@ -54,21 +55,6 @@ pub(crate) struct Args {
     tags: TagArgs,
     #[serde(flatten)]
     login: Login,
-}
-
-const fn yes() -> bool {
-    true
-}
-
-/// Whether something is to be there.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    /// It is.
-    #[default]
-    Present,
-    /// It is not.
-    Absent,
 }
 
 /// So many versions are kept.

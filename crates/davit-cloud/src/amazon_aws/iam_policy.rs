@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::aws::args::State;
 use crate::aws::client::Aws;
 use crate::aws::iam::{self, Entity, Kind};
 use crate::aws::login::Login;
@@ -54,17 +55,6 @@ enum Type {
     Group,
     /// A role.
     Role,
-}
-
-/// Whether something is to be there.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    /// It is.
-    #[default]
-    Present,
-    /// It is not.
-    Absent,
 }
 
 /// `amazon.aws.iam_policy`.

@@ -5,9 +5,10 @@ use std::time::Duration;
 use davit_module::control::{Control, Edit, Module};
 use davit_module::{ModuleError, Outcome, Requirement, Rules};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::aws::args::{State, yes};
 use crate::aws::client::Aws;
 use crate::aws::iam::{self, Entity, Kind};
 use crate::aws::login::Login;
@@ -78,23 +79,8 @@ pub(crate) struct Args {
     login: Login,
 }
 
-const fn yes() -> bool {
-    true
-}
-
 const fn two_minutes() -> u64 {
     120
-}
-
-/// Whether something is to be there.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    /// It is.
-    #[default]
-    Present,
-    /// It is not.
-    Absent,
 }
 
 /// `amazon.aws.iam_role`.

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::aws::args::{State, yes};
 use crate::aws::client::{Aws, failure};
 use crate::aws::iam::{self, Entity, Kind};
 use crate::aws::login::Login;
@@ -76,22 +77,8 @@ pub(crate) struct Args {
     login: Login,
 }
 
-const fn yes() -> bool {
-    true
-}
-
 const fn two_minutes() -> u64 {
     120
-}
-
-/// Whether something is to be there.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    /// It is.
-    Present,
-    /// It is not.
-    Absent,
 }
 
 /// When a password is set.

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::aws::args::{State, yes};
 use crate::aws::client::{Aws, failure};
 use crate::aws::iam;
 use crate::aws::login::Login;
@@ -85,27 +86,12 @@ pub(crate) struct Args {
     login: Login,
 }
 
-const fn yes() -> bool {
-    true
-}
-
 fn symmetric() -> String {
     "SYMMETRIC_DEFAULT".to_owned()
 }
 
 fn encrypt() -> String {
     "ENCRYPT_DECRYPT".to_owned()
-}
-
-/// Whether something is to be there.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    /// It is.
-    #[default]
-    Present,
-    /// It is not.
-    Absent,
 }
 
 /// Who may do what.

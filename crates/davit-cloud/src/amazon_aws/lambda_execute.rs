@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use crate::aws::args::yes;
 use crate::aws::client::{Aws, failure};
 use crate::aws::launch::said;
 use crate::aws::login::Login;
@@ -58,12 +59,11 @@ pub(crate) struct Args {
     login: Login,
 }
 
-const fn yes() -> bool {
-    true
-}
-
 /// For so long a function that was just made or changed is waited for.
 const READY: Duration = Duration::from_secs(300);
+
+/// No function runs longer: a quarter of an hour, and what it takes to start.
+const LONGEST: Duration = Duration::from_secs(960);
 
 /// What is said of a function that cannot be called yet.
 const NOT_READY: &[&str] = &["ResourceConflictException", "ResourceNotReadyException"];
@@ -88,7 +88,7 @@ impl Module for LambdaExecute {
                 "tail_log needs wait: true, as nothing is told otherwise",
             ));
         }
-        let aws = Aws::new(control, &args.login)?;
+        let aws = Aws::new(control, &patient(&args.login))?;
         let name = args.function_arn.as_deref().or(args.name.as_deref()).unwrap_or_default();
         let kind = match (args.dry_run, args.wait) {
             (true, _) => "DryRun",
@@ -115,6 +115,14 @@ impl Module for LambdaExecute {
             None => Ok(aws.tell(Outcome::new().with("result", result))),
         }
     }
+}
+
+/// The caller who waits for as long as functions may run: one that gave up earlier would call it again.
+fn patient(login: &Login) -> Login {
+    let mut login = login.clone();
+    let config = login.aws_config.get_or_insert_default();
+    config.entry("read_timeout").or_insert_with(|| LONGEST.as_secs().into());
+    login
 }
 
 /// Calls it, once it can be called.
@@ -164,4 +172,20 @@ fn failed(name: &str, kind: &str, result: &Json) -> ModuleError {
         (kind, message) => format!("{kind}: {message}"),
     };
     ModuleError::failed(format!("the function {name} failed: {told}")).with("result", result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_is_waited_for_unless_the_task_says_for_how_long() {
+        let waits = |login: Json| {
+            let login: Login = serde_json::from_value(login).unwrap();
+            patient(&login).aws_config.unwrap()["read_timeout"].clone()
+        };
+        assert_eq!(waits(json!({})), 960);
+        assert_eq!(waits(json!({"aws_config": {"connect_timeout": 1}})), 960);
+        assert_eq!(waits(json!({"aws_config": {"read_timeout": 5}})), 5);
+    }
 }

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
+use crate::aws::args::yes;
 use crate::aws::database::{self, Rds, USABLE};
 use crate::aws::database_settings::{self, DatabaseSettings, Difference, Purge, SECRETS};
 use crate::aws::database_source::DatabaseSource;
@@ -101,10 +102,6 @@ pub(crate) struct Args {
     tags: TagArgs,
     #[serde(flatten)]
     login: Login,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 /// A role of an instance.

@@ -8,9 +8,10 @@ use davit_aws::value::Value;
 use davit_module::control::{Control, Edit, Module};
 use davit_module::{ModuleError, Outcome};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 
+use crate::aws::args::State;
 use crate::aws::database::{self, Rds};
 use crate::aws::launch::said;
 use crate::aws::login::Login;
@@ -71,17 +72,6 @@ pub(crate) struct Args {
 
 const fn five_minutes() -> u64 {
     300
-}
-
-/// Whether something is to be there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    /// It is.
-    #[default]
-    Present,
-    /// It is not.
-    Absent,
 }
 
 /// `amazon.aws.rds_instance_snapshot`.

@@ -8,9 +8,10 @@ use davit_aws::value::Value;
 use davit_module::control::{Control, Edit, Module};
 use davit_module::{ModuleError, Outcome, Requirement, Rules};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use crate::aws::args::State;
 use crate::aws::database::Rds;
 use crate::aws::launch::said;
 use crate::aws::login::Login;
@@ -43,16 +44,6 @@ pub(crate) struct Args {
     tags: TagArgs,
     #[serde(flatten)]
     login: Login,
-}
-
-/// Whether something is to be there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    /// It is.
-    Present,
-    /// It is not.
-    Absent,
 }
 
 /// `amazon.aws.rds_subnet_group`.

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::aws::args::{State, yes};
 use crate::aws::bucket::{self, Bucket};
 use crate::aws::client::Aws;
 use crate::aws::login::Login;
@@ -100,21 +101,6 @@ pub(crate) struct Args {
     tags: TagArgs,
     #[serde(flatten)]
     login: Login,
-}
-
-const fn yes() -> bool {
-    true
-}
-
-/// Whether something is to be there.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    /// It is.
-    #[default]
-    Present,
-    /// It is not.
-    Absent,
 }
 
 /// Lists of who may do what.

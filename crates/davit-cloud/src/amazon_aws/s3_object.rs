@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::aws::args::yes;
 use crate::aws::client::{Aws, failure};
 use crate::aws::login::Login;
 use crate::aws::object::{Place, Source, is_newer, media_type, sorted};
@@ -122,10 +123,6 @@ pub(crate) struct Args {
     tags: TagArgs,
     #[serde(flatten)]
     login: Login,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 const fn ten_minutes() -> u64 {

@@ -152,12 +152,7 @@ impl Balancers<'_> {
         let found = Value::Map(self.aws.insist("elbv2", &operation, params, MISSING).await?);
         let pair = |it: &Value| (text(it, "Key").to_owned(), text(it, "Value").to_owned());
         let mut all: Attributes = list(&found, "Attributes").iter().map(pair).collect();
-        let differs = |(name, value): &(&String, &String)| all.get(*name) != Some(*value);
-        let change: Attributes = wanted
-            .iter()
-            .filter(differs)
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
+        let change = due(&all, wanted);
         if change.is_empty() {
             return Ok(all);
         }
@@ -178,5 +173,36 @@ pub fn show_attributes(attributes: &Attributes, shown: &mut Json) {
     if let Some(shown) = shown.as_object_mut() {
         let named = attributes.iter().map(|(name, value)| (name.replace('.', "_"), value));
         shown.extend(named.map(|(name, value)| (name, value.as_str().into())));
+    }
+}
+
+/// Attributes that not every target group has, and that are off where it does not tell of them.
+const OFF: &[&str] = &["deregistration_delay.connection_termination.enabled"];
+
+/// What has to be set so that there are the attributes that are wanted.
+fn due(now: &Attributes, wanted: &Attributes) -> Attributes {
+    let differs = |(name, value): &(&String, &String)| match now.get(*name) {
+        Some(now) => now != *value,
+        None => *value != "false" || !OFF.contains(&name.as_str()),
+    };
+    let due = wanted.iter().filter(differs);
+    due.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_on_need_not_be_turned_off() {
+        let all = |list: &[(&str, &str)]| -> Attributes {
+            list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let now = all(&[("a", "true"), ("b", "1")]);
+        let wanted = all(&[("a", "false"), ("b", "1"), ("c", "false"), (OFF[0], "false")]);
+        assert_eq!(due(&now, &wanted), all(&[("a", "false"), ("c", "false")]));
+        let on = all(&[(OFF[0], "true")]);
+        assert_eq!(due(&now, &on), on);
+        assert_eq!(due(&on, &wanted).get(OFF[0]).map(String::as_str), Some("false"));
     }
 }

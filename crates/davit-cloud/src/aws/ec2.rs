@@ -11,14 +11,14 @@ use davit_aws::Error;
 use davit_aws::value::{Map, Value};
 use davit_module::control::{Control, Edit};
 use davit_module::{ModuleError, Outcome};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+pub use super::args::State;
 use super::client::{Aws, failure};
 use super::filters;
 use super::login::Login;
 use super::names;
+use super::patience::says;
 use super::tags::{Shape, TagChange, Tags};
 
 /// For how long something that was just made may be missing: EC2 is eventually consistent.
@@ -27,17 +27,6 @@ pub const SETTLING: Duration = Duration::from_secs(120);
 const SHORTEST: Duration = Duration::from_millis(250);
 /// The longest pause between two looks.
 const LONGEST: Duration = Duration::from_secs(5);
-
-/// Whether something is to be there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// It is made or changed.
-    #[default]
-    Present,
-    /// It is deleted.
-    Absent,
-}
 
 /// What was made, by id.
 type Made = BTreeMap<String, Instant>;
@@ -203,6 +192,37 @@ impl<'a> Ec2<'a> {
             lock(&self.done).push(told);
         }
         Ok(made)
+    }
+
+    /// Deletes something, again for a while where EC2 says one of these codes. What is gone by then is as good as
+    /// deleted.
+    ///
+    /// # Errors
+    /// What else EC2 says.
+    pub async fn delete(
+        &self,
+        edit: Edit,
+        operation: &str,
+        params: Json,
+        passing: &[&str],
+    ) -> Result<(), ModuleError> {
+        let told = format!("{} ({})", edit.what, edit.path);
+        lock(&self.made).remove(&edit.path);
+        let act = async || {
+            let mut pause = Pause::new(SETTLING);
+            loop {
+                match self.aws.attempt("ec2", operation, params.clone()).await {
+                    Err(error) if is_missing(&error) => return Ok(()),
+                    Err(error) if says(&error, passing) && pause.next().await => {}
+                    Err(error) => return Err(failure(Some(("ec2", operation)), &error)),
+                    Ok(_) => return Ok(()),
+                }
+            }
+        };
+        if self.control.change(edit, act).await?.is_some() {
+            lock(&self.done).push(told);
+        }
+        Ok(())
     }
 
     /// Makes something by one call. `id` is where its id stands in the answer. In check mode

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use super::args::yes;
 use super::client::Aws;
 use super::parts;
 
@@ -189,10 +190,6 @@ pub struct Interface {
     /// The subnet. Without it that of the instance.
     #[serde(default, rename(serialize = "SubnetId"))]
     pub subnet_id: Option<String>,
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// An address of an interface.

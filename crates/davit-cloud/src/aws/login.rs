@@ -12,6 +12,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::args::yes;
+
 /// What every module for AWS takes: flatten it into a module's arguments.
 #[derive(Clone, Deserialize, JsonSchema)]
 pub struct Login {
@@ -67,10 +69,6 @@ pub struct Login {
     /// Check that the server is who it says. Turn this off only for servers of your own.
     #[serde(default = "yes")]
     pub validate_certs: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// Nothing secret is shown.

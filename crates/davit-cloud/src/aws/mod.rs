@@ -1,6 +1,7 @@
 //! What modules for AWS share: who calls, filters, tags, policies, names of results, stacks.
 
 pub mod actions;
+pub mod args;
 pub mod autoscaling;
 pub mod balancers;
 pub mod bucket;

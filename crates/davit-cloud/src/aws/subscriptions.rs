@@ -96,14 +96,14 @@ impl Topic<'_> {
         let known: BTreeMap<Address, &Json> = current.iter().map(|it| (address(it), it)).collect();
         let wanted: BTreeMap<Address, &Subscription> =
             wanted.iter().map(|it| (it.address(), it)).collect();
-        let plain = |it: &Address| json!({"protocol": it.0, "endpoint": it.1});
-        done.subscriptions_existing = known.keys().map(plain).collect();
+        done.subscriptions_existing = known.values().map(|it| shown(it)).collect();
         for (address, subscription) in &wanted {
             match known.get(address) {
                 Some(found) => self.keep_attributes(found, subscription).await?,
                 None => {
                     self.subscribe(subscription).await?;
-                    done.subscriptions_added.push(plain(address));
+                    let told = json!({"Protocol": subscription.protocol, "Endpoint": subscription.endpoint});
+                    done.subscriptions_added.push(shown(&told));
                 }
             }
         }
@@ -113,11 +113,11 @@ impl Topic<'_> {
                 continue;
             };
             let edit = Edit::new("remove the subscription", subscription)
-                .from(without_password(&address.1));
+                .from(without_password(&address.1, false));
             let request = json!({"SubscriptionArn": subscription});
             let act = async || self.aws.find("sns", "Unsubscribe", request, MISSING).await;
             self.control.change(edit, act).await?;
-            done.subscriptions_deleted.push(plain(address));
+            done.subscriptions_deleted.push(shown(found));
         }
         Ok(done)
     }
@@ -127,7 +127,7 @@ impl Topic<'_> {
         let attributes = wanted.raw().map(|it| json!({"RawMessageDelivery": it.to_string()}));
         let edit = Edit::new("subscribe", self.arn).to(json!({
             "protocol": protocol,
-            "endpoint": without_password(&wanted.endpoint),
+            "endpoint": without_password(&wanted.endpoint, false),
             "attributes": attributes,
         }));
         let request = json!({
@@ -180,11 +180,22 @@ fn address(found: &Json) -> Address {
     canonical(text("Protocol"), text("Endpoint"))
 }
 
-/// AWS keeps numbers of telephones without what people write between the digits.
+/// A subscription as results show it.
+fn shown(subscription: &Json) -> Json {
+    let (protocol, endpoint) = address(subscription);
+    let written = subscription["Endpoint"].as_str().unwrap_or_default();
+    let is_far = protocol == "sms" && written.trim_start().starts_with('+');
+    let endpoint = if is_far { format!("+{endpoint}") } else { endpoint };
+    json!({"protocol": protocol, "endpoint": endpoint})
+}
+
+/// AWS keeps numbers of telephones without what people write between the digits, and shows no password of a URL: URLs
+/// that differ in nothing else are the same.
 fn canonical(protocol: &str, endpoint: &str) -> Address {
     let protocol = protocol.to_lowercase();
     let endpoint = match protocol.as_str() {
         "sms" => endpoint.chars().filter(char::is_ascii_digit).collect(),
+        "http" | "https" => without_password(endpoint, true),
         _ => endpoint.to_owned(),
     };
     (protocol, endpoint)
@@ -195,13 +206,16 @@ fn confirmed(found: &Json) -> Option<&str> {
     found["SubscriptionArn"].as_str().filter(|it| it.starts_with("arn:"))
 }
 
-/// A URL without the user and password before its host.
-fn without_password(endpoint: &str) -> String {
+/// A URL with its password as AWS shows it, or without the user and password before its host.
+fn without_password(endpoint: &str, shows_user: bool) -> String {
     let Some((scheme, rest)) = endpoint.split_once("://") else { return endpoint.to_owned() };
     let host = rest.split('/').next().unwrap_or_default();
-    match host.rsplit_once('@') {
-        Some((user, _)) => format!("{scheme}://{}", &rest[user.len() + 1..]),
-        None => endpoint.to_owned(),
+    let Some((user, _)) = host.rsplit_once('@') else { return endpoint.to_owned() };
+    let behind = &rest[user.len() + 1..];
+    match user.split_once(':') {
+        Some((user, _)) if shows_user => format!("{scheme}://{user}:****@{behind}"),
+        None if shows_user => endpoint.to_owned(),
+        _ => format!("{scheme}://{behind}"),
     }
 }
 
@@ -212,7 +226,23 @@ mod tests {
     #[test]
     fn numbers_are_the_same_however_they_are_written() {
         assert_eq!(canonical("SMS", "+1 (555) 123-4567"), canonical("sms", "15551234567"));
+        for (written, expect) in [("+1 (555) 1", "+15551"), ("1-5551", "15551")] {
+            let told = shown(&json!({"Protocol": "sms", "Endpoint": written}));
+            assert_eq!(told, json!({"protocol": "sms", "endpoint": expect}));
+        }
         assert_ne!(canonical("email", "a@b.org"), canonical("email-json", "a@b.org"));
+    }
+
+    #[test]
+    fn urls_are_the_same_whose_passwords_aws_does_not_show() {
+        let told = canonical("https", "https://user:****@host/a");
+        let written = json!({"Protocol": "HTTPS", "Endpoint": "https://user:p:ss@host/a"});
+        assert_eq!(shown(&written), json!({"protocol": told.0, "endpoint": told.1}));
+        assert_eq!(canonical("https", "https://user:p:ss@host/a"), told);
+        assert_ne!(canonical("https", "https://other:pass@host/a"), told);
+        for plain in ["https://user@host", "https://host/a:b@c", "host"] {
+            assert_eq!(canonical("https", plain).1, plain);
+        }
     }
 
     #[test]
@@ -223,7 +253,7 @@ mod tests {
             ("https://a@b@host", "https://host"),
             ("a@b.org", "a@b.org"),
         ] {
-            assert_eq!(without_password(given), expect);
+            assert_eq!(without_password(given, false), expect);
         }
     }
 }

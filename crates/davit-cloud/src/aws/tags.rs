@@ -7,6 +7,8 @@ use davit_aws::value::{Map, Value};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
+use super::args::yes;
+
 /// Tags by name.
 pub type Tags = BTreeMap<String, String>;
 
@@ -22,10 +24,6 @@ pub struct TagArgs {
     /// Remove the tags that `tags` does not name.
     #[serde(default = "yes")]
     pub purge_tags: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// Values that YAML takes for numbers or booleans are texts in AWS, as Python writes them. For arguments

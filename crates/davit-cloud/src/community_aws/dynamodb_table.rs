@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
+use crate::aws::args::{State, yes};
 use crate::aws::client::Aws;
 use crate::aws::launch::said;
 use crate::aws::login::Login;
@@ -83,10 +84,6 @@ pub(crate) struct Args {
     login: Login,
 }
 
-const fn yes() -> bool {
-    true
-}
-
 const fn quarter_hour() -> u64 {
     900
 }
@@ -109,17 +106,6 @@ enum Class {
     Standard,
     /// Requests.
     StandardInfrequentAccess,
-}
-
-/// Whether something is to be there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    /// It is.
-    #[default]
-    Present,
-    /// It is not.
-    Absent,
 }
 
 /// The throughput of what is new.

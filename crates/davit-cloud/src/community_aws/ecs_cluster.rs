@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use crate::aws::args::yes;
 use crate::aws::client::Aws;
 use crate::aws::ecs::{self, Strategy};
 use crate::aws::login::Login;
@@ -53,10 +54,6 @@ pub(crate) struct Args {
     repeat: u64,
     #[serde(flatten)]
     login: Login,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 const fn ten() -> u64 {

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use crate::aws::args::State;
 use crate::aws::client::Aws;
 use crate::aws::login::Login;
 use crate::aws::policy;
@@ -67,17 +68,6 @@ pub(crate) struct Args {
     scan_on_push: bool,
     #[serde(flatten)]
     login: Login,
-}
-
-/// Whether something is to be there.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    /// It is.
-    #[default]
-    Present,
-    /// It is not.
-    Absent,
 }
 
 /// How images are encrypted.

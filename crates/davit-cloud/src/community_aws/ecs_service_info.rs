@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use crate::aws::args::yes;
 use crate::aws::client::Aws;
 use crate::aws::login::Login;
 
@@ -42,10 +43,6 @@ pub(crate) struct Args {
     service: Option<Vec<String>>,
     #[serde(flatten)]
     login: Login,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 /// ECS describes no more at once.

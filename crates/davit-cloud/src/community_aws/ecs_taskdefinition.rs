@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use crate::aws::args::State;
 use crate::aws::client::Aws;
 use crate::aws::ecs;
 use crate::aws::ecs_settings::Constraint;
@@ -79,16 +80,6 @@ pub(crate) struct Args {
     volumes: Vec<serde_json::Map<String, Json>>,
     #[serde(flatten)]
     login: Login,
-}
-
-/// Whether something is to be there.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    /// It is.
-    Present,
-    /// It is not.
-    Absent,
 }
 
 /// What tasks run on.
@@ -330,7 +321,7 @@ fn comparable(definition: &Json) -> Json {
     let platform = &definition["runtimePlatform"];
     ecs::plain(&json!({
         "containerDefinitions": containers,
-        "volumes": named(&definition["volumes"]),
+        "volumes": named(&definition["volumes"]).into_iter().map(volume).collect::<Vec<_>>(),
         "networkMode": mode,
         "taskRoleArn": definition["taskRoleArn"],
         "executionRoleArn": definition["executionRoleArn"],
@@ -340,6 +331,23 @@ fn comparable(definition: &Json) -> Json {
         "placementConstraints": definition["placementConstraints"],
         "runtimePlatform": if platform.is_null() { &usual } else { platform },
     }))
+}
+
+/// A volume without what AWS takes for granted.
+fn volume(mut volume: Json) -> Json {
+    for (place, name, usual) in [
+        ("/efsVolumeConfiguration", "rootDirectory", "/"),
+        ("/efsVolumeConfiguration", "transitEncryption", "DISABLED"),
+        ("/efsVolumeConfiguration/authorizationConfig", "iam", "DISABLED"),
+        ("/dockerVolumeConfiguration", "scope", "task"),
+        ("/dockerVolumeConfiguration", "driver", "local"),
+    ] {
+        let map = volume.pointer_mut(place).and_then(Json::as_object_mut);
+        if let Some(map) = map.filter(|it| it.get(name).is_some_and(|it| it == usual)) {
+            map.remove(name);
+        }
+    }
+    volume
 }
 
 /// A container without what AWS takes for granted.
@@ -414,6 +422,7 @@ mod tests {
                 "portMappings": [{"containerPort": 80, "hostPort": 80}], "healthCheck": {"command": ["CMD", "x"]},
             }],
             "networkMode": "awsvpc", "cpu": "1 vCPU", "memory": "2GB", "taskRoleArn": "shop",
+            "volumes": [{"name": "b", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}, {"name": "a"}],
         });
         let found = json!({
             "containerDefinitions": [{
@@ -422,7 +431,11 @@ mod tests {
                 "portMappings": [{"containerPort": 80, "hostPort": 80, "protocol": "tcp"}],
                 "healthCheck": {"command": ["CMD", "x"], "interval": 30, "timeout": 5, "retries": 3},
             }],
-            "networkMode": "awsvpc", "cpu": "1024", "memory": "2048", "volumes": [], "revision": 3,
+            "networkMode": "awsvpc", "cpu": "1024", "memory": "2048", "revision": 3,
+            "volumes": [
+                {"name": "a", "host": {}},
+                {"name": "b", "efsVolumeConfiguration": {"fileSystemId": "fs-1", "rootDirectory": "/"}},
+            ],
             "taskRoleArn": "arn:aws:iam::123456789012:role/shop",
             "runtimePlatform": {"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"},
         });

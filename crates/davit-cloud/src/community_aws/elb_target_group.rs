@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
+use crate::aws::args::yes;
 use crate::aws::balancers::{self, Attributes, Balancers, Kind, MISSING};
 use crate::aws::client::Aws;
 use crate::aws::login::Login;
@@ -139,10 +140,6 @@ const PROTOCOLS: &[&str] = &[
     "http", "https", "tcp", "tls", "udp", "tcp_udp", "HTTP", "HTTPS", "TCP", "TLS", "UDP",
     "TCP_UDP",
 ];
-
-const fn yes() -> bool {
-    true
-}
 
 const fn some_minutes() -> u64 {
     200
@@ -277,6 +274,10 @@ impl Args {
         let mut targets: Vec<Target> = named.collect::<Result<_, _>>()?;
         if matches!(self.kind(), TargetType::Lambda | TargetType::Alb) {
             targets.truncate(1);
+        }
+        // A function has no port, and the operation takes none.
+        if self.kind() == TargetType::Lambda {
+            targets.iter_mut().for_each(|it| it.port = None);
         }
         if self.state == State::Present && self.kind() != TargetType::Lambda {
             let given = [
@@ -493,15 +494,19 @@ impl Task<'_> {
             .collect();
         let strange: Vec<Json> =
             now.iter().filter(|it| !wanted.contains(&place(it))).map(Target::params).collect();
-        if !missing.is_empty() {
-            let edit = Edit::new("register targets", arn).to(&missing);
-            let params = json!({"TargetGroupArn": arn, "Targets": missing});
-            self.elb.change(edit, "RegisterTargets", params).await?;
+        let register = Edit::new("register targets", arn).to(&missing);
+        let deregister = Edit::new("deregister targets", arn).from(&strange);
+        let mut steps =
+            [(register, "RegisterTargets", &missing), (deregister, "DeregisterTargets", &strange)];
+        // A group with one target alone takes no other one until that is gone.
+        if matches!(self.args.kind(), TargetType::Lambda | TargetType::Alb) {
+            steps.reverse();
         }
-        if !strange.is_empty() {
-            let edit = Edit::new("deregister targets", arn).from(&strange);
-            let params = json!({"TargetGroupArn": arn, "Targets": strange});
-            self.elb.change(edit, "DeregisterTargets", params).await?;
+        for (edit, operation, targets) in steps {
+            if !targets.is_empty() {
+                let params = json!({"TargetGroupArn": arn, "Targets": targets});
+                self.elb.change(edit, operation, params).await?;
+            }
         }
         // Nobody asks the targets of a group that no load balancer uses, nor functions.
         let is_used = !list(group, "LoadBalancerArns").is_empty();

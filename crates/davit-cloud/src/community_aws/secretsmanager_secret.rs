@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::aws::args::{State, yes};
 use crate::aws::client::Aws;
 use crate::aws::login::Login;
 use crate::aws::tags::{Shape, TagArgs, Tags};
@@ -65,23 +66,8 @@ pub(crate) struct Args {
     login: Login,
 }
 
-const fn yes() -> bool {
-    true
-}
-
 const fn thirty() -> i64 {
     30
-}
-
-/// Whether something is to be there.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    /// It is.
-    #[default]
-    Present,
-    /// It is not.
-    Absent,
 }
 
 /// How a secret is kept.

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::aws::args::{State, yes};
 use crate::aws::client::Aws;
 use crate::aws::login::Login;
 use crate::aws::names;
@@ -63,27 +64,12 @@ pub(crate) struct Args {
     login: Login,
 }
 
-const fn yes() -> bool {
-    true
-}
-
 fn own_key() -> String {
     "alias/aws/ssm".to_owned()
 }
 
 fn standard() -> String {
     "Standard".to_owned()
-}
-
-/// Whether something is to be there.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    /// It is.
-    #[default]
-    Present,
-    /// It is not.
-    Absent,
 }
 
 /// Kinds of text.

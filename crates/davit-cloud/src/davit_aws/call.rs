@@ -13,6 +13,7 @@ use davit_module::{ModuleError, Outcome};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::aws::args::yes;
 use crate::aws::client::{Aws, failure};
 use crate::aws::login::Login;
 use crate::aws::names;
@@ -75,10 +76,6 @@ struct Wait {
     /// For how many seconds to wait at most.
     #[serde(default = "ten_minutes")]
     timeout: u64,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 const fn ten_minutes() -> u64 {
