@@ -208,6 +208,10 @@ fn gather(args: &Args) -> Result<(Manifest, Gathered), Report> {
 fn write(path: &Path, parts: &[Part]) -> Result<u64, Report> {
     let wrong =
         |error: io::Error| Report::new(format!("{} cannot be written: {error}", path.display()));
+    // A device would be replaced by a file that is called like it.
+    if fs::metadata(path).is_ok_and(|it| !it.is_file()) {
+        return Err(wrong(io::Error::other("what is there is no regular file")));
+    }
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
     let mut file = tempfile::Builder::new()
         .prefix(".davit-")
