@@ -153,10 +153,7 @@ fn the_folder_need_not_be_said() {
     // What is no file is not replaced by one.
     let ran = place.run(&format!("{line} -o device"));
     assert_eq!((ran.code, ran.out.as_str()), (1, ""));
-    assert_eq!(
-        ran.err,
-        "[ERROR]: device cannot be written: what is there is no regular file\n"
-    );
+    assert_eq!(ran.err, "[ERROR]: device cannot be written: what is there is no regular file\n");
     assert!(place.path().join("device").is_symlink());
 }
 
