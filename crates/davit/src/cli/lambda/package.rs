@@ -218,7 +218,8 @@ fn write(path: &Path, parts: &[Part]) -> Result<u64, Report> {
         .permissions(fs::Permissions::from_mode(0o644))
         .tempfile_in(folder.unwrap_or_else(|| Path::new(".")))
         .map_err(wrong)?;
-    let mut archive = zip::ZipWriter::new(io::BufWriter::new(file.as_file_mut()));
+    // In memory: on a disk that is full, the archive would speak up by itself.
+    let mut archive = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
     // Neither times nor owners: what went in decides on the bytes, and nothing else does.
     let options = SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Deflated)
@@ -229,12 +230,10 @@ fn write(path: &Path, parts: &[Part]) -> Result<u64, Report> {
         begun.map_err(|error| wrong(error.into()))?;
         archive.write_all(&part.bytes).map_err(wrong)?;
     }
-    let mut written = archive.finish().map_err(|error| wrong(error.into()))?;
-    written.flush().map_err(wrong)?;
-    drop(written);
-    let size = file.as_file().metadata().map_err(wrong)?.len();
+    let bytes = archive.finish().map_err(|error| wrong(error.into()))?.into_inner();
+    file.write_all(&bytes).map_err(wrong)?;
     file.persist(path).map_err(|error| wrong(error.error))?;
-    Ok(size)
+    Ok(bytes.len() as u64)
 }
 
 #[cfg(test)]
