@@ -87,7 +87,7 @@ mod tests {
         let told = RefCell::new(Vec::new());
         let values = Value::from(values);
         texts(service, shape, values.as_map().unwrap(), &|it| {
-            told.borrow_mut().push(it.to_owned())
+            told.borrow_mut().push(it.to_owned());
         });
         told.into_inner()
     }
