@@ -34,6 +34,7 @@ pub mod plugin_login;
 pub mod policy;
 pub mod records;
 pub mod s3;
+pub mod sensitive;
 pub mod shapes;
 pub mod stacks;
 pub mod subscriptions;

@@ -17,6 +17,7 @@ use crate::aws::args::yes;
 use crate::aws::client::{Aws, failure};
 use crate::aws::login::Login;
 use crate::aws::names;
+use crate::aws::sensitive;
 
 /// Call any operation of any service of AWS.
 ///
@@ -25,6 +26,9 @@ use crate::aws::names;
 ///
 /// An operation that only reads is called in check mode too and changes nothing; any other is taken for a
 /// change, and not called in check mode. `changed_when` says otherwise.
+///
+/// What the service's model calls sensitive is not shown in anything that a run tells; a registered result
+/// holds it.
 ///
 /// ```yaml
 /// - name: Which volumes are attached to nothing?
@@ -99,6 +103,8 @@ impl Module for AwsCall {
         let params = given(args.parameters.as_ref());
         let checked = aws.client().check(Call::new(service.name, operation.name, params.clone()));
         checked.map_err(|it| not_there(&it))?;
+        let cover = |text: &str| control.secret(text);
+        sensitive::texts(service, operation.input, &params, &cover);
         let answer = if only_reads(operation) {
             Some(ask(&aws, service, operation, &params, args.paginate).await?)
         } else {
@@ -108,6 +114,7 @@ impl Module for AwsCall {
             control.change(edit, act).await?
         };
         let Some(answer) = answer else { return Ok(aws.tell(Outcome::new())) };
+        sensitive::texts(service, operation.output, &answer, &cover);
         if let Some(wait) = &args.wait {
             let of = wait.parameters.as_ref().map_or_else(|| params.clone(), |it| given(Some(it)));
             control.tell(&format!("waiting for {}", wait.waiter));

@@ -23,8 +23,6 @@ use crate::reader::Reader;
 ///
 /// The name of the file ends with `aws_ec2.yml` or `aws_ec2.yaml`. Regions are asked at the same time.
 ///
-/// # Examples
-///
 /// ```yaml
 /// plugin: amazon.aws.aws_ec2
 /// regions: [eu-west-1, eu-central-1]

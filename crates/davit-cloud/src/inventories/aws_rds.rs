@@ -21,8 +21,6 @@ use crate::reader::Reader;
 ///
 /// The name of the file ends with `aws_rds.yml` or `aws_rds.yaml`. Regions are asked at the same time.
 ///
-/// # Examples
-///
 /// ```yaml
 /// plugin: amazon.aws.aws_rds
 /// regions: [eu-west-1]

@@ -14,8 +14,6 @@ use crate::reader::Reader;
 
 /// Looks up an attribute of the account, or all of them as a map of lists.
 ///
-/// # Examples
-///
 /// ```yaml
 /// - ansible.builtin.debug:
 ///     msg: "{{ lookup('amazon.aws.aws_account_attribute', attribute='default-vpc') }}"

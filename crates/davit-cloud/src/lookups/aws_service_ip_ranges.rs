@@ -15,8 +15,6 @@ use crate::reader::Reader;
 ///
 /// AWS publishes them as a file that anybody can read.
 ///
-/// # Examples
-///
 /// ```yaml
 /// - ansible.builtin.debug:
 ///     msg: "{{ query('amazon.aws.aws_service_ip_ranges', region='eu-west-1', service='EC2') }}"

@@ -18,8 +18,6 @@ use crate::reader::Reader;
 /// What is found is not shown in anything that a run tells. Where a secret holds JSON, that goes
 /// for each text in it.
 ///
-/// # Examples
-///
 /// ```yaml
 /// - ansible.builtin.debug:
 ///     msg: "{{ lookup('amazon.aws.secretsmanager_secret', 'database') }}"

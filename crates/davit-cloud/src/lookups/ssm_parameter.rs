@@ -18,8 +18,6 @@ use crate::reader::Reader;
 ///
 /// What `SecureString` parameters hold is not shown in anything that a run tells.
 ///
-/// # Examples
-///
 /// ```yaml
 /// - ansible.builtin.debug:
 ///     msg: "{{ lookup('amazon.aws.ssm_parameter', '/shop/motd') }}"

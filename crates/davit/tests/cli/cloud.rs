@@ -549,3 +549,26 @@ fn everything_knows_the_names() {
         ran.out
     );
 }
+
+/// The secret is spelled only where the task reads it from: a playbook shows its own text in errors.
+#[test]
+fn calls_show_nothing_that_a_model_calls_sensitive() {
+    let world = World::new();
+    let made = json!({"Name": "shop", "SecretString": "{{ lookup('env', 'HUSH') }}"});
+    let mut read = call("secretsmanager", "get_secret_value", json!({"SecretId": "shop"}));
+    read["register"] = json!("got");
+    let play = json!([{"hosts": "localhost", "gather_facts": false, "tasks": [
+        call("secretsmanager", "create_secret", made),
+        read,
+        {"debug": {"var": "got"}},
+        {"assert": {"that": "got.result.SecretString == lookup('env', 'HUSH')"}},
+    ]}]);
+    world.place.write("calls.yml", &play.to_string());
+    let ran = world.run_with("davit run -vvv --diff calls.yml", &[("HUSH", "correct-horse")]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let kept = world.run("davit show last --output events");
+    assert!(kept.out.contains("SecretString"), "{}{}", kept.out, kept.err);
+    for text in [ran.out, ran.err, kept.out] {
+        assert!(!text.contains("correct-horse"), "{text}");
+    }
+}

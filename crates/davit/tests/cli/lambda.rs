@@ -122,6 +122,42 @@ fn archives_hold_what_the_playbook_names() {
 }
 
 #[test]
+fn the_folder_need_not_be_said() {
+    let place = Place::new(&[
+        ("site.yml", "- hosts: localhost\n  tasks:\n  - template: src=t.j2 dest=/tmp/t\n"),
+        ("templates/t.j2", "x"),
+        ("hosts.ini", "localhost\n"),
+        ("group_vars/all.yml", "x: 1\n"),
+        ("more.yml", "x: 1\n"),
+        ("old.zip", "old"),
+    ]);
+    fs::write(place.path().join("tiny"), program(X86)).expect("a file");
+    symlink("/dev/null", place.path().join("device")).expect("a link");
+    let line = "davit lambda package site.yml --binary tiny -i hosts.ini -e @more.yml";
+    let ran = place.run(&format!("{line} -o old.zip"));
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let files = unpacked(&place.path().join("old.zip"));
+    let names: Vec<&str> = files.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "bootstrap",
+            "davit-function.json",
+            "project/group_vars/all.yml",
+            "project/hosts.ini",
+            "project/more.yml",
+            "project/site.yml",
+            "project/templates/t.j2",
+        ]
+    );
+    // What is no file is not replaced by one.
+    let ran = place.run(&format!("{line} -o device"));
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    assert_eq!(ran.err, "[ERROR]: device cannot be written: what is there is no regular file\n");
+    assert!(place.path().join("device").is_symlink());
+}
+
+#[test]
 fn what_cannot_run_there_is_refused() {
     let place = Place::new(&[
         ("site.yml", "- hosts: localhost\n"),

@@ -137,7 +137,9 @@ impl Gatherer {
     fn file(&mut self, path: &Path) {
         let Ok(real) = path.canonicalize() else { return };
         // It is called what it is called here, wherever a link leads.
-        let here = path.parent().and_then(|it| it.canonicalize().ok());
+        let here =
+            path.parent().map(|it| if it.as_os_str().is_empty() { Path::new(".") } else { it });
+        let here = here.and_then(|it| it.canonicalize().ok());
         let here = here.zip(path.file_name()).map(|(folder, name)| folder.join(name));
         let Some(name) = here.as_deref().and_then(|it| self.name(it)) else { return };
         if self.found.files.insert(name.clone(), real).is_some() {

@@ -208,13 +208,18 @@ fn gather(args: &Args) -> Result<(Manifest, Gathered), Report> {
 fn write(path: &Path, parts: &[Part]) -> Result<u64, Report> {
     let wrong =
         |error: io::Error| Report::new(format!("{} cannot be written: {error}", path.display()));
+    // A device would be replaced by a file that is called like it.
+    if fs::metadata(path).is_ok_and(|it| !it.is_file()) {
+        return Err(wrong(io::Error::other("what is there is no regular file")));
+    }
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
     let mut file = tempfile::Builder::new()
         .prefix(".davit-")
         .permissions(fs::Permissions::from_mode(0o644))
         .tempfile_in(folder.unwrap_or_else(|| Path::new(".")))
         .map_err(wrong)?;
-    let mut archive = zip::ZipWriter::new(io::BufWriter::new(file.as_file_mut()));
+    // In memory: on a disk that is full, the archive would speak up by itself.
+    let mut archive = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
     // Neither times nor owners: what went in decides on the bytes, and nothing else does.
     let options = SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Deflated)
@@ -225,12 +230,10 @@ fn write(path: &Path, parts: &[Part]) -> Result<u64, Report> {
         begun.map_err(|error| wrong(error.into()))?;
         archive.write_all(&part.bytes).map_err(wrong)?;
     }
-    let mut written = archive.finish().map_err(|error| wrong(error.into()))?;
-    written.flush().map_err(wrong)?;
-    drop(written);
-    let size = file.as_file().metadata().map_err(wrong)?.len();
+    let bytes = archive.finish().map_err(|error| wrong(error.into()))?.into_inner();
+    file.write_all(&bytes).map_err(wrong)?;
     file.persist(path).map_err(|error| wrong(error.error))?;
-    Ok(size)
+    Ok(bytes.len() as u64)
 }
 
 #[cfg(test)]

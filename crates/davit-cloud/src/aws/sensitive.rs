@@ -1,0 +1,117 @@
+//! What a service's model calls sensitive in parameters and answers. Knows nothing of modules.
+
+use davit_aws::model::{Kind, Member, Service, ShapeId};
+use davit_aws::value::{Map, Value};
+
+/// The types of SSM's parameters that are no secrets, which its model calls sensitive all the same.
+const OPEN: [&str; 2] = ["String", "StringList"];
+
+/// Tells of each text in a structure that the model calls sensitive.
+pub fn texts(service: &Service, shape: Option<ShapeId>, values: &Map, tell: &dyn Fn(&str)) {
+    if let Some(shape) = shape {
+        Search { service, tell }.structure(shape, values, false);
+    }
+}
+
+struct Search<'a> {
+    service: &'a Service,
+    tell: &'a dyn Fn(&str),
+}
+
+impl Search<'_> {
+    fn structure(&self, shape: ShapeId, values: &Map, hidden: bool) {
+        let Some(structure) = self.service.structure(shape) else { return };
+        let kind = values.iter().find(|(name, _)| name.as_str() == "Type");
+        let kind = kind.and_then(|(_, value)| value.as_str()).unwrap_or_default();
+        let is_open = self.service.name == "ssm" && OPEN.contains(&kind);
+        for (name, value) in values {
+            match structure.member(name) {
+                Some(_) if is_open && name.as_str() == "Value" => {}
+                Some(member) => self.member(member, value, hidden),
+                // A document holds what it likes.
+                None if hidden => self.all(value),
+                None => {}
+            }
+        }
+    }
+
+    fn member(&self, member: &Member, value: &Value, hidden: bool) {
+        let hidden = hidden || member.traits.sensitive;
+        match (&self.service.shape(member.shape).kind, value) {
+            (Kind::Structure(_), Value::Map(values)) => {
+                self.structure(member.shape, values, hidden);
+            }
+            (Kind::List { member, .. }, Value::List(items)) => {
+                items.iter().for_each(|it| self.member(member, it, hidden));
+            }
+            (Kind::Map { value: member, .. }, Value::Map(values)) => {
+                values.iter().for_each(|(_, it)| self.member(member, it, hidden));
+            }
+            _ if hidden => self.all(value),
+            _ => {}
+        }
+    }
+
+    /// Every text in a value, and bytes as results write them.
+    fn all(&self, value: &Value) {
+        match value {
+            Value::List(items) => items.iter().for_each(|it| self.all(it)),
+            Value::Map(values) => values.iter().for_each(|(_, it)| self.all(it)),
+            other => {
+                if let serde_json::Value::String(text) = other.to_json() {
+                    (self.tell)(&text);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use davit_aws::model::Store;
+    use serde_json::json;
+
+    use super::*;
+
+    fn found(
+        service: &str,
+        operation: &str,
+        is_answer: bool,
+        values: serde_json::Value,
+    ) -> Vec<String> {
+        let service = Store::default().service(service).unwrap().unwrap();
+        let operation = service.operation(operation).unwrap();
+        let shape = if is_answer { operation.output } else { operation.input };
+        let told = RefCell::new(Vec::new());
+        let values = Value::from(values);
+        texts(service, shape, values.as_map().unwrap(), &|it| {
+            told.borrow_mut().push(it.to_owned());
+        });
+        told.into_inner()
+    }
+
+    #[test]
+    fn what_the_model_calls_sensitive_is_told() {
+        let put = json!({"SecretId": "shop", "SecretString": "hush"});
+        assert_eq!(found("secretsmanager", "PutSecretValue", false, put), ["hush"]);
+        let got = json!({"Name": "shop", "SecretString": "hush", "VersionStages": ["AWSCURRENT"]});
+        assert_eq!(found("secretsmanager", "GetSecretValue", true, got), ["hush"]);
+        let made = json!({"FunctionName": "f", "Environment": {"Variables": {"KEY": "hush"}}});
+        assert_eq!(found("lambda", "CreateFunction", false, made), ["hush"]);
+        let made = json!({"StackName": "shop", "TemplateBody": "{}"});
+        assert_eq!(found("cloudformation", "CreateStack", false, made), [""; 0]);
+    }
+
+    #[test]
+    fn parameters_of_ssm_are_secret_where_their_type_is() {
+        let answer = json!({"Parameters": [
+            {"Name": "/host", "Type": "String", "Value": "db.example.com"},
+            {"Name": "/key", "Type": "SecureString", "Value": "hush"},
+        ]});
+        assert_eq!(found("ssm", "GetParametersByPath", true, answer), ["hush"]);
+        let put = json!({"Name": "/host", "Type": "String", "Value": "db.example.com"});
+        assert_eq!(found("ssm", "PutParameter", false, put), [""; 0]);
+    }
+}
