@@ -42,7 +42,8 @@ fn an_unknown_argument_is_found_with_its_place() {
     let (extra_vars, known) = (Map::new(), Arc::clone(&tables));
     let lookup = |name: &str| match tables.find(name)? {
         Line::Control(entry) => {
-            Some(Target { spec: Some(tables.control_spec(entry)), free_form: None, open: false })
+            let spec = Some(tables.control_spec(entry));
+            Some(Target { spec, free_form: None, open: false, look: entry.look })
         }
         _ => None,
     };

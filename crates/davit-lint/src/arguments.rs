@@ -1,5 +1,6 @@
 //! Arguments of modules, as far as they are written as they will be.
 
+use davit_module::control::Look;
 use davit_module::{ArgError, Reply, Spec};
 use davit_playbook::{Task, takes_raw_params};
 use davit_value::{Origin, Value};
@@ -40,6 +41,9 @@ pub(crate) fn check(lint: &Lint<'_>, seen: &Seen, severity: Severity) {
             None => return free_text(lint, task, raw, severity),
         }
     }
+    if let Some(look) = target.look {
+        look_at(lint, task, &args, look);
+    }
     let unknown = |value: &Json| value.as_str() == Some(UNKNOWN);
     let complete = !templated && !seen.place.defaults;
     for error in spec.check_static(&args, &unknown) {
@@ -47,6 +51,32 @@ pub(crate) fn check(lint: &Lint<'_>, seen: &Seen, severity: Severity) {
             &Asked { lint, task, spec, args: &args, severity, open: target.open, complete },
             error,
         );
+    }
+}
+
+/// What the module itself says of its arguments. It need not be right: there may be more on the machine that runs
+/// the play than is known here.
+fn look_at(lint: &Lint<'_>, task: &Task, args: &Reply, look: Look) {
+    let mut known = Json::Object(args.clone());
+    forget_unknown(&mut known);
+    let Json::Object(known) = known else { return };
+    for odd in look(&known) {
+        let at = if odd.argument.contains('.') {
+            key_place(lint, task, &odd.argument)
+        } else {
+            value_place(lint, task, &odd.argument)
+        };
+        lint.odd("odd-argument", &at, odd.message, None);
+    }
+}
+
+/// Null in the place of what is only known at run time.
+fn forget_unknown(value: &mut Json) {
+    match value {
+        Json::String(text) if text == UNKNOWN => *value = Json::Null,
+        Json::Array(items) => items.iter_mut().for_each(forget_unknown),
+        Json::Object(entries) => entries.values_mut().for_each(forget_unknown),
+        _ => {}
     }
 }
 

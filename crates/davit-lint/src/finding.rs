@@ -83,6 +83,7 @@ pub const RULES: &[(&str, &str)] = &[
     ("duplicate-loop", "A task has more than one loop."),
     ("file-not-found", "A file that is named is not there."),
     ("invalid-choice", "A value is none of those that the argument may have."),
+    ("odd-argument", "A value names something that the module does not know."),
     ("invalid-structure", "A play, block, task or role is not made as it has to be."),
     ("invalid-type", "A value cannot be made what the argument is."),
     ("invalid-value", "A keyword has a value that it cannot have."),

@@ -30,6 +30,7 @@ use std::sync::{Arc, Mutex};
 
 use davit_inventory::Inventory;
 use davit_module::Spec;
+use davit_module::control::Look;
 use davit_playbook::{Error, Loader, Warning};
 use davit_template::Engine;
 use davit_value::{Map, Origin};
@@ -50,6 +51,8 @@ pub struct Target {
     pub free_form: Option<String>,
     /// It takes any argument; what is in `spec` is only part of it.
     pub open: bool,
+    /// What it says itself of arguments, where it does.
+    pub look: Option<Look>,
 }
 
 /// What the check may ask.
@@ -117,6 +120,7 @@ const CERTAIN: &[&str] = &[
     "conflicting-actions",
     "duplicate-loop",
     "invalid-choice",
+    "odd-argument",
     "invalid-structure",
     "invalid-type",
     "invalid-variable-name",

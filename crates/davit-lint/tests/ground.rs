@@ -33,7 +33,7 @@ fn target(name: &str) -> Option<Target> {
             (Arc::new(spec), action.open && !CLOSED.contains(&action.short_name()))
         }
     };
-    Some(Target { spec: Some(spec), free_form, open })
+    Some(Target { spec: Some(spec), free_form, open, look: None })
 }
 
 /// Every module and action, for the schema.

@@ -74,11 +74,14 @@ impl Models {
         if let Some(known) = self.made.get(&key) {
             return Ok(known);
         }
-        if files.service["metadata"]["protocol"].is_null()
-            && files.service["metadata"]["protocols"].is_null()
+        let metadata = files.service.get_mut("metadata").and_then(Json::as_object_mut);
+        if let Some(metadata) = metadata
+            && ["protocol", "protocols"]
+                .iter()
+                .all(|it| metadata.get(*it).is_none_or(Json::is_null))
         {
             // Rules, waiters and pages need none.
-            files.service["metadata"]["protocol"] = "json".into();
+            metadata.insert("protocol".to_owned(), "json".into());
         }
         let service = Service::from_files(name.unwrap_or("example"), &files);
         let service = service.map_err(|it| Refusal::of("model", &it))?;

@@ -1,15 +1,18 @@
 //! `davit.aws.call`: any operation of any service of AWS.
 
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use davit_aws::Client;
-use davit_aws::client::Call;
+use davit_aws::client::{Call, Options};
+use davit_aws::credentials::Credentials;
 use davit_aws::model::{Operation, Service};
 use davit_aws::paginate::Paginator;
 use davit_aws::query::Query;
+use davit_aws::validate::Wrong;
 use davit_aws::value::{Map, Value};
-use davit_module::control::{Control, Edit, Module};
-use davit_module::{ModuleError, Outcome};
+use davit_module::control::{Control, Edit, Look, Module, Odd};
+use davit_module::{ModuleError, Outcome, Reply};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -91,6 +94,7 @@ pub(crate) struct AwsCall;
 
 impl Module for AwsCall {
     const NAME: &'static str = "davit.aws.call";
+    const LOOK: Option<Look> = Some(look);
     type Args = Args;
 
     async fn run(control: &Control, args: Args) -> Result<Outcome, ModuleError> {
@@ -136,6 +140,58 @@ fn given(params: Option<&serde_json::Map<String, serde_json::Value>>) -> Map {
     params.into_iter().map(|(name, value)| (name, value.into())).collect()
 }
 
+/// What the built-in models know nothing of. What is missing is not said: it may come at run time.
+fn look(args: &Reply) -> Vec<Odd> {
+    static CLIENT: LazyLock<Client> = LazyLock::new(|| {
+        let nobody = Credentials {
+            access_key_id: String::new(),
+            secret_access_key: String::new(),
+            session_token: None,
+            expires: None,
+            account_id: None,
+            source: String::new(),
+        };
+        let mut options = Options::new(Arc::new(nobody));
+        options.endpoint.region = Some("us-east-1".to_owned());
+        Client::new(options)
+    });
+    let text = |name: &str| args.get(name).and_then(serde_json::Value::as_str);
+    let mut odd = Vec::new();
+    if let Some(Err(error)) = text("query").map(Query::read) {
+        odd.push(Odd::new("query", error));
+    }
+    let Some(name) = text("service") else { return odd };
+    let service = match CLIENT.service(name) {
+        Ok(service) => service,
+        Err(error) => {
+            odd.push(Odd::new("service", error));
+            return odd;
+        }
+    };
+    let Some(name) = text("operation") else { return odd };
+    let operation = match Client::operation(service, name) {
+        Ok(operation) => operation,
+        Err(error) => {
+            odd.push(Odd::new("operation", error));
+            return odd;
+        }
+    };
+    let params = given(args.get("parameters").and_then(serde_json::Value::as_object));
+    if let Err(davit_aws::Error::Invalid(invalid)) =
+        CLIENT.check(Call::new(service.name, operation.name, params))
+    {
+        // What is only known at run time is null here.
+        let unknown = Value::Null.kind();
+        let said = invalid.problems.iter().filter(|it| match it.wrong {
+            Wrong::Unknown { .. } => true,
+            Wrong::Type { given, .. } => given != unknown,
+            _ => false,
+        });
+        odd.extend(said.map(|it| Odd::new(format!("parameters.{}", it.path), it)));
+    }
+    odd
+}
+
 /// Whether an operation changes nothing: the model says so of some, and the names of the others do.
 fn only_reads(operation: &Operation) -> bool {
     const READING: &[&str] = &[
@@ -164,4 +220,48 @@ async fn ask(
     let output = aws.output(call).await;
     let output = output.map_err(|it| failure(Some((service.name, operation.name)), &it))?;
     Ok(output.values)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn mistakes_are_seen_before_anything_runs() {
+        let seen = |args: serde_json::Value| -> Vec<(String, String)> {
+            let odd = look(args.as_object().unwrap());
+            odd.into_iter().map(|it| (it.argument, it.message)).collect()
+        };
+        for (args, argument, part) in [
+            (json!({"service": "ec3", "operation": "describe_vpcs"}), "service", "ec2"),
+            (json!({"service": "ec2", "operation": "DescribeVpc"}), "operation", "DescribeVpcs"),
+            (json!({"service": "ec2", "operation": "DescribeVpcs", "query": "Vpcs["}), "query", ""),
+            (
+                json!({"service": "ec2", "operation": "describe_vpcs", "parameters": {"Filter": []}}),
+                "parameters.Filter",
+                "Filters",
+            ),
+            (
+                json!({"service": "ec2", "operation": "DescribeVpcs", "parameters": {"VpcIds": "vpc-1"}}),
+                "parameters.VpcIds",
+                "list",
+            ),
+        ] {
+            let found = seen(args);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(found[0].0 == argument && found[0].1.contains(part), "{found:?}");
+        }
+        for args in [
+            json!({"service": null, "operation": "DescribeVpc"}),
+            json!({"service": "ec2", "operation": null, "parameters": {"a": 1}}),
+            json!({"service": "ec2", "operation": "DescribeVpcs", "parameters": null}),
+            json!({"service": "ec2", "operation": "DescribeVpcs", "parameters": {"VpcIds": null}}),
+            json!({"service": "ec2", "operation": "DescribeVpcs", "parameters": {"VpcIds": [null]}}),
+            json!({"service": "s3", "operation": "PutObject", "parameters": {"Bucket": null}}),
+        ] {
+            assert_eq!(seen(args.clone()), [], "{args}");
+        }
+    }
 }

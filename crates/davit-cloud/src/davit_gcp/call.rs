@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use davit_module::control::{Control, Edit, Module};
+use davit_module::control::{Control, Edit, Look, Module, Odd};
 use davit_module::{ModuleError, Outcome, Rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -147,6 +147,7 @@ struct Ready {
 
 impl Module for GcpCall {
     const NAME: &'static str = "davit.gcp.call";
+    const LOOK: Option<Look> = Some(look);
     type Args = Args;
     const RULES: Rules =
         Rules { mutually_exclusive: &[&["media", "content", "download_to"]], ..Rules::NONE };
@@ -179,6 +180,23 @@ impl Module for GcpCall {
         }
         secrets_of(&ready.api).iter().for_each(|it| it.cover(control, &answer, false));
         Ok(Outcome::new().with("result", wanted.of(answer)?))
+    }
+}
+
+/// What the built-in documents know nothing of.
+fn look(args: &Map<String, Value>) -> Vec<Odd> {
+    let text = |name: &str| args.get(name).and_then(Value::as_str);
+    let (Some(name), None) = (text("api"), args.get("discovery")) else { return Vec::new() };
+    if args.get("version").is_some_and(Value::is_null) {
+        return Vec::new();
+    }
+    let api = match Store::shared().api(name, text("version")) {
+        Ok(api) => api,
+        Err(error) => return vec![Odd::new("api", error)],
+    };
+    match text("method").map(|it| api.method(it)) {
+        Some(Err(error)) => vec![Odd::new("method", error)],
+        _ => Vec::new(),
     }
 }
 

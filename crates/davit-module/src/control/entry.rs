@@ -15,6 +15,25 @@ use crate::{Call, ModuleError, Outcome, Support};
 /// What [`Module::run`] gives, without its type.
 pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Outcome, ModuleError>> + Send + 'a>>;
 
+/// Says what is odd about arguments as they are written. What is only known at run time is null in them. It asks nobody.
+pub type Look = fn(&Reply) -> Vec<Odd>;
+
+/// Something odd about an argument: most probably a mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Odd {
+    /// The argument, and where in it: `parameters.Filters`.
+    pub argument: String,
+    /// What is odd about it.
+    pub message: String,
+}
+
+impl Odd {
+    /// Something odd.
+    pub fn new(argument: impl Into<String>, message: impl ToString) -> Self {
+        Self { argument: argument.into(), message: message.to_string() }
+    }
+}
+
 /// A unit of work that a task can name and that talks to an API, such as
 /// `amazon.aws.ec2_instance`.
 pub trait Module {
@@ -36,6 +55,9 @@ pub trait Module {
 
     /// How well it predicts in check mode.
     const CHECK_MODE: Support = Support::Full;
+
+    /// Looks at arguments before anything runs, for what their types do not say.
+    const LOOK: Option<Look> = None;
 
     /// Brings what is behind the API to what `args` ask for, through the gate.
     ///
@@ -67,6 +89,8 @@ pub struct Entry {
     pub free_form: Option<&'static str>,
     /// [`Module::CHECK_MODE`].
     pub check_mode: Support,
+    /// [`Module::LOOK`].
+    pub look: Option<Look>,
 }
 
 impl Entry {
@@ -81,6 +105,7 @@ impl Entry {
             rules: M::RULES,
             free_form: M::FREE_FORM,
             check_mode: M::CHECK_MODE,
+            look: M::LOOK,
         }
     }
 

@@ -27,7 +27,7 @@ use serde_json::Value;
 use crate::{Call, Cancel};
 
 pub use self::change::{ApiChange, ApiKind, Edit};
-pub use self::entry::{Entry, Module, Running};
+pub use self::entry::{Entry, Look, Module, Odd, Running};
 pub use self::shared::Shared;
 
 /// What a run lends to every call of a control module.

@@ -152,7 +152,8 @@ pub(crate) fn target(tables: &Tables, name: &str) -> Option<Target> {
             (Arc::new(spec), action.open && !CLOSED.contains(&action.short_name()))
         }
     };
-    Some(Target { spec: Some(spec), free_form, open })
+    let look = if let Line::Control(entry) = line { entry.look } else { None };
+    Some(Target { spec: Some(spec), free_form, open, look })
 }
 
 /// The inventory, where one is named or configured and is there.

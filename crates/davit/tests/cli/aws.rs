@@ -233,3 +233,30 @@ fn people_sign_in_by_a_code_and_out_again() {
     let told = asked.lock().expect("sound").clone();
     assert!(told.contains(&"/federation/credentials".to_owned()), "{told:?}");
 }
+
+#[test]
+fn calls_of_what_there_is_not_are_found_before_the_run() {
+    let play = r#"
+- hosts: localhost
+  gather_facts: false
+  vars: {where: ec2}
+  tasks:
+    - davit.aws.call: {service: ec3, operation: describe_vpcs}
+    - davit.aws.call:
+        service: ec2
+        operation: describe_vpcs
+        parameters:
+          Filter: [{Name: state, Values: [available]}]
+    - davit.aws.call: {service: "{{ where }}", operation: what}
+    - davit.gcp.call: {api: storag, method: buckets.list}
+    - davit.gcp.call: {api: storage, method: bucket.list}
+"#;
+    let place = Place::new(&[("play.yml", play)]);
+    let ran = place.run("davit lint play.yml");
+    let told: Vec<&str> = ran.out.lines().filter(|it| it.contains("odd-argument")).collect();
+    assert_eq!(told.len(), 4, "{}{}", ran.out, ran.err);
+    for (told, part) in told.iter().zip(["ec2", "Filters", "storage", "buckets.list"]) {
+        assert!(told.contains(part), "{told}");
+    }
+    assert!(ran.out.contains("play.yml:6:"), "{}", ran.out);
+}
