@@ -120,7 +120,6 @@ const CERTAIN: &[&str] = &[
     "conflicting-actions",
     "duplicate-loop",
     "invalid-choice",
-    "odd-argument",
     "invalid-structure",
     "invalid-type",
     "invalid-variable-name",
