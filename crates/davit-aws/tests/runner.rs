@@ -5,6 +5,7 @@ mod chain;
 mod checksums;
 mod client;
 mod commands;
+mod discovery;
 mod endpoints;
 mod faults;
 mod moto;
