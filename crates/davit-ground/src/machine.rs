@@ -175,6 +175,8 @@ impl Machine {
     pub fn processes(&self) -> Vec<Process> {
         let own = |it: &Process| {
             it.line.starts_with("sshd:")
+                // One that has ended and that nobody has asked about yet.
+                || it.line == "[sshd]"
                 || it.line.contains("/usr/sbin/sshd")
                 || it.pid == self.first
         };
