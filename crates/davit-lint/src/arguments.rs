@@ -41,7 +41,7 @@ pub(crate) fn check(lint: &Lint<'_>, seen: &Seen, severity: Severity) {
             None => return free_text(lint, task, raw, severity),
         }
     }
-    if let Some(look) = target.look {
+    if let Some(look) = target.look.filter(|_| lint.looks) {
         look_at(lint, task, &args, look);
     }
     let unknown = |value: &Json| value.as_str() == Some(UNKNOWN);

@@ -86,6 +86,10 @@ impl fmt::Debug for Context<'_> {
 /// What is wrong with `playbooks`, in the order of files and lines, each thing once.
 #[must_use]
 pub fn check(playbooks: &[PathBuf], context: &Context<'_>) -> Vec<Finding> {
+    find(playbooks, context, true)
+}
+
+fn find(playbooks: &[PathBuf], context: &Context<'_>, looks: bool) -> Vec<Finding> {
     let mut all = Vec::new();
     for playbook in playbooks {
         let warnings: Arc<Mutex<Vec<Warning>>> = Arc::default();
@@ -97,8 +101,8 @@ pub fn check(playbooks: &[PathBuf], context: &Context<'_>) -> Vec<Finding> {
             }
         });
         let sources = Sources::new(&context.loader);
-        let lint =
-            Lint { context, loader, sources, found: RefCell::default(), lenient: Cell::new(false) };
+        let (found, lenient) = (RefCell::default(), Cell::new(false));
+        let lint = Lint { context, loader, sources, looks, found, lenient };
         let walked = walk::walk(&lint, playbook);
         let warnings = warnings.lock().map(|it| it.clone()).unwrap_or_default();
         warnings.iter().for_each(|it| lint.warning(it));
@@ -139,7 +143,7 @@ const CERTAIN: &[&str] = &[
 /// What is certainly wrong with `playbooks`: reason enough not to start them.
 #[must_use]
 pub fn check_for_run(playbooks: &[PathBuf], context: &Context<'_>) -> Vec<Finding> {
-    let mut found = check(playbooks, context);
+    let mut found = find(playbooks, context, false);
     found.retain(|it| it.severity == Severity::Error && CERTAIN.contains(&it.rule));
     found
 }
@@ -149,6 +153,8 @@ pub(crate) struct Lint<'c> {
     pub(crate) context: &'c Context<'c>,
     pub(crate) loader: Loader,
     pub(crate) sources: Sources<'c>,
+    /// Modules look at their arguments themselves. What they say stops no run, and takes time.
+    pub(crate) looks: bool,
     found: RefCell<Vec<Finding>>,
     /// What goes wrong now is rescued or ignored when it runs.
     pub(crate) lenient: Cell<bool>,
