@@ -175,8 +175,6 @@ impl Machine {
     pub fn processes(&self) -> Vec<Process> {
         let own = |it: &Process| {
             it.line.starts_with("sshd:")
-                // One that has ended and that nobody has asked about yet.
-                || it.line == "[sshd]"
                 || it.line.contains("/usr/sbin/sshd")
                 || it.pid == self.first
         };
@@ -192,12 +190,16 @@ impl Machine {
 
     /// Ends its sshd and all its sessions, and lets what they started run on.
     pub fn kill_sshd(&self) {
-        let is_sshd =
-            |it: &Process| it.line.starts_with("sshd:") || it.line.contains("/usr/sbin/sshd");
-        self.everything()
-            .iter()
-            .filter(|it| is_sshd(it) && it.pid != self.first)
-            .for_each(Process::kill);
+        let is_sshd = |it: &Process| {
+            let line = &it.line;
+            (line.starts_with("sshd:") || line.contains("/usr/sbin/sshd")) && it.pid != self.first
+        };
+        // What is killed holds its port until it is gone.
+        wait_until(Duration::from_secs(10), || {
+            let left: Vec<Process> = self.everything().into_iter().filter(is_sshd).collect();
+            left.iter().for_each(Process::kill);
+            left.is_empty()
+        });
     }
 
     /// Starts its sshd again.
