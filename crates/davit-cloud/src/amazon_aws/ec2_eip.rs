@@ -156,7 +156,7 @@ async fn name_address(
         let params = json!({"AllocationId": id, "DomainName": domain});
         ec2.change(edit, "ModifyAddressAttribute", params).await?
     };
-    let address = made.and_then(|it| it.get("Address").map(ec2::shown));
+    let address = made.and_then(|it| it.get("Address").map(ec2::names_of));
     Ok(address.map_or_else(|| json!({}), |it| json!({"address": it})))
 }
 
@@ -304,4 +304,25 @@ fn device_of(address: &Value) -> &str {
 
 fn is_device(address: &Value, device: &str) -> bool {
     text(address, "InstanceId") == device || text(address, "NetworkInterfaceId") == device
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_counts_as_soon_as_it_is_asked_for_and_that_of_amazon_does_not() {
+        let name = |address: Json| name_of(&address.into());
+        let own = json!({"PtrRecord": "ec2-192-0-2-1.eu-west-1.compute.amazonaws.com."});
+        assert_eq!(name(own), "");
+        assert_eq!(name(json!({})), "");
+        assert_eq!(name(json!({"PtrRecord": "Mail.example.com."})), "mail.example.com");
+        let update = |status: &str, value: &str| {
+            let update = json!({"Status": status, "Value": value});
+            name(json!({"PtrRecord": "mail.example.com.", "PtrRecordUpdate": update}))
+        };
+        assert_eq!(update("PENDING", "web.example.com."), "web.example.com");
+        assert_eq!(update("PENDING", ""), "");
+        assert_eq!(update("FAILED", "web.example.com."), "mail.example.com");
+    }
 }
