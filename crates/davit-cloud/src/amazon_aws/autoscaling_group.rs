@@ -18,6 +18,7 @@ use crate::aws::client::Aws;
 use crate::aws::launch;
 use crate::aws::login::Login;
 use crate::aws::parts;
+use crate::aws::rolling::{self, Source};
 
 /// Keep an Auto Scaling group: a number of instances that is held and can grow and shrink.
 ///
@@ -38,12 +39,19 @@ pub(crate) struct Args {
     /// The zones, where there are no subnets. Without either, all zones of the region.
     #[serde(default)]
     availability_zones: Option<Vec<String>>,
+    /// With `detach_instances`: hold fewer instances from then on. Otherwise others come in their place.
+    #[serde(default)]
+    decrement_desired_capacity: bool,
     /// Seconds after a change of the size until the next one.
     #[serde(default = "five_minutes")]
     default_cooldown: i64,
     /// How many instances it holds.
     #[serde(default)]
     desired_capacity: Option<i64>,
+    /// Instances, by id, that are let go and keep running. Only with a launch template or configuration, and of a
+    /// group that was there before.
+    #[serde(default)]
+    detach_instances: Vec<String>,
     /// Seconds after its start in which the health of an instance does not count.
     #[serde(default = "five_minutes")]
     health_check_period: i64,
@@ -56,6 +64,12 @@ pub(crate) struct Args {
     /// The launch template that instances are made from.
     #[serde(default)]
     launch_template: Option<Template>,
+    /// Replace only instances that were not made from `launch_config_name`.
+    #[serde(default = "yes")]
+    lc_check: bool,
+    /// Replace only instances that were not made from `launch_template`, in its version.
+    #[serde(default = "yes")]
+    lt_check: bool,
     /// Classic load balancers, by name.
     #[serde(default)]
     load_balancers: Option<Vec<String>>,
@@ -95,6 +109,18 @@ pub(crate) struct Args {
     /// Remove the tags that `tags` does not name.
     #[serde(default)]
     purge_tags: bool,
+    /// Replace all instances, `replace_batch_size` at a time: the group grows by as many, old ones go once new ones
+    /// are in service, and in the end it has its size again. Only with a launch template or configuration, and of a
+    /// group that was there before. Where new instances are not in service within `wait_timeout`, the task fails, and
+    /// the group stays as large as it is then.
+    #[serde(default)]
+    replace_all_instances: bool,
+    /// How many are replaced at a time, at least 1.
+    #[serde(default = "one")]
+    replace_batch_size: i64,
+    /// The same for these instances, by id. Those that are not of the group do not count.
+    #[serde(default)]
+    replace_instances: Vec<String>,
     /// Whether it is to be there.
     #[serde(default)]
     state: State,
@@ -194,6 +220,10 @@ struct Distribution {
     spot_max_price: Option<String>,
 }
 
+const fn one() -> i64 {
+    1
+}
+
 const fn five_minutes() -> i64 {
     300
 }
@@ -225,8 +255,14 @@ impl Module for AutoscalingGroup {
     const FORMER_NAMES: &'static [&'static str] =
         &["community.aws.ec2_asg", "community.aws.autoscaling_group"];
     type Args = Args;
-    const RULES: Rules =
-        Rules { mutually_exclusive: &[&["launch_config_name", "launch_template"]], ..Rules::NONE };
+    const RULES: Rules = Rules {
+        mutually_exclusive: &[
+            &["launch_config_name", "launch_template"],
+            &["replace_all_instances", "replace_instances"],
+            &["replace_all_instances", "detach_instances"],
+        ],
+        ..Rules::NONE
+    };
 
     async fn run(control: &Control, args: Args) -> Result<Outcome, ModuleError> {
         let aws = Aws::new(control, &args.login)?;
@@ -312,7 +348,7 @@ impl Work<'_> {
             Some(group) => self.beside(&group).await?,
             None => self.beside(&Value::Null).await?,
         }
-        self.end().await
+        self.end(&[]).await
     }
 
     async fn update(&self, group: &Value) -> Result<Outcome, ModuleError> {
@@ -321,7 +357,8 @@ impl Work<'_> {
             let text = format!("{} is being removed", args.name);
             return Err(ModuleError::failed(text));
         }
-        let mut wanted = self.settings().await?;
+        let settings = self.settings().await?;
+        let mut wanted = settings.clone();
         if args.termination_policies != default_policy() {
             wanted["TerminationPolicies"] = json!(args.termination_policies);
         }
@@ -340,7 +377,52 @@ impl Work<'_> {
         let targets = args.target_group_arns.as_deref();
         self.attach(group, targets, ("TargetGroupARNs", "LoadBalancerTargetGroups")).await?;
         self.beside(group).await?;
-        self.end().await
+        let leaving = self.renew(group, &settings).await?;
+        self.end(&leaving).await
+    }
+
+    /// Replaces and detaches instances; which ones are on their way out.
+    async fn renew(&self, group: &Value, settings: &Json) -> Result<Vec<String>, ModuleError> {
+        let args = self.args;
+        let named = [&args.replace_instances, &args.detach_instances];
+        if !args.replace_all_instances && named.iter().all(|it| it.is_empty()) {
+            return Ok(Vec::new());
+        }
+        let Some(source) = Source::of(self.aws, settings).await? else {
+            self.control.warn(
+                "instances are replaced and detached only with launch_template or launch_config_name",
+            );
+            return Ok(Vec::new());
+        };
+        // What was changed just now may have made other instances of it.
+        let group =
+            autoscaling::group(self.aws, &args.name).await?.unwrap_or_else(|| group.clone());
+        let checks = match source {
+            Source::Configuration(_) => args.lc_check,
+            Source::Template(..) => args.lt_check,
+        };
+        let old = parts::list(&group, "Instances").iter();
+        let old = old.filter(|it| !checks || !source.made(it));
+        let old: Vec<&str> = old.map(|it| parts::text(it, "InstanceId")).collect();
+        let mut members = rolling::members(&group);
+        let is_old = |it: &String| {
+            let is_meant = args.replace_all_instances || args.replace_instances.contains(it);
+            is_meant && old.contains(&it.as_str())
+        };
+        let replaced: Vec<String> = members.extract_if(.., |it| is_old(it)).collect();
+        members.retain(|it| args.detach_instances.contains(it));
+        let known = rolling::Size::of(&group);
+        let size = rolling::Size {
+            min_size: args.min_size.unwrap_or(known.min_size),
+            max_size: args.max_size.unwrap_or(known.max_size),
+            desired_capacity: args.desired_capacity.unwrap_or(known.desired_capacity),
+        };
+        let (control, aws, name) = (self.control, self.aws, &args.name);
+        let rolling = rolling::Rolling { control, aws, name, patience: self.patience() };
+        let batch = usize::try_from(args.replace_batch_size).unwrap_or(1);
+        rolling.replace(&replaced, batch, size).await?;
+        rolling.detach(&members, args.decrement_desired_capacity).await?;
+        Ok([replaced, members].concat())
     }
 
     /// What a group is made and changed with alike. Without what the task does not say.
@@ -512,12 +594,13 @@ impl Work<'_> {
     }
 
     /// Waits, and tells what there is.
-    async fn end(&self) -> Result<Outcome, ModuleError> {
+    async fn end(&self, leaving: &[String]) -> Result<Outcome, ModuleError> {
         let args = self.args;
         let is_launching = !args.suspend_processes.iter().any(|it| it == "Launch");
         if args.wait_for_instances && is_launching && !self.control.is_check() {
             self.control.tell(&format!("waiting for the instances of {}", args.name));
-            autoscaling::until_in_service(self.aws, &args.name, self.patience()).await?;
+            let wanted = autoscaling::Wanted { leaving, least: 0 };
+            autoscaling::until_in_service(self.aws, &args.name, wanted, self.patience()).await?;
         }
         let Some(group) = autoscaling::group(self.aws, &args.name).await? else {
             return Err(ModuleError::failed(format!("{} went away", args.name)));

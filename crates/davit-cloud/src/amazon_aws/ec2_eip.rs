@@ -5,7 +5,7 @@ use davit_module::control::{Control, Edit, Module};
 use davit_module::{ModuleError, Outcome, Rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::aws::ec2::{self, Ec2, State, text};
 use crate::aws::login::Login;
@@ -33,6 +33,10 @@ pub(crate) struct Args {
     /// The id of the instance or network interface that has it.
     #[serde(default)]
     device_id: Option<String>,
+    /// The name that the address has in the reverse DNS; an empty text takes it away. A record of that name has to
+    /// lead to the address already.
+    #[serde(default)]
+    domain_name: Option<String>,
     /// The address is for a VPC. Network interfaces need this.
     #[serde(default)]
     in_vpc: bool,
@@ -118,7 +122,59 @@ async fn keep(ec2: &Ec2<'_>, args: &Args) -> Result<Outcome, ModuleError> {
     if let Some(device) = &args.device_id {
         associate(ec2, args, &address, device).await?;
     }
-    Ok(Outcome::new().with("allocation_id", id).with("public_ip", ip))
+    let outcome = Outcome::new().with("allocation_id", id).with("public_ip", ip);
+    match &args.domain_name {
+        Some(domain) => Ok(outcome
+            .with("update_reverse_dns_record_result", name_address(ec2, id, ip, domain).await?)),
+        None => Ok(outcome),
+    }
+}
+
+/// Sets the name that an address has, or takes it away; what became of that, as results show it.
+async fn name_address(
+    ec2: &Ec2<'_>,
+    id: &str,
+    ip: &str,
+    domain: &str,
+) -> Result<Json, ModuleError> {
+    let params = json!({"AllocationIds": [id], "Attribute": "domain-name"});
+    let found = ec2.list("DescribeAddressesAttribute", "Addresses", params).await?;
+    let known = found.first().unwrap_or(&Value::Null);
+    let has = name_of(known);
+    let wanted = bare(domain);
+    if has == wanted {
+        return Ok(match text(known, "PtrRecord") {
+            "" => json!({}),
+            record => json!({"ptr_record": record}),
+        });
+    }
+    let edit = Edit::new("name the address", ip).from(&has).to(&wanted);
+    let made = if wanted.is_empty() {
+        let params = json!({"AllocationId": id, "Attribute": "domain-name"});
+        ec2.change(edit, "ResetAddressAttribute", params).await?
+    } else {
+        let params = json!({"AllocationId": id, "DomainName": domain});
+        ec2.change(edit, "ModifyAddressAttribute", params).await?
+    };
+    let address = made.and_then(|it| it.get("Address").map(ec2::names_of));
+    Ok(address.map_or_else(|| json!({}), |it| json!({"address": it})))
+}
+
+/// The name that was given to an address, or is about to be; that by which Amazon calls it does not count.
+fn name_of(address: &Value) -> String {
+    let said = |name| address.at(&["PtrRecordUpdate", name]).and_then(Value::as_str);
+    let record = match said("Status") {
+        Some("PENDING") => said("Value").unwrap_or_default(),
+        _ => text(address, "PtrRecord"),
+    };
+    let record = bare(record);
+    let is_given = !record.ends_with(".amazonaws.com") && !record.ends_with(".amazonaws.com.cn");
+    if is_given { record } else { String::new() }
+}
+
+/// A name without the dot of the root; case does not count in it.
+fn bare(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
 }
 
 async fn find(ec2: &Ec2<'_>, args: &Args) -> Result<Option<Value>, ModuleError> {
@@ -248,4 +304,25 @@ fn device_of(address: &Value) -> &str {
 
 fn is_device(address: &Value, device: &str) -> bool {
     text(address, "InstanceId") == device || text(address, "NetworkInterfaceId") == device
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_counts_as_soon_as_it_is_asked_for_and_that_of_amazon_does_not() {
+        let name = |address: Json| name_of(&address.into());
+        let own = json!({"PtrRecord": "ec2-192-0-2-1.eu-west-1.compute.amazonaws.com."});
+        assert_eq!(name(own), "");
+        assert_eq!(name(json!({})), "");
+        assert_eq!(name(json!({"PtrRecord": "Mail.example.com."})), "mail.example.com");
+        let update = |status: &str, value: &str| {
+            let update = json!({"Status": status, "Value": value});
+            name(json!({"PtrRecord": "mail.example.com.", "PtrRecordUpdate": update}))
+        };
+        assert_eq!(update("PENDING", "web.example.com."), "web.example.com");
+        assert_eq!(update("PENDING", ""), "");
+        assert_eq!(update("FAILED", "web.example.com."), "mail.example.com");
+    }
 }

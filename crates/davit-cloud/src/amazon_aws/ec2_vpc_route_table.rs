@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// new one; more than one with these tags are an error.
     #[serde(default)]
     lookup: Lookup,
+    /// The ids of virtual private gateways whose routes it takes over. Others that it takes routes from stay.
+    #[serde(default)]
+    propagating_vgw_ids: Vec<String>,
     /// Remove the routes that `routes` does not name, but not those to the network itself, of endpoints, and
     /// those that are propagated.
     #[serde(default = "yes")]
@@ -170,6 +173,7 @@ async fn keep(ec2: &Ec2<'_>, args: &Args) -> Result<Outcome, ModuleError> {
     let current = ec2::tags(&table);
     let tags = ec2.tag(id, &current, &args.tags.change(&current)).await?;
     route(ec2, args, &table, &routes).await?;
+    propagate(ec2, args, &table).await?;
     for subnet in subnets.iter().flatten() {
         associate(ec2, &table, "SubnetId", subnet).await?;
     }
@@ -341,6 +345,19 @@ async fn route(
             let params = json!({"RouteTableId": id, (kind): text(strange, kind)});
             ec2.change(edit.from(ec2::names_of(strange)), "DeleteRoute", params).await?;
         }
+    }
+    Ok(())
+}
+
+/// Has gateways tell the table their routes.
+async fn propagate(ec2: &Ec2<'_>, args: &Args, table: &Value) -> Result<(), ModuleError> {
+    let id = text(table, "RouteTableId");
+    let there = table.get("PropagatingVgws").map(Value::items).unwrap_or_default();
+    let there: Vec<&str> = there.iter().map(|it| text(it, "GatewayId")).collect();
+    for gateway in args.propagating_vgw_ids.iter().filter(|it| !there.contains(&it.as_str())) {
+        let edit = Edit::new(format!("take over the routes of {gateway}"), id);
+        let params = json!({"RouteTableId": id, "GatewayId": gateway});
+        ec2.change(edit.from(&there).to(gateway), "EnableVgwRoutePropagation", params).await?;
     }
     Ok(())
 }

@@ -200,6 +200,11 @@ struct Inventory {
     included_object_versions: String,
     /// What is said of each object besides its key.
     #[serde(default)]
+    #[schemars(extend("x-choices" = [
+        "BucketKeyStatus", "ChecksumAlgorithm", "ETag", "EncryptionStatus", "IntelligentTieringAccessTier",
+        "IsMultipartUploaded", "LastModifiedDate", "ObjectAccessControlList", "ObjectLockLegalHoldStatus",
+        "ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectOwner", "ReplicationStatus", "Size", "StorageClass",
+    ]))]
     optional_fields: Option<Vec<String>>,
 }
 

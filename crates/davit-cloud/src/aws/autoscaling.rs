@@ -161,32 +161,36 @@ fn is_same_list(name: &str, is: &Json, wanted: &Json) -> bool {
 /// How long to wait between two looks.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Waits until a group has as many healthy instances in service as it should, and its target
-/// groups find them healthy too.
+/// What is waited for besides a group's size.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    /// Instances that do not count, as they are on their way out.
+    pub leaving: &'a [String],
+    /// How many there are to be at least: the group may still tell of the size that it had.
+    pub least: usize,
+}
+
+/// Waits until a group has as many healthy instances in service as it should, and its load balancers
+/// and target groups find them healthy too.
 ///
 /// # Errors
 /// When it takes longer than that, or the service cannot be asked.
-pub async fn until_in_service(aws: &Aws, name: &str, timeout: Duration) -> Result<(), ModuleError> {
+pub async fn until_in_service(
+    aws: &Aws,
+    name: &str,
+    of: Wanted<'_>,
+    timeout: Duration,
+) -> Result<(), ModuleError> {
     let began = Instant::now();
     loop {
         let Some(group) = group(aws, name).await? else {
             return Err(ModuleError::failed(format!("{name} went away")));
         };
         let wanted = group.get("DesiredCapacity").and_then(Value::as_int).unwrap_or(0);
-        let wanted = usize::try_from(wanted).unwrap_or(0);
+        let wanted = usize::try_from(wanted).unwrap_or(0).max(of.least);
         let mut ready = ready(&group);
-        for target_group in parts::list(&group, "TargetGroupARNs") {
-            let params = json!({"TargetGroupArn": target_group.as_str()});
-            let told = aws.call("elbv2", "DescribeTargetHealth", params).await?;
-            let told = parts::items(&told, "TargetHealthDescriptions").iter();
-            let healthy = told.filter(|it| {
-                // Without a load balancer nobody looks.
-                let state = it.at(&["TargetHealth", "State"]).and_then(Value::as_str);
-                matches!(state, Some("healthy" | "unused"))
-            });
-            let healthy: BTreeSet<String> = healthy
-                .filter_map(|it| Some(it.at(&["Target", "Id"])?.as_str()?.to_owned()))
-                .collect();
+        ready.retain(|it| !of.leaving.contains(it));
+        for healthy in healthy(aws, &group).await? {
             ready.retain(|it| healthy.contains(it));
         }
         if ready.len() >= wanted {
@@ -202,6 +206,31 @@ pub async fn until_in_service(aws: &Aws, name: &str, timeout: Duration) -> Resul
         }
         tokio::time::sleep(PAUSE.min(timeout)).await;
     }
+}
+
+/// The instances that each of a group's target groups and load balancers finds healthy.
+async fn healthy(aws: &Aws, group: &Value) -> Result<Vec<BTreeSet<String>>, ModuleError> {
+    let mut all = Vec::new();
+    for target_group in parts::list(group, "TargetGroupARNs") {
+        let params = json!({"TargetGroupArn": target_group.as_str()});
+        let told = aws.call("elbv2", "DescribeTargetHealth", params).await?;
+        let told = parts::items(&told, "TargetHealthDescriptions").iter();
+        let healthy = told.filter(|it| {
+            // Without a load balancer nobody looks.
+            let state = it.at(&["TargetHealth", "State"]).and_then(Value::as_str);
+            matches!(state, Some("healthy" | "unused"))
+        });
+        let ids = healthy.filter_map(|it| Some(it.at(&["Target", "Id"])?.as_str()?.to_owned()));
+        all.push(ids.collect());
+    }
+    for balancer in parts::list(group, "LoadBalancerNames") {
+        let params = json!({"LoadBalancerName": balancer.as_str()});
+        let told = aws.call("elb", "DescribeInstanceHealth", params).await?;
+        let told = parts::items(&told, "InstanceStates").iter();
+        let healthy = told.filter(|it| parts::text(it, "State") == "InService");
+        all.push(healthy.map(|it| parts::text(it, "InstanceId").to_owned()).collect());
+    }
+    Ok(all)
 }
 
 /// Waits until a group is gone, with its instances.

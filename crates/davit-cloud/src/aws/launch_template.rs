@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::instance_settings::{Credits, Shutdown};
-use super::launch::{CpuOptions, MetadataOptions, Placement, Volume, said};
+use super::launch::{MetadataOptions, Placement, Volume, said};
 
 /// What instances are launched with: flatten it into a module's arguments.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -20,7 +20,7 @@ pub struct LaunchData {
     pub block_device_mappings: Option<Vec<Volume>>,
     /// How many cores are used, and how.
     #[serde(default)]
-    pub cpu_options: Option<CpuOptions>,
+    pub cpu_options: Option<Cpu>,
     /// Whether more credits than are left may be bought.
     #[serde(default)]
     pub credit_specification: Option<CreditSpecification>,
@@ -88,6 +88,18 @@ impl fmt::Debug for LaunchData {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LaunchData").field("image_id", &self.image_id).finish_non_exhaustive()
     }
+}
+
+/// How many cores are used, and how.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all(serialize = "PascalCase"))]
+pub struct Cpu {
+    /// Cores.
+    #[serde(default)]
+    pub core_count: Option<i64>,
+    /// Threads of each: 1 turns hyper-threading off.
+    #[serde(default)]
+    pub threads_per_core: Option<i64>,
 }
 
 /// Whether credits may be bought.

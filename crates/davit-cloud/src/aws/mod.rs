@@ -33,6 +33,7 @@ pub mod permissions;
 pub mod plugin_login;
 pub mod policy;
 pub mod records;
+pub mod rolling;
 pub mod s3;
 pub mod sensitive;
 pub mod shapes;

@@ -1,5 +1,7 @@
 //! `community.aws.secretsmanager_secret`: a secret of Secrets Manager.
 
+use std::collections::BTreeSet;
+
 use davit_aws::Value as Given;
 use davit_aws::value::Map;
 use davit_module::control::{Control, Edit, Module};
@@ -18,6 +20,9 @@ use crate::aws::{names, policy};
 ///
 /// What the secret is, is never shown. Where `secret` and `json_secret` are left out, the secret stays what it is, and
 /// so does the description.
+///
+/// A secret with `rotation_lambda` is rotated at once when that is set up, and from then on: with `overwrite` false, the
+/// task does not set it back to what it was.
 ///
 /// The result has `secret`, with `tags` as a list and `tags_dict`.
 ///
@@ -49,10 +54,20 @@ pub(crate) struct Args {
     /// For how many days a deleted secret can be had back: 7 to 30, or 0 for not at all.
     #[serde(default = "thirty")]
     recovery_window: i64,
+    /// The regions that have copies of it; others have none afterwards. Without it they stay. A secret with copies
+    /// cannot be deleted.
+    #[serde(default)]
+    replica: Option<Vec<Replica>>,
     /// Who may do what with it: a policy document.
     #[serde(default)]
     #[schemars(extend("x-type" = "json"))]
     resource_policy: Option<String>,
+    /// From one rotation to the next, in days.
+    #[serde(default = "thirty")]
+    rotation_interval: i64,
+    /// The ARN of the function that rotates it. Without it, it is not rotated any more.
+    #[serde(default)]
+    rotation_lambda: Option<String>,
     /// The secret.
     #[serde(default)]
     #[schemars(extend("x-no-log" = true))]
@@ -68,6 +83,19 @@ pub(crate) struct Args {
 
 const fn thirty() -> i64 {
     30
+}
+
+/// A copy in another region.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all(serialize = "PascalCase"))]
+struct Replica {
+    /// The region.
+    region: String,
+    /// The key of KMS in that region: an ARN or alias; without it that of Secrets Manager. The key of a copy that is
+    /// there stays.
+    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kms_key_id: Option<String>,
 }
 
 /// How a secret is kept.
@@ -131,6 +159,9 @@ impl Module for SecretsmanagerSecret {
         {
             secret.protect(document).await?;
         }
+        if is_new || args.overwrite {
+            args.rotate(&secret).await?;
+        }
         let now = secret.find().await?.unwrap_or_default();
         Ok(aws.tell(told(now)))
     }
@@ -165,11 +196,15 @@ impl Args {
         if let Some(key) = &self.kms_key_id {
             params.insert("KmsKeyId".to_owned(), key.as_str().into());
         }
+        if let Some(copies) = self.replica.as_ref().filter(|it| !it.is_empty()) {
+            params.insert("AddReplicaRegions".to_owned(), json!(copies).into());
+        }
         if let Some(tags) = &self.tags.tags {
             params.insert("Tags".to_owned(), Shape::USUAL.list(tags));
         }
         let edit = secret.edit("make the secret").to(json!({
             "name": self.name, "description": self.description, "tags": self.tags.tags,
+            "replica": self.replica,
         }));
         let act = async || {
             let made = secret.aws.call(SERVICE, "CreateSecret", Given::Map(params)).await?;
@@ -206,7 +241,62 @@ impl Args {
             secret.change(edit, "UpdateSecret", params).await?;
         }
         let tags = Shape::USUAL.tags(&now["Tags"].clone().into());
-        secret.tag(&self.tags, &tags).await
+        secret.tag(&self.tags, &tags).await?;
+        self.copy(secret, now).await
+    }
+
+    /// Adds and removes copies in other regions.
+    async fn copy(&self, secret: &Secret<'_>, now: &Value) -> Result<(), ModuleError> {
+        let Some(wanted) = &self.replica else { return Ok(()) };
+        let there = now["ReplicationStatus"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let there: BTreeSet<&str> = there.iter().filter_map(|it| it["Region"].as_str()).collect();
+        let after: BTreeSet<&str> = wanted.iter().map(|it| it.region.as_str()).collect();
+        let missing: Vec<&Replica> =
+            wanted.iter().filter(|it| !there.contains(it.region.as_str())).collect();
+        let strange = &there - &after;
+        for (what, operation, name, these) in [
+            ("copy it", "ReplicateSecretToRegions", "AddReplicaRegions", json!(missing)),
+            (
+                "remove copies",
+                "RemoveRegionsFromReplication",
+                "RemoveReplicaRegions",
+                json!(strange),
+            ),
+        ] {
+            if these.as_array().is_some_and(|it| !it.is_empty()) {
+                let edit = secret.edit(what).from(&there).to(&after);
+                let params = Map::from_iter([(name.to_owned(), Given::from(these))]);
+                secret.change(edit, operation, params).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Has it rotated, or not any more.
+    async fn rotate(&self, secret: &Secret<'_>) -> Result<(), ModuleError> {
+        let now = secret.find().await?.unwrap_or_default();
+        let before = if now["RotationEnabled"] == true {
+            let days = &now["RotationRules"]["AutomaticallyAfterDays"];
+            json!({"lambda": now["RotationLambdaARN"], "days": days})
+        } else {
+            Value::Null
+        };
+        let lambda = self.rotation_lambda.as_deref().filter(|it| !it.is_empty());
+        let after = lambda.map(|it| json!({"lambda": it, "days": self.rotation_interval}));
+        let after = after.unwrap_or_default();
+        if before == after {
+            return Ok(());
+        }
+        let edit = secret.edit("rotate it").from(&before).to(&after);
+        let Some(lambda) = lambda else {
+            return secret.change(edit, "CancelRotateSecret", Map::new()).await;
+        };
+        let params = json!({
+            "RotationLambdaARN": lambda,
+            "RotationRules": {"AutomaticallyAfterDays": self.rotation_interval},
+        });
+        let Given::Map(params) = Given::from(params) else { return Ok(()) };
+        secret.change(edit, "RotateSecret", params).await
     }
 }
 

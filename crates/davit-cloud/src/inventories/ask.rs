@@ -156,5 +156,7 @@ pub(super) async fn listed(
 }
 
 fn is_forbidden(error: &davit_aws::Error) -> bool {
-    error.service().is_some_and(|it| it.metadata.status == 403)
+    // Services that speak JSON say so with 400.
+    let is_told = error.code() == Some("AccessDeniedException");
+    is_told || error.service().is_some_and(|it| it.metadata.status == 403)
 }

@@ -12,7 +12,7 @@ use super::ask::{Region, Wanted, everywhere, listed};
 use super::data::{named, packed, tags};
 use super::hostnames::{Preference, USUAL};
 use super::options::{Grouping, Keeping};
-use super::{Evaluate, Fetching, FoundHost, Inventory, route53};
+use super::{Evaluate, Fetching, FoundHost, Inventory, route53, ssm};
 use crate::aws::filters;
 use crate::aws::names;
 use crate::aws::parts::items;
@@ -87,6 +87,9 @@ pub(super) struct AwsEc2 {
     /// Dashes stay as they are in names of groups that are made of variables.
     #[serde(default)]
     use_contrib_script_compatible_sanitization: bool,
+    /// Ask the inventory of the Systems Manager, too: what it says of an instance is the variable `ssm_inventory`.
+    #[serde(default)]
+    use_ssm_inventory: bool,
     /// Names that Route 53 has for the addresses of instances come before `hostnames`.
     #[serde(default)]
     route53_enabled: bool,
@@ -113,6 +116,7 @@ impl Inventory for AwsEc2 {
             "include": self.include_filters,
             "exclude": self.exclude_filters,
             "route53": self.route53_enabled.then_some(&self.route53_excluded_zones),
+            "ssm": self.use_ssm_inventory,
             "role": self.assume_role_arn,
         });
         format!("{asked}\n{}", self.wanted().cache_key(reader))
@@ -183,13 +187,16 @@ impl AwsEc2 {
         }
         queries.extend(self.include_filters.iter().map(query));
         let excluded: Vec<Json> = self.exclude_filters.iter().map(query).collect();
-        let strict = self.strict_permissions;
+        let (strict, asks_ssm) = (self.strict_permissions, self.use_ssm_inventory);
         let answers = everywhere(regions, |region| {
             let (queries, excluded) = (queries.clone(), excluded.clone());
             async move {
                 let mut found = instances(&region, &queries, strict).await?;
                 for id in instances(&region, &excluded, strict).await?.keys() {
                     found.remove(id);
+                }
+                if asks_ssm {
+                    ssm::add(&region, &mut found, strict).await?;
                 }
                 Ok(found)
             }

@@ -14,6 +14,7 @@ mod data;
 mod hostnames;
 mod options;
 mod route53;
+mod ssm;
 
 use std::future::Future;
 use std::pin::Pin;

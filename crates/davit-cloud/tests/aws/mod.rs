@@ -12,8 +12,10 @@
 //! - `check: false`: check mode is left out, for tasks that need what only a change would give them.
 
 mod backup;
+mod beyond;
 mod example;
 mod functions;
+mod replacement;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -7,7 +7,7 @@ mod example;
 mod faults;
 mod operations;
 mod oracle;
-mod stub;
+pub(crate) mod stub;
 mod tokens;
 
 use std::fs;
