@@ -452,6 +452,27 @@ fn what_has_ended_is_used_on_while_instances_have_trouble() {
 }
 
 #[test]
+fn instances_that_have_trouble_are_asked_again() {
+    let path = format!("{EXTENDED}one");
+    let answer = metadata(None, LATE);
+    let world = World::new(&[], &[]);
+    for (what, body) in [
+        (format!("PUT {BASE}/latest/api/token"), "T"),
+        (format!("GET {BASE}{EXTENDED}"), "one"),
+        (format!("GET {BASE}{path}"), &answer),
+    ] {
+        world.http.put(&what, Some((503, "")));
+        world.http.put(&what, Some((200, body)));
+    }
+    assert_eq!(find(&world.chain(None)).unwrap().access_key_id, "I");
+    assert_eq!(world.http.taken().len(), 6);
+    // Not for ever.
+    let world = instance(&[], &[(EXTENDED, 503, "")]);
+    assert!(world.error(None).contains("answers with 503"));
+    assert_eq!(world.http.taken().len(), 4);
+}
+
+#[test]
 fn instances_without_trust_say_so() {
     let path = format!("{EXTENDED}one");
     let answer = r#"{"Code": "AssumeRoleUnauthorizedAccess", "Message": "EC2 cannot assume"}"#;
