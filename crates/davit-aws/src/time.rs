@@ -1,6 +1,6 @@
 //! Points in time as AWS writes them. Knows no clock.
 
-use jiff::{Timestamp, fmt::rfc2822, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, fmt::rfc2822, tz::TimeZone};
 
 /// `2026-01-02T03:04:05Z`, with six digits of a second behind it where it has a part that is not
 /// whole: what botocore sends.
@@ -46,7 +46,19 @@ pub fn parse(text: &str) -> Option<Timestamp> {
     if let Ok(time) = text.parse::<jiff::civil::DateTime>() {
         return time.to_zoned(TimeZone::UTC).ok().map(|it| it.timestamp());
     }
-    rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok()
+    let date = |text: &str| {
+        let parser = rfc2822::DateTimeParser::new().relaxed_weekday(true);
+        parser.parse_timestamp(text).ok()
+    };
+    date(text).or_else(|| {
+        // Some have a part of a second, which dates of mails have not.
+        let (whole, rest) = text.split_once('.')?;
+        let digits =
+            rest.find(|it: char| !it.is_ascii_digit()).filter(|it| (1..=9).contains(it))?;
+        let (digits, rest) = rest.split_at(digits);
+        let nanos = format!("{digits:0<9}").parse().ok()?;
+        date(&format!("{whole}{rest}"))?.checked_add(SignedDuration::from_nanos(nanos)).ok()
+    })
 }
 
 /// Seconds since 1970, to the microsecond as Python's are.
@@ -82,6 +94,9 @@ mod tests {
             assert_eq!(parse(text), Some(time), "{text}");
         }
         assert_eq!(iso8601(parse("1.5").expect("a time")), "1970-01-01T00:00:01.500000Z");
+        let later = parse("Fri, 02 Jan 2026 03:04:05.25 GMT").expect("a time");
+        assert_eq!(iso8601(later), "2026-01-02T03:04:05.250000Z");
+        assert_eq!(parse("Fri, 02 Jan 2026 03:04:05. GMT"), None);
         assert_eq!(parse("soon"), None);
     }
 }

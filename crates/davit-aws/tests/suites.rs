@@ -146,6 +146,28 @@ fn variables_of_blanks_are_not_set() {
 }
 
 #[test]
+fn files_are_named_as_suites_name_them() {
+    let config = "[default]\naws_access_key_id = A\naws_secret_access_key = s";
+    let found = json!({"credentials": {"access_key_id": "A"}});
+    for name in ["/home/.aws/config", "home/.aws/config", "~/.aws/config"] {
+        let request = json!({"command": "credentials", "files": {name: config}});
+        check(&[(request, found.clone())]);
+    }
+    let request = json!({
+        "command": "credentials",
+        "env": {
+            "HOME": "/home/anna",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/token.jwt",
+        },
+        "files": {"token.jwt": "t"},
+        "http": container("2999-01-01T00:00:00Z"),
+    });
+    let sent = json!({"requests": [{"headers": {"Authorization": "t"}}]});
+    check(&[(request, sent)]);
+}
+
+#[test]
 fn tokens_come_from_sessions() {
     let files = json!({
         "/home/.aws/config": "[default]\nsso_session = test\n[sso-session test]\nsso_start_url = https://x/\nsso_region = us-east-2",
@@ -156,6 +178,93 @@ fn tokens_come_from_sessions() {
         (json!({"command": "token", "files": files}), json!({"token": "a"})),
         (json!({"command": "token"}), json!({"error": {"kind": "credentials"}})),
     ]);
+}
+
+#[test]
+fn hosts_have_the_account_in_their_names() {
+    let ask = |command: &str, variables: &[(&str, &str)]| {
+        let mut env = json!({"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "s"});
+        env["AWS_REGION"] = "us-west-2".into();
+        for (name, value) in variables {
+            env[*name] = (*value).into();
+        }
+        json!({
+            "command": command, "service": "dynamodb", "operation": "ListTables", "env": env,
+            "http": [{"response": {"body": "{}"}}],
+        })
+    };
+    let sent = |host: &str| json!({"requests": [{"url": format!("https://{host}/")}]});
+    let account = ("AWS_ACCOUNT_ID", "123456789012");
+    let mode = |mode: &'static str| ("AWS_ACCOUNT_ID_ENDPOINT_MODE", mode);
+    let (with, without) =
+        ("123456789012.ddb.us-west-2.amazonaws.com", "dynamodb.us-west-2.amazonaws.com");
+    check(&[
+        (ask("call", &[account]), sent(with)),
+        (ask("call", &[account, mode("required")]), sent(with)),
+        (ask("call", &[account, mode("disabled")]), sent(without)),
+        (ask("call", &[]), sent(without)),
+        (ask("call", &[mode("required")]), json!({"error": {"kind": "call", "requests": []}})),
+    ]);
+    let mut anonymous = ask("call", &[account, mode("required")]);
+    anonymous["anonymous"] = true.into();
+    check(&[(anonymous, sent(without))]);
+    let answer = Driver::start().ask(&ask("presign", &[account]).to_string());
+    let url = answer["url"].as_str().unwrap_or_default();
+    assert!(url.starts_with(&format!("https://{with}/?")), "{answer}");
+}
+
+#[test]
+fn bodies_with_a_checksum_behind_them_are_seen_as_a_whole() {
+    let request = json!({
+        "command": "call", "service": "s3", "operation": "PutObject",
+        "params": {"Bucket": "b", "Key": "k", "Body": "hello"},
+        "env": {
+            "AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "us-west-2",
+        },
+        "http": [{"response": {"status": 200}}],
+    });
+    let sent = json!({
+        "body": "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n",
+        "headers": {
+            "Content-Encoding": "aws-chunked",
+            "X-Amz-Content-SHA256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        },
+    });
+    check(&[(request, json!({"requests": [sent], "attempts": 1}))]);
+}
+
+#[test]
+fn functions_of_lambda_send_their_trace() {
+    let ask = |variables: &[(&str, &str)]| {
+        let mut env = json!({"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "s"});
+        env["AWS_REGION"] = "eu-west-1".into();
+        env["AWS_SDK_UA_APP_ID"] = "my app".into();
+        for (name, value) in variables {
+            env[*name] = (*value).into();
+        }
+        json!({
+            "command": "call", "service": "dynamodb", "operation": "ListTables", "env": env,
+            "http": [{"response": {"body": "{}"}}],
+        })
+    };
+    let id = "Root=1-5759e988-bd86;Parent=53995c3f42cd8ad8;Sampled=1;lineage=a87bd80c:0";
+    let function = ("AWS_LAMBDA_FUNCTION_NAME", "some-function");
+    let sent = |id: &str| json!({"requests": [{"headers": {"X-Amzn-Trace-Id": id}}]});
+    check(&[
+        (ask(&[function, ("_X_AMZN_TRACE_ID", id)]), sent(id)),
+        (
+            ask(&[function, ("_X_AMZN_TRACE_ID", "first\nsecond\u{bc}\t")]),
+            sent("first%0Asecond%C2%BC%09"),
+        ),
+    ]);
+    let mut driver = Driver::start();
+    for variables in [&[function][..], &[("_X_AMZN_TRACE_ID", id)]] {
+        let answer = driver.ask(&ask(variables).to_string());
+        let headers = &answer["requests"][0]["headers"];
+        assert_eq!(headers["X-Amzn-Trace-Id"], Json::Null, "{answer}");
+        let agent = headers["User-Agent"].as_str().expect("a text");
+        assert!(agent.ends_with(" app/my-app"), "{agent}");
+    }
 }
 
 /// The messages of the suite of aws-c-event-stream, which all SDKs have.

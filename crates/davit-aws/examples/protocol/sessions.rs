@@ -80,20 +80,22 @@ impl World {
         let recording = Arc::new(Recording::read(asked)?);
         NOW.store(clock(asked, &recording).map_or(0, Timestamp::as_microsecond), Ordering::Relaxed);
         let root = tempfile::tempdir().map_err(failed)?;
+        let variables = asked.texts("env").into_iter().chain(asked.texts("environment"));
+        let variables: Vec<(String, String)> = variables.collect();
+        let home = variables.iter().find(|(name, _)| name == "HOME").map(|(_, it)| it.clone());
+        let home = home.unwrap_or_else(|| asked.text("home").unwrap_or("/home").to_owned());
         let files: Vec<(String, String)> = asked.texts("files");
-        let names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
+        let names = files.iter().flat_map(|(name, _)| [absolute(name, &home), name.clone()]);
+        let names: Vec<String> = names.filter(|it| !it.starts_with('~')).collect();
         let texts = Moved { root: root.path(), names: &names };
         for (name, text) in &files {
-            let path = texts.path(name);
+            let path = texts.path(&absolute(name, &home));
             let folder = path.parent().unwrap_or(root.path());
             std::fs::create_dir_all(folder).map_err(failed)?;
             std::fs::write(&path, texts.text(text)).map_err(failed)?;
         }
-        let variables = asked.texts("env").into_iter().chain(asked.texts("environment"));
-        let variables: Vec<(String, String)> =
-            variables.map(|(name, value)| (name, texts.text(&value))).collect();
-        let home = variables.iter().find(|(name, _)| name == "HOME").map(|(_, it)| it.clone());
-        let home = home.unwrap_or_else(|| asked.text("home").unwrap_or("/home").to_owned());
+        let variables = variables.into_iter().map(|(name, value)| (name, texts.text(&value)));
+        let variables: Vec<(String, String)> = variables.collect();
         let home = texts.path(&home);
         let mut options = Options { profile: asked.owned(&["profile"]), ..Options::default() };
         for (name, value) in asked.texts("options") {
@@ -149,6 +151,14 @@ impl World {
             }
         }
         Json::Object(files)
+    }
+}
+
+/// The whole name of a file, as suites have it in the folder that stands for `/`, or in the home folder.
+fn absolute(name: &str, home: &str) -> String {
+    match name.strip_prefix("~/") {
+        Some(rest) => format!("{home}/{rest}"),
+        None => format!("/{}", name.trim_start_matches('/')),
     }
 }
 
