@@ -1,6 +1,7 @@
 //! Calls operations: looks at what is given, builds the request, finds out where it goes, signs and
 //! sends it, tries again where that makes sense, and reads the answer.
 
+mod account;
 mod attempt;
 mod discovery;
 mod open;
@@ -100,6 +101,8 @@ pub struct Options {
     pub largest: usize,
     /// `User-Agent`.
     pub user_agent: String,
+    /// `X-Amzn-Trace-Id`, by which Lambda sees functions that call themselves without end.
+    pub trace_id: Option<String>,
     /// The clock.
     pub now: fn() -> Timestamp,
 }
@@ -126,6 +129,7 @@ impl Options {
             validate: true,
             largest: 1 << 30,
             user_agent: concat!("davit/", env!("CARGO_PKG_VERSION")).to_owned(),
+            trace_id: None,
             now: Timestamp::now,
         }
     }

@@ -297,6 +297,13 @@ fn at(call: &Call<'_>) -> Result<Endpoint, EndpointError> {
     Ok(endpoint)
 }
 
+/// Whether the hosts of a service can have the account in their names.
+pub(crate) fn takes_account(service: &Service) -> bool {
+    compiled(service).is_ok_and(|rules| {
+        rules.parameters.iter().any(|it| it.built_in == Some("AWS::Auth::AccountId"))
+    })
+}
+
 fn follow(
     service: &Service,
     rules: &Rules,

@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
     checksum::When,
@@ -91,6 +92,11 @@ impl Session {
         if let Some(agent) = &parts.user_agent {
             made.user_agent.clone_from(agent);
         }
+        if let Some(id) = &settings.user_agent_app_id {
+            made.user_agent.push_str(" app/");
+            made.user_agent.extend(id.chars().map(|it| if fits_agent(it) { it } else { '-' }));
+        }
+        made.trace_id = trace_id(environment);
         let mut surroundings = Surroundings::new(environment.clone(), home.clone());
         if let Some(now) = parts.now {
             made.now = now;
@@ -110,6 +116,38 @@ impl Session {
         made.auth.anonymous = parts.anonymous;
         Ok(Self { settings, profiles, chain, client: Client::new(made) })
     }
+}
+
+/// What may stand in a part of `User-Agent` as it is.
+const fn fits_agent(letter: char) -> bool {
+    letter.is_ascii_alphanumeric()
+        || matches!(letter, '!' | '$' | '%' | '&' | '\'' | '*' | '+')
+        || matches!(letter, '-' | '.' | '^' | '_' | '`' | '|' | '~')
+}
+
+/// What Lambda gives a function to send with its calls.
+fn trace_id(environment: &Environment) -> Option<String> {
+    /// What is sent as it is.
+    const TRACE: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'_')
+        .remove(b'.')
+        .remove(b'~')
+        .remove(b'=')
+        .remove(b';')
+        .remove(b':')
+        .remove(b'+')
+        .remove(b'&')
+        .remove(b'[')
+        .remove(b']')
+        .remove(b'{')
+        .remove(b'}')
+        .remove(b'"')
+        .remove(b'\'')
+        .remove(b',');
+    environment.get("AWS_LAMBDA_FUNCTION_NAME")?;
+    let id = environment.get("_X_AMZN_TRACE_ID")?;
+    Some(utf8_percent_encode(id, TRACE).to_string())
 }
 
 /// Folders with models of the user's: those of `AWS_DATA_PATH`, and `~/.aws/models`.

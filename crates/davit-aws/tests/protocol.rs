@@ -12,14 +12,14 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 /// The program, running.
-struct Driver {
+pub(crate) struct Driver {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
 
 impl Driver {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         // Beside the tests' own folder, where cargo puts examples.
         let mut path = env::current_exe().expect("a program");
         path.pop();
@@ -37,7 +37,7 @@ impl Driver {
         Self { child, input, output }
     }
 
-    fn ask(&mut self, line: &str) -> Json {
+    pub(crate) fn ask(&mut self, line: &str) -> Json {
         let input = self.input.as_mut().expect("until the end");
         writeln!(input, "{line}").expect("it listens");
         input.flush().expect("it listens");
@@ -55,7 +55,7 @@ impl Drop for Driver {
 }
 
 /// Whether an answer has everything that the page shows.
-fn has(answer: &Json, shown: &Json) -> bool {
+pub(crate) fn has(answer: &Json, shown: &Json) -> bool {
     match (answer, shown) {
         (Json::Object(answer), Json::Object(shown)) => {
             shown.iter().all(|(name, it)| answer.get(name).is_some_and(|known| has(known, it)))

@@ -15,4 +15,5 @@ mod random;
 mod requests;
 mod signatures;
 mod stub;
+mod suites;
 mod transfer;

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, path::PathBuf};
 
 use davit_aws::{
-    config::{Environment, Options, Profiles, Section, Settings},
+    config::{ChecksumMode, Environment, Options, Profiles, Section, Settings},
     credentials::{Step, plan},
 };
 use serde_json::{Map as JsonMap, Value as Json, json};
@@ -63,6 +63,49 @@ pub(crate) fn profile_files(asked: Asked<'_>, _: &mut Models) -> Answer {
     }))
 }
 
+/// A choice as profiles have it: those that are asked for are one word each.
+fn word(choice: &dyn std::fmt::Debug) -> String {
+    format!("{choice:?}").to_lowercase()
+}
+
+fn when(mode: ChecksumMode) -> &'static str {
+    match mode {
+        ChecksumMode::WhenSupported => "when_supported",
+        ChecksumMode::WhenRequired => "when_required",
+    }
+}
+
+/// What fewer suites ask about.
+fn more(settings: &Settings, answer: &mut Json) {
+    let members = [
+        ("metadata_v1_disabled", json!(settings.metadata.v1_disabled)),
+        ("metadata_timeout", json!(settings.metadata.timeout.as_secs_f64())),
+        ("metadata_attempts", json!(settings.metadata.attempts)),
+        ("request_checksum_calculation", json!(settings.request_checksum_calculation.map(when))),
+        ("response_checksum_validation", json!(settings.response_checksum_validation.map(when))),
+        ("account_id_endpoint_mode", json!(word(&settings.account_id_endpoint_mode))),
+        ("sts_regional_endpoints", json!(word(&settings.sts_regional_endpoints))),
+        ("endpoint_discovery_enabled", json!(settings.endpoint_discovery)),
+        ("disable_host_prefix_injection", json!(settings.disable_host_prefix_injection)),
+        ("parameter_validation", json!(settings.parameter_validation)),
+        ("connect_timeout", json!(settings.connect_timeout.as_secs_f64())),
+        ("read_timeout", json!(settings.read_timeout.as_secs_f64())),
+    ];
+    for (name, value) in members {
+        answer[name] = value;
+    }
+    answer["s3"] = json!({
+        "addressing_style": settings.s3.addressing_style.as_ref().map(|it| word(it)),
+        "use_accelerate_endpoint": settings.s3.use_accelerate_endpoint,
+        "use_dualstack_endpoint": settings.s3.use_dualstack_endpoint,
+        "use_arn_region": settings.s3.use_arn_region,
+        "us_east_1_regional_endpoint": word(&settings.s3.us_east_1_regional_endpoint),
+        "disable_multiregion_access_points": settings.s3.disable_multiregion_access_points,
+        "disable_s3_express_session_auth": settings.s3.disable_express_session_auth,
+        "payload_signing_enabled": settings.s3.payload_signing_enabled,
+    });
+}
+
 pub(crate) fn settings(asked: Asked<'_>, _: &mut Models) -> Answer {
     let environment: Environment =
         asked.texts("environment").into_iter().chain(asked.texts("env")).collect();
@@ -77,7 +120,7 @@ pub(crate) fn settings(asked: Asked<'_>, _: &mut Models) -> Answer {
         "region": settings.region,
         "use_fips_endpoint": settings.use_fips_endpoint,
         "use_dualstack_endpoint": settings.use_dualstack_endpoint,
-        "retry_mode": format!("{:?}", settings.retry_mode).to_lowercase(),
+        "retry_mode": word(&settings.retry_mode),
         "max_attempts": settings.max_attempts,
         "ca_bundle": settings.ca_bundle,
         "auth_scheme_preference": settings.auth_scheme_preference,
@@ -88,6 +131,7 @@ pub(crate) fn settings(asked: Asked<'_>, _: &mut Models) -> Answer {
         "metadata_endpoint": settings.metadata.endpoint,
         "metadata_disabled": settings.metadata.disabled,
     });
+    more(&settings, &mut answer);
     if let Some(id) = asked.any_text(&["service_id"]) {
         answer["endpoint_url"] = json!(settings.endpoint_urls.get(id).map_err(refuse)?);
     }

@@ -38,6 +38,7 @@ const COMMANDS: &[(&str, Command)] = &[
     ("jmespath", calls::jmespath),
     ("paginate", calls::paginate),
     ("parse", wire::parse),
+    ("presign", sessions::presign),
     ("profile", configuration::profile),
     ("profile_files", configuration::profile_files),
     ("retry", calls::retry),
@@ -45,6 +46,7 @@ const COMMANDS: &[(&str, Command)] = &[
     ("serialize", wire::serialize),
     ("settings", configuration::settings),
     ("sign", signatures::sign),
+    ("token", sessions::token),
     ("validate", wire::validate),
     ("wait", calls::wait),
 ];

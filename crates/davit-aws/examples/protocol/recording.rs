@@ -6,8 +6,10 @@ use bytes::{Bytes, BytesMut};
 use davit_aws::{
     connection::{Transport, TransportError},
     http::{Request, Response},
+    time,
 };
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use crate::{
@@ -50,10 +52,33 @@ impl Recording {
         Ok(Self { left: Mutex::new(left), seen: Mutex::default() })
     }
 
+    /// When the first of the credentials end that were recorded.
+    pub(crate) fn ends(&self) -> Option<Timestamp> {
+        let ends = |exchange: &Exchange| match &exchange.answer {
+            Some(Given::Response(response)) => ends_in(&String::from_utf8_lossy(&response.body)),
+            _ => None,
+        };
+        lock(&self.left).iter().filter_map(ends).min()
+    }
+
     /// The requests that came, and how many answers were not asked for.
     pub(crate) fn told(&self) -> (Json, usize) {
         (lock(&self.seen).clone().into(), lock(&self.left).len())
     }
+}
+
+/// The first time that stands behind `Expiration`, in JSON or XML: a text, or milliseconds.
+fn ends_in(text: &str) -> Option<Timestamp> {
+    let behind = text.split("xpiration").skip(1);
+    let read = |behind: &str| {
+        let value = behind.trim_start_matches(['"', ' ', ':', '>']);
+        let value = value.split(['"', '<', ',', '}']).next()?.trim();
+        match value.parse() {
+            Ok(milliseconds) => Timestamp::from_millisecond(milliseconds).ok(),
+            Err(_) => time::parse(value),
+        }
+    };
+    behind.filter_map(read).min()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

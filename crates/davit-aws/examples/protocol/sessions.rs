@@ -7,10 +7,12 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
+    time::Duration,
 };
 
 use davit_aws::{
     Error,
+    client::Call,
     config::{Environment, Options},
     connection::Transport,
     credentials::{Attempt, Credentials, CredentialsError, Mfa},
@@ -18,7 +20,7 @@ use davit_aws::{
     time,
 };
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map as JsonMap, Value as Json, json};
 
 use crate::{
@@ -35,6 +37,22 @@ fn now() -> Timestamp {
     match NOW.load(Ordering::Relaxed) {
         0 => Timestamp::now(),
         micros => Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH),
+    }
+}
+
+/// How long before the first of its credentials end a recording was made, where nobody says.
+const RECORDED_BEFORE: SignedDuration = SignedDuration::from_hours(1);
+
+/// What the clock shows; nothing for the machine's.
+fn clock(asked: Asked<'_>, recording: &Recording) -> Option<Timestamp> {
+    match asked.any(&["now", "timestamp"]) {
+        Some(Json::String(text)) => time::parse(text),
+        Some(Json::Number(seconds)) => seconds.as_f64().and_then(time::from_seconds),
+        // A recording that is old by now was not then.
+        _ => {
+            let ends = recording.ends().filter(|it| *it <= Timestamp::now())?;
+            ends.checked_sub(RECORDED_BEFORE).ok()
+        }
     }
 }
 
@@ -59,34 +77,30 @@ impl Mfa for Person {
 impl World {
     fn new(asked: Asked<'_>) -> Result<Self, Refusal> {
         let failed = |it: std::io::Error| Refusal::of("request", &it);
-        let at = asked.any(&["now", "timestamp"]);
-        let at = match at {
-            Some(Json::String(text)) => time::parse(text),
-            Some(Json::Number(seconds)) => seconds.as_f64().and_then(time::from_seconds),
-            _ => None,
-        };
-        NOW.store(at.map_or(0, Timestamp::as_microsecond), Ordering::Relaxed);
+        let recording = Arc::new(Recording::read(asked)?);
+        NOW.store(clock(asked, &recording).map_or(0, Timestamp::as_microsecond), Ordering::Relaxed);
         let root = tempfile::tempdir().map_err(failed)?;
+        let variables = asked.texts("env").into_iter().chain(asked.texts("environment"));
+        let variables: Vec<(String, String)> = variables.collect();
+        let home = variables.iter().find(|(name, _)| name == "HOME").map(|(_, it)| it.clone());
+        let home = home.unwrap_or_else(|| asked.text("home").unwrap_or("/home").to_owned());
         let files: Vec<(String, String)> = asked.texts("files");
-        let names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
+        let names = files.iter().flat_map(|(name, _)| [absolute(name, &home), name.clone()]);
+        let names: Vec<String> = names.filter(|it| !it.starts_with('~')).collect();
         let texts = Moved { root: root.path(), names: &names };
         for (name, text) in &files {
-            let path = texts.path(name);
+            let path = texts.path(&absolute(name, &home));
             let folder = path.parent().unwrap_or(root.path());
             std::fs::create_dir_all(folder).map_err(failed)?;
             std::fs::write(&path, texts.text(text)).map_err(failed)?;
         }
-        let variables = asked.texts("env").into_iter().chain(asked.texts("environment"));
-        let variables: Vec<(String, String)> =
-            variables.map(|(name, value)| (name, texts.text(&value))).collect();
-        let home = variables.iter().find(|(name, _)| name == "HOME").map(|(_, it)| it.clone());
-        let home = home.unwrap_or_else(|| asked.text("home").unwrap_or("/home").to_owned());
+        let variables = variables.into_iter().map(|(name, value)| (name, texts.text(&value)));
+        let variables: Vec<(String, String)> = variables.collect();
         let home = texts.path(&home);
         let mut options = Options { profile: asked.owned(&["profile"]), ..Options::default() };
         for (name, value) in asked.texts("options") {
             options = options.with(&name, value);
         }
-        let recording = Arc::new(Recording::read(asked)?);
         let mfa = asked.text("mfa_code").map(|it| Arc::new(Person(it.to_owned())) as Arc<dyn Mfa>);
         let session = Session::new(Parts {
             options,
@@ -137,6 +151,14 @@ impl World {
             }
         }
         Json::Object(files)
+    }
+}
+
+/// The whole name of a file, as suites have it in the folder that stands for `/`, or in the home folder.
+fn absolute(name: &str, home: &str) -> String {
+    match name.strip_prefix("~/") {
+        Some(rest) => format!("{home}/{rest}"),
+        None => format!("/{}", name.trim_start_matches('/')),
     }
 }
 
@@ -218,6 +240,38 @@ fn told(credentials: &Credentials) -> Json {
         "expiry": credentials.expires.map(Timestamp::as_second),
         "source": credentials.source,
     })
+}
+
+pub(crate) fn token(asked: Asked<'_>, _: &mut Models) -> Answer {
+    let world = World::new(asked)?;
+    let name = asked.text("signing_name").unwrap_or_default();
+    let token = world.runtime.block_on(world.session.chain.token(name));
+    let answer = match token {
+        Ok(Some(token)) => json!({ "token": token }),
+        Ok(None) => {
+            Refusal::new("credentials", "no variable and no profile gives a token").into_json()
+        }
+        Err(error) => Refusal::of("credentials", &error).into_json(),
+    };
+    let mut answer = world.tell(answer);
+    if asked.flag(&["show_files"]) == Some(true) {
+        answer["files"] = world.files();
+    }
+    Ok(answer)
+}
+
+pub(crate) fn presign(asked: Asked<'_>, models: &mut Models) -> Answer {
+    let world = World::new(asked)?;
+    let (service, operation) = models.operation(asked)?;
+    let params = wire::params(asked, service, operation, "params")?;
+    let call = Call::new(service.name, operation.name, params);
+    let expires = Duration::from_secs(asked.number(&["expires", "expires_in"]).unwrap_or(3600));
+    let url = world.runtime.block_on(world.session.client.presign(call, expires));
+    let answer = match url {
+        Ok(url) => json!({ "url": url }),
+        Err(error) => Refusal::of("call", &error).into_json(),
+    };
+    Ok(world.tell(answer))
 }
 
 pub(crate) fn call(asked: Asked<'_>, models: &mut Models) -> Answer {

@@ -14,6 +14,20 @@ use crate::{
     wire,
 };
 
+/// The types of headers by their numbers in frames.
+const TYPES: [&str; 10] = [
+    "bool_true",
+    "bool_false",
+    "byte",
+    "short",
+    "int",
+    "long",
+    "bytes",
+    "string",
+    "timestamp",
+    "uuid",
+];
+
 pub(crate) fn event_stream(asked: Asked<'_>, models: &mut Models) -> Answer {
     let of_model = asked.any(&["service", "model"]).is_some();
     if let Some(text) = asked.text("decode") {
@@ -93,13 +107,22 @@ fn message(asked: Asked<'_>) -> Result<Message, Refusal> {
         let wrong = || Refusal::new("request", format!("the value of the header {name:?}"));
         let text = header.text("value");
         let number = header.get("value").and_then(Json::as_i64);
-        let value = match header.need_text("type")? {
-            "bool" => HeaderValue::Bool(header.flag(&["value"]).ok_or_else(wrong)?),
+        let kind = match header.get("type") {
+            // As it stands in a frame.
+            Some(Json::Number(code)) => {
+                code.as_u64().and_then(|it| TYPES.get(usize::try_from(it).ok()?).copied())
+            }
+            kind => kind.and_then(Json::as_str),
+        };
+        let value = match kind.unwrap_or_default() {
+            "bool_true" => HeaderValue::Bool(true),
+            "bool_false" => HeaderValue::Bool(false),
+            "bool" | "boolean" => HeaderValue::Bool(header.flag(&["value"]).ok_or_else(wrong)?),
             "byte" => HeaderValue::Byte(small(number).ok_or_else(wrong)?),
             "short" => HeaderValue::Short(small(number).ok_or_else(wrong)?),
-            "int" => HeaderValue::Int(small(number).ok_or_else(wrong)?),
+            "int" | "integer" => HeaderValue::Int(small(number).ok_or_else(wrong)?),
             "long" => HeaderValue::Long(number.ok_or_else(wrong)?),
-            "bytes" => HeaderValue::Bytes(decode(text.ok_or_else(wrong)?)?),
+            "bytes" | "binary" => HeaderValue::Bytes(decode(text.ok_or_else(wrong)?)?),
             "string" => HeaderValue::String(text.ok_or_else(wrong)?.to_owned()),
             "timestamp" => {
                 let time = number.and_then(|it| jiff::Timestamp::from_millisecond(it).ok());

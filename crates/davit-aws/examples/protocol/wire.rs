@@ -69,21 +69,21 @@ pub(crate) fn serialize(asked: Asked<'_>, models: &mut Models) -> Answer {
     }
     let request = built.request;
     let query = request.query_string();
-    let uri =
-        if query.is_empty() { request.path.clone() } else { format!("{}?{query}", request.path) };
+    let endpoint = asked.any_text(&["endpoint", "clientEndpoint"]).unwrap_or_default();
+    let (scheme, place) = endpoint.split_once("://").unwrap_or(("https", endpoint));
+    let (host, before) = place.split_at(place.find('/').unwrap_or(place.len()));
+    let path = format!("{}{}", before.trim_end_matches('/'), request.path);
+    let uri = if query.is_empty() { path.clone() } else { format!("{path}?{query}") };
     let mut answer = json!({
         "method": request.method,
-        "path": request.path,
+        "path": path,
         "query": query,
         "uri": uri,
         "headers": headers_json(&request.headers),
     });
     put_body(&mut answer, &request.body);
     let prefix = built.host_prefix.unwrap_or_default();
-    if let Some(endpoint) = asked.any_text(&["endpoint", "clientEndpoint"]) {
-        let (scheme, host) = endpoint.split_once("://").unwrap_or(("https", endpoint));
-        let (host, path) = host.split_at(host.find('/').unwrap_or(host.len()));
-        let uri = format!("{}{uri}", path.trim_end_matches('/'));
+    if !host.is_empty() {
         answer["host"] = format!("{prefix}{host}").into();
         answer["url"] = format!("{scheme}://{prefix}{host}{uri}").into();
     }

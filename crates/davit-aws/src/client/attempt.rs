@@ -100,12 +100,18 @@ impl Client {
         attempt: u32,
         most: u32,
     ) -> Result<Opened, Failed> {
+        self.put_account(call).await?;
         let (mut request, auth) = self.address(call)?;
         self.discover(call, &mut request).await?;
         let headers = &mut request.headers;
         headers.set("User-Agent", self.options.user_agent.as_str());
         headers.set("amz-sdk-invocation-id", call.invocation.to_string());
         headers.set("amz-sdk-request", format!("attempt={attempt}; max={most}"));
+        if let Some(id) = &self.options.trace_id
+            && !headers.contains("X-Amzn-Trace-Id")
+        {
+            headers.set("X-Amzn-Trace-Id", id.as_str());
+        }
         let body = call.body.as_ref().and_then(Body::again).or_else(|| call.body.take());
         let (plan, body) = self.with_checksum(call, &mut request, body).await?;
         call.signed_with = self.sign(call, &mut request, &auth, plan.as_ref()).await?;

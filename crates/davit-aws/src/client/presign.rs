@@ -82,6 +82,7 @@ impl Client {
         options.options.response_checksums = Some(crate::checksum::When::Required);
         let mut prepared = options.prepare(service, operation, call)?;
         change(&mut prepared.built.request);
+        self.put_account(&mut prepared).await?;
         self.presigned(&prepared, expires, None).await
     }
 

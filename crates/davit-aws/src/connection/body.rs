@@ -14,7 +14,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _};
 use hyper::body::{Frame, SizeHint};
 use tokio::{
     fs::File,
@@ -47,7 +47,8 @@ impl Pieces {
     /// Pieces from anywhere.
     #[must_use]
     pub fn new(pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
-        Self(Mutex::new(Box::pin(pieces)))
+        // Whoever reads it may ask once more at its end.
+        Self(Mutex::new(Box::pin(pieces.fuse())))
     }
 }
 

@@ -218,7 +218,8 @@ impl Chain {
         };
         let now = self.setup.surroundings.now();
         let fresh = fresh.and_then(|(place, fresh)| match fresh.expires {
-            Some(at) if at <= now => {
+            // As botocore has it, they are good at that very moment still.
+            Some(at) if at < now => {
                 let at = crate::time::iso8601(at);
                 let problem = Box::new(Problem::Ended { from: fresh.source, at });
                 Err(CredentialsError::Failed { place, problem })
@@ -406,7 +407,10 @@ impl Outcome {
 }
 
 fn from_environment(setup: &Setup) -> Result<Option<Credentials>, Problem> {
-    let get = |name: &str| setup.surroundings.environment.get(name).map(str::to_owned);
+    // What has nothing but blanks in it is not set.
+    let environment = &setup.surroundings.environment;
+    let get = |name: &str| environment.get(name).filter(|it| !it.trim().is_empty());
+    let get = |name: &str| get(name).map(str::to_owned);
     let Some(access_key_id) = get("AWS_ACCESS_KEY_ID") else { return Ok(None) };
     let Some(secret_access_key) = get("AWS_SECRET_ACCESS_KEY") else {
         return Err(Problem::Partial {

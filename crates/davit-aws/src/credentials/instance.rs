@@ -4,11 +4,13 @@ use std::sync::Mutex;
 
 use serde_json::Value as Json;
 
-use super::{Credentials, cache, chain::Setup, error::Problem};
+use super::{Credentials, cache, chain::Setup, error::Problem, io::TransportError};
 use crate::http::{Request, Response};
 
 /// Seconds that a token is good for.
 const TOKEN_SECONDS: &str = "21600";
+/// How often a service is asked that has trouble.
+const TRIES_IN_TROUBLE: u32 = 3;
 const EXTENDED: &str = "/latest/meta-data/iam/security-credentials-extended/";
 const LEGACY: &str = "/latest/meta-data/iam/security-credentials/";
 
@@ -111,13 +113,45 @@ async fn search(
     Ok(Err("the instance's role changes all the time".to_owned()))
 }
 
+/// How often a request is sent: as often as the settings say, and a few times more where the service
+/// is there but has trouble.
+struct Tries<'a> {
+    setup: &'a Setup,
+    sent: u32,
+    trouble: bool,
+}
+
+impl<'a> Tries<'a> {
+    const fn of(setup: &'a Setup) -> Self {
+        Self { setup, sent: 0, trouble: false }
+    }
+
+    /// Whether it may be sent now; waits before it is sent to a service that has trouble.
+    async fn again(&self) -> bool {
+        let most = self.setup.settings.metadata.attempts;
+        if self.trouble && self.sent < most.max(TRIES_IN_TROUBLE) {
+            tokio::time::sleep(self.setup.surroundings.pause).await;
+            return true;
+        }
+        self.sent < most
+    }
+
+    async fn send(&mut self, request: Request) -> Result<Response, TransportError> {
+        self.sent += 1;
+        let answer = self.setup.http.send(request, self.setup.settings.metadata.timeout).await;
+        self.trouble = answer.as_ref().is_ok_and(|it| it.status >= 500);
+        answer
+    }
+}
+
 /// A token; nothing where the service has none to give, which is the old form of it.
 async fn token(setup: &Setup) -> Result<Option<String>, String> {
     let metadata = &setup.settings.metadata;
     let mut request = request(setup, "PUT", "/latest/api/token");
     request.headers.set("x-aws-ec2-metadata-token-ttl-seconds", TOKEN_SECONDS);
-    for _ in 0..metadata.attempts {
-        match setup.http.send(request.clone(), metadata.timeout).await {
+    let mut tries = Tries::of(setup);
+    while tries.again().await {
+        match tries.send(request.clone()).await {
             Ok(answer) if answer.status == 200 => {
                 let token = String::from_utf8_lossy(&answer.body).trim().to_owned();
                 return Ok(Some(token).filter(|it| it.bytes().all(|it| it.is_ascii_graphic())));
@@ -141,8 +175,9 @@ async fn get(setup: &Setup, path: &str, token: Option<&str>) -> Result<Response,
         request.headers.set("x-aws-ec2-metadata-token", token);
     }
     let mut why = String::new();
-    for _ in 0..metadata.attempts {
-        match setup.http.send(request.clone(), metadata.timeout).await {
+    let mut tries = Tries::of(setup);
+    while tries.again().await {
+        match tries.send(request.clone()).await {
             Ok(answer)
                 if answer.status == 404 || answer.status == 200 && !answer.body.is_empty() =>
             {

@@ -59,6 +59,16 @@ fn share(places: &mut [Place<'_>], at: usize) {
     }
 }
 
+/// Elements of a list without an element around it that are named as the member is, where none are
+/// named as its items are.
+fn by_own_name<'d>(parent: Node<'d>, places: &mut [Place<'d>], at: usize, member: &Member) {
+    let own = Some(member.traits.location_name.unwrap_or(member.name));
+    if places[at].found.is_none() && places.iter().all(|it| it.name != own) {
+        let first = parent.children().find(|it| Some(it.name()) == own);
+        places[at].found = first.map(|first| Found { first, several: true });
+    }
+}
+
 /// What an element is read for.
 #[derive(Clone, Copy)]
 pub(super) struct FromXml<'a> {
@@ -109,9 +119,9 @@ impl FromXml<'_> {
         let mut places: Vec<Place<'_>> =
             members.iter().map(|it| Place { name: self.name_of(it), found: None }).collect();
         sort(node, &mut places);
-        for at in (0..members.len()).filter(|at| members[*at].traits.flattened) {
-            share(&mut places, at);
-        }
+        let flattened = || (0..members.len()).filter(|at| members[*at].traits.flattened);
+        flattened().for_each(|at| share(&mut places, at));
+        flattened().for_each(|at| by_own_name(node, &mut places, at, &members[at]));
         let mut map = Map::with_capacity(places.iter().filter(|it| it.found.is_some()).count());
         for (member, place) in members.iter().zip(places) {
             let value = if let Some(found) = place.found {

@@ -122,7 +122,11 @@ fn value(service: &Service, member: &Member, text: &str) -> Result<Value, Defect
             if matches!(kind, Kind::Timestamp) {
                 return times(kind, text);
             }
-            let items = text.split(',').map(|it| scalar::from_text(kind, it.trim()));
+            let items: Vec<Cow<'_, str>> = match kind {
+                Kind::String { .. } => texts(text),
+                _ => text.split(',').map(|it| it.trim().into()).collect(),
+            };
+            let items = items.iter().map(|it| scalar::from_text(kind, it));
             items.collect::<Result<_, _>>().map(Value::List)
         }
         Kind::Boolean if service.metadata.protocol == Protocol::RestJson => {
@@ -131,6 +135,40 @@ fn value(service: &Service, member: &Member, text: &str) -> Result<Value, Defect
         Kind::String { .. } if member.traits.json_value => json_value(text),
         kind => scalar::from_text(kind, text),
     }
+}
+
+/// Texts with commas between. One in quotes may have commas and quotes in it.
+fn texts(text: &str) -> Vec<Cow<'_, str>> {
+    let mut items = Vec::new();
+    let mut rest = Some(text);
+    while let Some(text) = rest {
+        let text = text.trim_start();
+        if let Some((item, behind)) = quoted(text) {
+            items.push(Cow::Owned(item));
+            rest = behind.trim_start().strip_prefix(',');
+        } else {
+            let (item, behind) = text.split_once(',').map_or((text, None), |(a, b)| (a, Some(b)));
+            items.push(Cow::Borrowed(item.trim_end()));
+            rest = behind;
+        }
+    }
+    items
+}
+
+/// A text in quotes that ends where an item ends, and what is behind it.
+fn quoted(text: &str) -> Option<(String, &str)> {
+    let mut letters = text.strip_prefix('"')?.chars();
+    let mut item = String::new();
+    loop {
+        match letters.next()? {
+            '"' => break,
+            '\\' => item.push(letters.next()?),
+            letter => item.push(letter),
+        }
+    }
+    let behind = letters.as_str();
+    let ends = behind.trim_start();
+    (ends.is_empty() || ends.starts_with(',')).then_some((item, behind))
 }
 
 /// Points in time with commas between, of which dates of HTTP have one each themselves.
@@ -158,6 +196,20 @@ fn json_value(text: &str) -> Result<Value, Defect> {
 mod tests {
     use super::*;
     use crate::model::Store;
+
+    #[test]
+    fn texts_in_quotes_may_have_commas_in_them() {
+        for (text, expected) in [
+            ("a, b ,c", &["a", "b", "c"][..]),
+            (r#""b,c", "\"def\"", a"#, &["b,c", "\"def\"", "a"]),
+            (r#""a" , b"#, &["a", "b"]),
+            (r#""a"b, "c"#, &[r#""a"b"#, "\"c"]),
+            ("", &[""]),
+            ("a,", &["a", ""]),
+        ] {
+            assert_eq!(texts(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn lists_in_headers_have_commas_between() {

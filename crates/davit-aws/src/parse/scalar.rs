@@ -95,7 +95,7 @@ pub(super) fn seconds(number: f64) -> Result<Value, Defect> {
 
 /// Whole seconds since 1970.
 pub(super) fn whole_seconds(number: i64) -> Result<Value, Defect> {
-    Timestamp::from_second(number).map(Value::Timestamp).map_err(|_| no_time())
+    time::from_whole_seconds(number).map(Value::Timestamp).ok_or_else(no_time)
 }
 
 fn no_time() -> Defect {

@@ -115,7 +115,8 @@ impl<'a> Form<'a> {
         let item = member.traits.location_name;
         match (self.dialect, traits.flattened, item) {
             (Dialect::Ec2, _, _) | (_, true, None) => name.to_owned(),
-            // The items' name takes the place of the list's.
+            (_, true, Some(_)) if traits.location_name.is_some() => name.to_owned(),
+            // The items' name takes the place of a list's that has none of its own.
             (_, true, Some(item)) => match name.rsplit_once('.') {
                 Some((around, _)) => format!("{around}.{item}"),
                 None => item.to_owned(),
@@ -146,12 +147,12 @@ impl<'a> Form<'a> {
     fn name_of<'n>(&self, traits: &Traits, name: &'n str) -> Cow<'n, str> {
         match (self.dialect, traits.query_name, traits.location_name) {
             (Dialect::Query, _, Some(name)) | (Dialect::Ec2, Some(name), _) => Cow::Borrowed(name),
-            (Dialect::Ec2, None, Some(name)) => {
-                let mut letters = name.chars();
+            (Dialect::Ec2, None, known) => {
+                let mut letters = known.unwrap_or(name).chars();
                 let first = letters.next().into_iter().flat_map(char::to_uppercase);
                 Cow::Owned(first.chain(letters.clone()).collect())
             }
-            (_, _, None) => Cow::Borrowed(name),
+            (Dialect::Query, _, None) => Cow::Borrowed(name),
         }
     }
 

@@ -258,7 +258,10 @@ fn write_body(
             }
             return Ok(());
         }
+        let union = matches!(&shape.kind, Kind::Structure(structure) if structure.union);
         request.body = match (body, value) {
+            // A union has exactly one member: there is none without any.
+            (Body::Json, None) if union => Vec::new(),
             (Body::Json, None) => b"{}".to_vec(),
             (Body::Json, Some(value)) => json::payload(service, member, value).map_err(within)?,
             (Body::Xml, None) => Vec::new(),
