@@ -266,19 +266,7 @@ impl Args {
             role.change(edit.from(before).to(&after), "UpdateRole", after).await?;
         }
         role.bound(now, self.boundary.as_deref()).await?;
-        let tags = Entity::tags(now);
-        let change = self.tags.change(&tags);
-        let after = change.applied(&tags);
-        if !change.set.is_empty() {
-            let edit = role.edit("set its tags").from(&tags).to(&after);
-            let params = json!({"Tags": Shape::USUAL.list(&change.set).to_json()});
-            role.change(edit, "TagRole", params).await?;
-        }
-        if !change.remove.is_empty() {
-            let edit = role.edit("remove tags").from(&tags).to(&after);
-            role.change(edit, "UntagRole", json!({"TagKeys": change.remove})).await?;
-        }
-        Ok(after)
+        role.tag(now, &self.tags).await
     }
 
     async fn remove(&self, role: &Entity<'_>) -> Result<(), ModuleError> {

@@ -180,19 +180,7 @@ impl Args {
             now["Path"] = path.into();
         }
         user.bound(now, self.boundary.as_deref()).await?;
-        let tags = Entity::tags(now);
-        let change = self.tags.change(&tags);
-        let after = change.applied(&tags);
-        if !change.set.is_empty() {
-            let edit = user.edit("set its tags").from(&tags).to(&after);
-            let params = json!({"Tags": Shape::USUAL.list(&change.set).to_json()});
-            user.change(edit, "TagUser", params).await?;
-        }
-        if !change.remove.is_empty() {
-            let edit = user.edit("remove tags").from(&tags).to(&after);
-            user.change(edit, "UntagUser", json!({"TagKeys": change.remove})).await?;
-        }
-        Ok(after)
+        user.tag(now, &self.tags).await
     }
 
     async fn password(&self, user: &Entity<'_>, is_new: bool) -> Result<(), ModuleError> {

@@ -3,19 +3,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Whether something is to be there.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// It is.
-    #[default]
-    Present,
-    /// It is not.
-    Absent,
-}
+pub use crate::args::{State, yes};
 
-/// What is on unless a task says otherwise: `#[serde(default = "yes")]`.
-#[must_use]
-pub const fn yes() -> bool {
-    true
+/// On or off, in the words of AWS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Switch {
+    /// On.
+    Enabled,
+    /// Off.
+    #[default]
+    Disabled,
 }

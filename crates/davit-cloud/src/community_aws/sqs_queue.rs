@@ -19,6 +19,7 @@ use crate::aws::login::Login;
 use crate::aws::names::snake;
 use crate::aws::patience::says;
 use crate::aws::policy;
+use crate::aws::tagging::{TagOperations, Tagged};
 use crate::aws::tags::{Shape, TagArgs, Tags};
 
 /// Keep a queue of SQS, or delete it with all that is in it.
@@ -122,6 +123,9 @@ enum Limit {
 
 /// With these, the service says that there is no such queue.
 const MISSING: &[&str] = &["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"];
+/// How it takes tags.
+const TAGS: TagOperations =
+    TagOperations::usual("sqs").called("TagQueue", "UntagQueue").shaped(None);
 /// With these, it says that one of that name was deleted less than a minute ago.
 const RECENT: &[&str] = &["AWS.SimpleQueueService.QueueDeletedRecently", "QueueDeletedRecently"];
 /// How often a queue is made again whose deletion is not over yet, and how soon.
@@ -298,27 +302,11 @@ impl Task<'_> {
 
     async fn keep_tags(&self, url: &str) -> Result<Tags, ModuleError> {
         let of = json!({"QueueUrl": url});
-        let found = self.aws.call("sqs", "ListQueueTags", of).await?;
-        let now = found.get("Tags").map(|it| Shape::USUAL.tags(it)).unwrap_or_default();
-        let change = self.args.tags.change(&now);
-        if change.is_empty() {
-            return Ok(now);
-        }
-        let after = change.applied(&now);
-        let edit = Edit::new("set the tags", url).from(&now).to(&after);
-        let act = async || {
-            if !change.remove.is_empty() {
-                let request = json!({"QueueUrl": url, "TagKeys": change.remove});
-                self.aws.call("sqs", "UntagQueue", request).await?;
-            }
-            if !change.set.is_empty() {
-                let request = json!({"QueueUrl": url, "Tags": change.set});
-                self.aws.call("sqs", "TagQueue", request).await?;
-            }
-            Ok(())
-        };
-        self.control.change(edit, act).await?;
-        Ok(after)
+        let found = self.aws.call("sqs", "ListQueueTags", of.clone()).await?;
+        let now = Shape::USUAL.of(found.get("Tags"));
+        let (control, aws) = (self.control, self.aws);
+        let tagged = Tagged { control, aws, operations: TAGS, path: url, of };
+        tagged.bring(&now, &self.args.tags.change(&now)).await
     }
 
     fn told(&self, url: &str, attributes: &Attributes, tags: &Tags) -> Outcome {
