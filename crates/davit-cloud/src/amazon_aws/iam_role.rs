@@ -12,6 +12,7 @@ use crate::aws::args::{State, yes};
 use crate::aws::client::Aws;
 use crate::aws::iam::{self, Entity, Kind};
 use crate::aws::login::Login;
+use crate::aws::tagging::TagOperations;
 use crate::aws::tags::{Shape, TagArgs, Tags};
 use crate::aws::{names, policy};
 
@@ -82,6 +83,10 @@ pub(crate) struct Args {
 const fn two_minutes() -> u64 {
     120
 }
+
+/// How it takes tags.
+const TAGS: TagOperations =
+    TagOperations::usual("iam").called("TagRole", "UntagRole").patient(iam::BUSY);
 
 /// `amazon.aws.iam_role`.
 pub(crate) struct IamRole;
@@ -266,7 +271,7 @@ impl Args {
             role.change(edit.from(before).to(&after), "UpdateRole", after).await?;
         }
         role.bound(now, self.boundary.as_deref()).await?;
-        role.tag(now, &self.tags).await
+        role.tag(TAGS, now, &self.tags).await
     }
 
     async fn remove(&self, role: &Entity<'_>) -> Result<(), ModuleError> {

@@ -15,7 +15,7 @@ use super::tags::{Shape, TagArgs, Tags};
 /// How IAM says that there is no such thing.
 pub const MISSING: &[&str] = &["NoSuchEntity"];
 /// How it says that something is still being changed.
-const BUSY: &[&str] = &["EntityTemporarilyUnmodifiable", "ConcurrentModification"];
+pub const BUSY: &[&str] = &["EntityTemporarilyUnmodifiable", "ConcurrentModification"];
 
 /// What has policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,13 +207,13 @@ impl Entity<'_> {
     ///
     /// # Errors
     /// What the service says.
-    pub async fn tag(&self, now: &Value, wanted: &TagArgs) -> Result<Tags, ModuleError> {
-        let (set, remove) = match self.kind {
-            Kind::User => ("TagUser", "UntagUser"),
-            _ => ("TagRole", "UntagRole"),
-        };
+    pub async fn tag(
+        &self,
+        operations: TagOperations,
+        now: &Value,
+        wanted: &TagArgs,
+    ) -> Result<Tags, ModuleError> {
         let (control, aws, path) = (self.control, self.aws, &self.path());
-        let operations = TagOperations::usual("iam").called(set, remove).patient(BUSY);
         let tagged = Tagged { control, aws, operations, path, of: self.params(json!({})) };
         let tags = Self::tags(now);
         tagged.bring(&tags, &wanted.change(&tags)).await

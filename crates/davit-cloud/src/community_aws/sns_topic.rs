@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use crate::aws::args::{State, Switch, yes};
+use crate::aws::args::{MessageOrder, State, Switch, yes};
 use crate::aws::client::Aws;
 use crate::aws::login::Login;
 use crate::aws::names::{snake, snake_all};
@@ -44,7 +44,7 @@ pub(crate) struct Args {
     state: State,
     /// What kind of topic it is. This cannot be changed.
     #[serde(default)]
-    topic_type: Kind,
+    topic_type: MessageOrder,
     /// From whom messages seem to come.
     #[serde(default)]
     display_name: Option<String>,
@@ -67,17 +67,6 @@ pub(crate) struct Args {
     tags: TagArgs,
     #[serde(flatten)]
     login: Login,
-}
-
-/// Kinds of topics.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    /// In any order.
-    #[default]
-    Standard,
-    /// In the order of publishing, and once.
-    Fifo,
 }
 
 /// How delivery is tried again.
@@ -270,9 +259,7 @@ impl Task<'_> {
     }
 
     fn full_name(&self) -> String {
-        let name = self.args.name.as_str();
-        let ends = name.ends_with(".fifo") || self.args.topic_type == Kind::Standard;
-        if ends { name.to_owned() } else { format!("{name}.fifo") }
+        self.args.topic_type.named(&self.args.name)
     }
 
     /// The topic's ARN and attributes.
@@ -300,8 +287,10 @@ impl Task<'_> {
     fn wanted(&self) -> Vec<(&'static str, String)> {
         let args = self.args;
         let on = |it: Switch| (it == Switch::Enabled).to_string();
-        let deduplication =
-            args.content_based_deduplication.filter(|_| args.topic_type == Kind::Fifo).map(on);
+        let deduplication = args
+            .content_based_deduplication
+            .filter(|_| args.topic_type == MessageOrder::Fifo)
+            .map(on);
         let delivery = args.delivery_policy.as_ref().map(|it| json!(it).to_string());
         let all = [
             ("DisplayName", args.display_name.clone()),
@@ -319,7 +308,7 @@ impl Task<'_> {
         done.attributes_set = wanted.iter().map(|(name, _)| *name).collect();
         done.topic_created = true;
         let mut attributes: BTreeMap<&str, String> = wanted.into_iter().collect();
-        if self.args.topic_type == Kind::Fifo {
+        if self.args.topic_type == MessageOrder::Fifo {
             attributes.insert("FifoTopic", true.to_string());
         }
         let tags = self.args.tags.tags.as_ref().filter(|it| !it.is_empty());

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use crate::aws::args::State;
+use crate::aws::args::{MessageOrder, State};
 use crate::aws::client::{Aws, failure};
 use crate::aws::login::Login;
 use crate::aws::names::snake;
@@ -43,7 +43,7 @@ pub(crate) struct Args {
     state: State,
     /// What kind of queue it is. This cannot be changed.
     #[serde(default)]
-    queue_type: Kind,
+    queue_type: MessageOrder,
     /// Whether messages of a FIFO queue are the same that hold the same.
     #[serde(default)]
     content_based_deduplication: Option<bool>,
@@ -88,17 +88,6 @@ pub(crate) struct Args {
     tags: TagArgs,
     #[serde(flatten)]
     login: Login,
-}
-
-/// Kinds of queues.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    /// In about any order.
-    #[default]
-    Standard,
-    /// In the order of sending, and once.
-    Fifo,
 }
 
 /// Within what messages are held against each other.
@@ -187,9 +176,7 @@ struct Task<'a> {
 
 impl Task<'_> {
     fn name(&self) -> String {
-        let name = self.args.name.as_str();
-        let ends = name.ends_with(".fifo") || self.args.queue_type == Kind::Standard;
-        if ends { name.to_owned() } else { format!("{name}.fifo") }
+        self.args.queue_type.named(&self.args.name)
     }
 
     fn named(&self) -> Outcome {
@@ -230,14 +217,15 @@ impl Task<'_> {
             ("VisibilityTimeout", number(args.visibility_timeout)),
         ];
         let said = all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        said.filter(|(name, _)| args.queue_type == Kind::Fifo || !is_of_fifo(name)).collect()
+        said.filter(|(name, _)| args.queue_type == MessageOrder::Fifo || !is_of_fifo(name))
+            .collect()
     }
 
     async fn create(&self) -> Result<Outcome, ModuleError> {
         let name = self.name();
         let mut attributes = self.wanted();
         attributes.retain(|_, it| !it.is_empty());
-        if self.args.queue_type == Kind::Fifo {
+        if self.args.queue_type == MessageOrder::Fifo {
             attributes.insert("FifoQueue".to_owned(), true.to_string());
         }
         let tags = self.args.tags.tags.clone().unwrap_or_default();
