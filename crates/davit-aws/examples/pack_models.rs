@@ -1,9 +1,11 @@
 //! Makes `models/models.bin` out of botocore's data: `pack_models BOTOCORE_DATA RELEASE OUTPUT`.
 //! `cargo xtask gen aws-models` fetches the data and calls it.
 
-use std::{cmp::Reverse, collections::HashMap, env, error::Error, fs, path::Path};
+use std::{env, error::Error, fs, path::Path};
 
-use davit_aws::model::{Files, MAGIC, Packed, pack, pack_value, read_files, strings_of};
+use davit_aws::model::{
+    Files, MAGIC, Packed, Writer, common, pack, pack_value, read_files, strings_of,
+};
 
 /// The size of the dictionary that all frames share.
 const DICTIONARY: usize = 110 << 10;
@@ -33,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     services.sort_by(|left, right| left.words[0].cmp(&right.words[0]));
-    let common = common(&services);
+    let common = common(services.iter().flat_map(|it| strings_of(&it.files)), COMMON);
     let common: Vec<&str> = common.iter().map(String::as_str).collect();
     for service in &mut services {
         let Packed { head, pieces } = pack(&service.files, &common);
@@ -44,11 +46,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let dictionary = zstd::dict::from_samples(&samples, DICTIONARY)?;
     let partitions = fs::read(data.join("partitions.json"))?;
     let partitions = pack_value(&serde_json::from_slice(&partitions)?);
-    let mut strings = Vec::new();
-    number(&mut strings, common.len());
-    common.iter().for_each(|it| number(&mut strings, it.len()));
-    common.iter().for_each(|it| strings.extend(it.as_bytes()));
-    let file = write(release, &services, &dictionary, [&strings, &partitions])?;
+    let mut strings = Writer::default();
+    strings.table(&common);
+    let file = write(release, &services, &dictionary, [&strings.bytes, &partitions])?;
     fs::write(output, file)?;
     Ok(())
 }
@@ -68,18 +68,6 @@ fn service(folder: &Path) -> Result<Model, Box<dyn Error>> {
     Ok(Model { words, files, frames: Vec::new() })
 }
 
-/// The strings that many services have, the commonest first.
-fn common(services: &[Model]) -> Vec<String> {
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    for text in services.iter().flat_map(|it| strings_of(&it.files)) {
-        *counts.entry(text).or_default() += 1;
-    }
-    let mut common: Vec<(String, usize)> =
-        counts.into_iter().filter(|(_, count)| *count >= COMMON).collect();
-    common.sort_by(|left, right| (Reverse(left.1), &left.0).cmp(&(Reverse(right.1), &right.0)));
-    common.into_iter().map(|(text, _)| text).collect()
-}
-
 fn write(
     release: &str,
     services: &[Model],
@@ -93,42 +81,30 @@ fn write(
     let common = zstd::bulk::compress(shared[0], LEVEL)?;
     let partitions = zstd::bulk::compress(shared[1], LEVEL)?;
 
-    let mut out = MAGIC.to_vec();
-    text(&mut out, release);
-    number(&mut out, dictionary.len());
-    number(&mut out, common.len());
-    number(&mut out, partitions.len());
-    number(&mut out, services.len());
+    let mut out = Writer { bytes: MAGIC.to_vec() };
+    out.text(release);
+    out.size(dictionary.len());
+    out.size(common.len());
+    out.size(partitions.len());
+    out.size(services.len());
     for (service, frames) in services.iter().zip(&frames) {
-        service.words.iter().for_each(|it| text(&mut out, it));
+        service.words.iter().for_each(|it| out.text(it));
         for (at, (frame, plain)) in frames.iter().zip(&service.frames).enumerate() {
             if at == 1 {
-                number(&mut out, frames.len() - 1);
+                out.size(frames.len() - 1);
             }
-            number(&mut out, frame.len());
-            number(&mut out, plain.len());
+            out.size(frame.len());
+            out.size(plain.len());
         }
         if frames.len() == 1 {
-            number(&mut out, 0);
+            out.size(0);
         }
     }
     // As it is: to unpack it would take longer than all the rest of a small service.
+    let mut out = out.bytes;
     out.extend(dictionary);
     out.extend(common);
     out.extend(partitions);
     frames.iter().flatten().for_each(|it| out.extend(it));
     Ok(out)
-}
-
-fn text(out: &mut Vec<u8>, text: &str) {
-    number(out, text.len());
-    out.extend(text.as_bytes());
-}
-
-fn number(out: &mut Vec<u8>, mut number: usize) {
-    while number >= 0x80 {
-        out.push(number.to_le_bytes()[0] | 0x80);
-        number >>= 7;
-    }
-    out.push(number.to_le_bytes()[0]);
 }

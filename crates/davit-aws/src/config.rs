@@ -21,11 +21,8 @@ pub use self::{
     parse::{ParseError, ParseProblem},
     profiles::{FileKind, Ignored, Profile, Profiles, Property, Section},
     proxy::Proxies,
-    s3::{AddressingStyle, S3Settings, TransferSettings, UsEast1Endpoint},
-    settings::{
-        AccountIdEndpointMode, ChecksumMode, CliSettings, DefaultsMode, EndpointMode,
-        MetadataSettings, RetryMode, Settings, StsEndpoints,
-    },
+    s3::{S3Settings, TransferSettings, UsEast1Endpoint},
+    settings::{CliSettings, DefaultsMode, EndpointMode, MetadataSettings, Settings, StsEndpoints},
 };
 
 /// The variables of the program's environment, handed in by the program: all of them, because

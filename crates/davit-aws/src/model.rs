@@ -6,11 +6,11 @@ mod store;
 mod tree;
 
 pub use self::{
-    pack::{Files, Packed, merge, pack, pack_value, strings_of},
+    pack::{Files, Packed, common, merge, pack, pack_value, strings_of},
     service::{
         Bounds, ErrorTraits, HttpChecksum, Kind, Location, Member, Metadata, Operation, Protocol,
         Service, Shape, ShapeId, Structure, Traits, XmlNamespace,
     },
     store::{Listed, MAGIC, ModelError, Store, read_files},
-    tree::Tree,
+    tree::{Tree, Writer},
 };

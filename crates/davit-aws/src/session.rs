@@ -8,9 +8,8 @@ use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
-    checksum::When,
     client::{self, Client, Provide},
-    config::{self, ChecksumMode, Environment, Profiles, Settings, StsEndpoints},
+    config::{self, Environment, Profiles, Settings, StsEndpoints},
     connection::{self, Pool, Transport},
     credentials::{
         Call, CallError, Calls, Chain, Credentials, CredentialsError, Http, Mfa, Setup,
@@ -20,7 +19,6 @@ use crate::{
     error::Error,
     http::{Request, Response},
     model::{Service, Store},
-    retry,
     value::Map,
 };
 
@@ -167,10 +165,6 @@ fn options_of(
     credentials: Arc<dyn Provide>,
     pool: Arc<Pool>,
 ) -> client::Options {
-    let when = |it: ChecksumMode| match it {
-        ChecksumMode::WhenSupported => When::Supported,
-        ChecksumMode::WhenRequired => When::Required,
-    };
     let mut options = client::Options::new(credentials);
     options.pool = pool;
     options.endpoint = endpoint_of(settings);
@@ -180,14 +174,10 @@ fn options_of(
         region_set: settings.sigv4a_signing_region_set.clone().unwrap_or_default(),
         ..endpoint::AuthPreference::default()
     };
-    options.retry_mode = match settings.retry_mode {
-        config::RetryMode::Standard => retry::Mode::Standard,
-        config::RetryMode::Adaptive => retry::Mode::Adaptive,
-        config::RetryMode::Legacy => retry::Mode::Legacy,
-    };
+    options.retry_mode = settings.retry_mode;
     options.max_attempts = settings.max_attempts;
-    options.request_checksums = settings.request_checksum_calculation.map(when);
-    options.response_checksums = settings.response_checksum_validation.map(when);
+    options.request_checksums = settings.request_checksum_calculation;
+    options.response_checksums = settings.response_checksum_validation;
     options.sign_payload = settings.s3.payload_signing_enabled;
     let least = usize::try_from(settings.request_min_compression_size_bytes);
     options.compress_from = least.ok().filter(|_| !settings.disable_request_compression);
@@ -204,11 +194,7 @@ fn endpoint_of(settings: &Settings) -> endpoint::Settings {
         use_fips: settings.use_fips_endpoint,
         use_dual_stack: settings.use_dualstack_endpoint,
         s3: endpoint::S3Settings {
-            addressing_style: match s3.addressing_style {
-                None | Some(config::AddressingStyle::Auto) => endpoint::AddressingStyle::Auto,
-                Some(config::AddressingStyle::Virtual) => endpoint::AddressingStyle::Virtual,
-                Some(config::AddressingStyle::Path) => endpoint::AddressingStyle::Path,
-            },
+            addressing_style: s3.addressing_style.unwrap_or_default(),
             use_accelerate: s3.use_accelerate_endpoint.unwrap_or(false),
             use_arn_region: s3.use_arn_region,
             us_east_1_regional: s3.us_east_1_regional_endpoint == config::UsEast1Endpoint::Regional,
@@ -219,11 +205,7 @@ fn endpoint_of(settings: &Settings) -> endpoint::Settings {
             use_dual_stack: s3.use_dualstack_endpoint,
         },
         sts_global_endpoint: settings.sts_regional_endpoints == StsEndpoints::Legacy,
-        account_id_endpoint_mode: match settings.account_id_endpoint_mode {
-            config::AccountIdEndpointMode::Preferred => endpoint::AccountIdMode::Preferred,
-            config::AccountIdEndpointMode::Disabled => endpoint::AccountIdMode::Disabled,
-            config::AccountIdEndpointMode::Required => endpoint::AccountIdMode::Required,
-        },
+        account_id_endpoint_mode: settings.account_id_endpoint_mode,
         ..endpoint::Settings::default()
     }
 }

@@ -1,11 +1,10 @@
 //! Makes `src/gcp/apis.bin` out of the discovery documents of google-api-python-client: `pack_apis DOCUMENTS RELEASE
 //! OUTPUT`. `cargo xtask gen gcp-apis` fetches them and calls it.
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::error::Error;
 use std::{env, fs};
 
+use davit_aws::model::{Writer, common};
 use davit_cloud::gcp::store::MAGIC;
 use davit_cloud::gcp::{methods_of, pack, strings_of};
 use serde_json::Value;
@@ -45,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     documents
         .sort_by(|left, right| (&left.name, &left.version).cmp(&(&right.name, &right.version)));
     documents.dedup_by(|left, right| left.name == right.name && left.version == right.version);
-    let common = common(&documents);
+    let common = common(documents.iter().flat_map(|it| strings_of(&it.json)), COMMON);
     let common: Vec<&str> = common.iter().map(String::as_str).collect();
     for document in &mut documents {
         document.frame = pack(&document.json, &common);
@@ -54,18 +53,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let dictionary = zstd::dict::from_samples(&samples, DICTIONARY)?;
     fs::write(output, write(release, &documents, &dictionary, &common)?)?;
     Ok(())
-}
-
-/// The strings that many documents have, the commonest first.
-fn common(documents: &[Document]) -> Vec<String> {
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    for text in documents.iter().flat_map(|it| strings_of(&it.json)) {
-        *counts.entry(text).or_default() += 1;
-    }
-    let mut common: Vec<(String, usize)> =
-        counts.into_iter().filter(|(_, count)| *count >= COMMON).collect();
-    common.sort_by(|left, right| (Reverse(left.1), &left.0).cmp(&(Reverse(right.1), &right.0)));
-    common.into_iter().map(|(text, _)| text).collect()
 }
 
 fn write(
@@ -79,39 +66,25 @@ fn write(
     for document in documents {
         frames.push(compressor.compress(&document.frame)?);
     }
-    let mut table = Vec::new();
-    number(&mut table, common.len());
-    common.iter().for_each(|it| number(&mut table, it.len()));
-    common.iter().for_each(|it| table.extend(it.as_bytes()));
+    let mut table = Writer::default();
+    table.table(common);
     let dictionary = zstd::bulk::compress(dictionary, LEVEL)?;
-    let table = zstd::bulk::compress(&table, LEVEL)?;
-    let mut out = MAGIC.to_vec();
-    text(&mut out, release);
-    number(&mut out, dictionary.len());
-    number(&mut out, table.len());
-    number(&mut out, documents.len());
+    let table = zstd::bulk::compress(&table.bytes, LEVEL)?;
+    let mut out = Writer { bytes: MAGIC.to_vec() };
+    out.text(release);
+    out.size(dictionary.len());
+    out.size(table.len());
+    out.size(documents.len());
     for (document, frame) in documents.iter().zip(&frames) {
-        text(&mut out, &document.name);
-        text(&mut out, &document.version);
-        number(&mut out, document.methods);
-        number(&mut out, frame.len());
-        number(&mut out, document.frame.len());
+        out.text(&document.name);
+        out.text(&document.version);
+        out.size(document.methods);
+        out.size(frame.len());
+        out.size(document.frame.len());
     }
+    let mut out = out.bytes;
     out.extend(dictionary);
     out.extend(table);
     frames.iter().for_each(|it| out.extend(it));
     Ok(out)
-}
-
-fn text(out: &mut Vec<u8>, text: &str) {
-    number(out, text.len());
-    out.extend(text.as_bytes());
-}
-
-fn number(out: &mut Vec<u8>, mut number: usize) {
-    while number >= 0x80 {
-        out.push(number.to_le_bytes()[0] | 0x80);
-        number >>= 7;
-    }
-    out.push(number.to_le_bytes()[0]);
 }

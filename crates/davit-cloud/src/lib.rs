@@ -57,6 +57,7 @@
 //! **Invariant:** nothing here reads the environment or blocks the thread.
 
 pub mod amazon_aws;
+pub mod args;
 pub mod aws;
 pub mod azure;
 pub mod community_aws;

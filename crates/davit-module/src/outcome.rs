@@ -47,6 +47,15 @@ impl Outcome {
         self
     }
 
+    /// Adds all keys of a map; nothing of what is none.
+    #[must_use]
+    pub fn with_all(mut self, map: Value) -> Self {
+        if let Value::Object(map) = map {
+            self.keys.extend(map);
+        }
+        self
+    }
+
     /// Sets `msg`.
     #[must_use]
     pub fn msg(self, text: impl Into<String>) -> Self {

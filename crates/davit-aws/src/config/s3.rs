@@ -1,18 +1,7 @@
-//! What can be set for S3 alone. Knows no endpoint.
+//! What can be set for S3 alone. Finds no endpoint.
 
 use super::lookup::{Found, Lookup, SettingsError};
-
-/// Where the bucket stands in an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum AddressingStyle {
-    /// In the host where that can be, otherwise in the path.
-    #[default]
-    Auto,
-    /// In the host.
-    Virtual,
-    /// In the path.
-    Path,
-}
+use crate::endpoint::AddressingStyle;
 
 /// Where requests to `us-east-1` go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -11,7 +11,7 @@ use super::{
     proxy::Proxies,
     s3::{S3Settings, UsEast1Endpoint},
 };
-use crate::http::Request;
+use crate::{checksum::When, endpoint::AccountIdMode, http::Request, retry};
 
 /// What a client is set to.
 #[derive(Debug, Clone, Default)]
@@ -29,7 +29,7 @@ pub struct Settings {
     /// `use_dualstack_endpoint`.
     pub use_dualstack_endpoint: bool,
     /// `retry_mode`.
-    pub retry_mode: RetryMode,
+    pub retry_mode: retry::Mode,
     /// `max_attempts`, the first one included.
     pub max_attempts: Option<u32>,
     /// `defaults_mode`.
@@ -41,9 +41,9 @@ pub struct Settings {
     /// `ca_bundle`.
     pub ca_bundle: Option<PathBuf>,
     /// `request_checksum_calculation`. Nothing: nobody said so.
-    pub request_checksum_calculation: Option<ChecksumMode>,
+    pub request_checksum_calculation: Option<When>,
     /// `response_checksum_validation`. Nothing: nobody said so.
-    pub response_checksum_validation: Option<ChecksumMode>,
+    pub response_checksum_validation: Option<When>,
     /// `request_min_compression_size_bytes`.
     pub request_min_compression_size_bytes: u64,
     /// `disable_request_compression`.
@@ -53,7 +53,7 @@ pub struct Settings {
     /// `auth_scheme_preference`.
     pub auth_scheme_preference: Vec<String>,
     /// `account_id_endpoint_mode`.
-    pub account_id_endpoint_mode: AccountIdEndpointMode,
+    pub account_id_endpoint_mode: AccountIdMode,
     /// `disable_host_prefix_injection`.
     pub disable_host_prefix_injection: bool,
     /// `endpoint_discovery_enabled`. Nothing: where an operation demands it.
@@ -74,18 +74,6 @@ pub struct Settings {
     pub metadata: MetadataSettings,
     /// What the AWS CLI alone reads.
     pub cli: CliSettings,
-}
-
-/// How failed requests are tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum RetryMode {
-    /// With a budget.
-    #[default]
-    Standard,
-    /// With a budget and a rate that follows throttling.
-    Adaptive,
-    /// As botocore once did.
-    Legacy,
 }
 
 /// Which set of defaults counts.
@@ -110,28 +98,6 @@ pub enum StsEndpoints {
     Regional,
     /// To `sts.amazonaws.com` for the regions that existed in 2015.
     Legacy,
-}
-
-/// When checksums are made or looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ChecksumMode {
-    /// Wherever the operation can have them.
-    #[default]
-    WhenSupported,
-    /// Only where the operation demands them.
-    WhenRequired,
-}
-
-/// Whether the account stands in endpoints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum AccountIdEndpointMode {
-    /// Where it is known.
-    #[default]
-    Preferred,
-    /// Never.
-    Disabled,
-    /// Always, or the request fails.
-    Required,
 }
 
 /// Which of the two well-known addresses the instance metadata service has.
@@ -178,10 +144,10 @@ pub struct CliSettings {
     pub follow_urlparam: Option<bool>,
 }
 
-const RETRY_MODES: &[(&str, RetryMode)] = &[
-    ("standard", RetryMode::Standard),
-    ("adaptive", RetryMode::Adaptive),
-    ("legacy", RetryMode::Legacy),
+const RETRY_MODES: &[(&str, retry::Mode)] = &[
+    ("standard", retry::Mode::Standard),
+    ("adaptive", retry::Mode::Adaptive),
+    ("legacy", retry::Mode::Legacy),
 ];
 const DEFAULTS_MODES: &[(&str, DefaultsMode)] = &[
     ("legacy", DefaultsMode::Legacy),
@@ -193,14 +159,12 @@ const DEFAULTS_MODES: &[(&str, DefaultsMode)] = &[
 ];
 const STS_ENDPOINTS: &[(&str, StsEndpoints)] =
     &[("regional", StsEndpoints::Regional), ("legacy", StsEndpoints::Legacy)];
-const CHECKSUM_MODES: &[(&str, ChecksumMode)] = &[
-    ("when_supported", ChecksumMode::WhenSupported),
-    ("when_required", ChecksumMode::WhenRequired),
-];
-const ACCOUNT_ID_MODES: &[(&str, AccountIdEndpointMode)] = &[
-    ("preferred", AccountIdEndpointMode::Preferred),
-    ("disabled", AccountIdEndpointMode::Disabled),
-    ("required", AccountIdEndpointMode::Required),
+const CHECKSUM_MODES: &[(&str, When)] =
+    &[("when_supported", When::Supported), ("when_required", When::Required)];
+const ACCOUNT_ID_MODES: &[(&str, AccountIdMode)] = &[
+    ("preferred", AccountIdMode::Preferred),
+    ("disabled", AccountIdMode::Disabled),
+    ("required", AccountIdMode::Required),
 ];
 const ENDPOINT_MODES: &[(&str, EndpointMode)] =
     &[("ipv4", EndpointMode::IpV4), ("ipv6", EndpointMode::IpV6)];

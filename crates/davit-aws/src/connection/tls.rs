@@ -26,7 +26,7 @@ pub(super) fn config(bundle: Option<&Path>, verify: bool) -> Result<ClientConfig
         .with_safe_default_protocol_versions()
         .map_err(|error| unreadable("the system", &error))?;
     if !verify {
-        let anyone = Arc::new(Anyone(provider));
+        let anyone = Arc::new(Verifier { provider, named: None });
         return Ok(builder
             .dangerous()
             .with_custom_certificate_verifier(anyone)
@@ -57,10 +57,10 @@ pub(super) fn config(bundle: Option<&Path>, verify: bool) -> Result<ClientConfig
     if named.is_empty() {
         return Err(unreadable(&name, &"there is no certificate in it"));
     }
-    let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+    let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
         .build()
         .map_err(|it| unreadable(&name, &it))?;
-    let verifier = Arc::new(Named { inner, named });
+    let verifier = Arc::new(Verifier { provider, named: Some(Named { inner, named }) });
     Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
@@ -84,7 +84,15 @@ struct Named {
     named: Vec<CertificateDer<'static>>,
 }
 
-impl ServerCertVerifier for Named {
+/// Trusts whom it is told to.
+#[derive(Debug)]
+struct Verifier {
+    provider: Arc<CryptoProvider>,
+    /// Without it any certificate is taken: what was asked for where certificates are not to be looked at.
+    named: Option<Named>,
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -93,11 +101,13 @@ impl ServerCertVerifier for Named {
         stapled: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let outcome = self.inner.verify_server_cert(certificate, others, name, stapled, now);
-        match outcome {
+        let Some(Named { inner, named }) = &self.named else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        match inner.verify_server_cert(certificate, others, name, stapled, now) {
             // rustls gives this for one that may sign others, after it has looked at the dates.
             Err(rustls::Error::InvalidCertificate(CertificateError::Other(_)))
-                if self.named.iter().any(|it| it == certificate) =>
+                if named.iter().any(|it| it == certificate) =>
             {
                 verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
                 Ok(ServerCertVerified::assertion())
@@ -112,46 +122,7 @@ impl ServerCertVerifier for Named {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
-    }
-}
-
-/// Takes any certificate: what was asked for where certificates are not to be looked at.
-#[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls12_signature(message, certificate, signature, algorithms)
     }
 
@@ -161,11 +132,11 @@ impl ServerCertVerifier for Anyone {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls13_signature(message, certificate, signature, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -146,6 +146,20 @@ pub fn strings_of(files: &Files) -> Vec<String> {
     take_apart(files).1.counts.into_keys().collect()
 }
 
+/// The strings that at least so many descriptions have, the commonest first. `each` is the strings of all of
+/// them, those of each once.
+#[must_use]
+pub fn common(each: impl Iterator<Item = String>, least: usize) -> Vec<String> {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for text in each {
+        *counts.entry(text).or_default() += 1;
+    }
+    let mut common: Vec<(String, usize)> =
+        counts.into_iter().filter(|(_, count)| *count >= least).collect();
+    common.sort_by(|left, right| (Reverse(left.1), &left.0).cmp(&(Reverse(right.1), &right.0)));
+    common.into_iter().map(|(text, _)| text).collect()
+}
+
 /// What of a model is kept.
 struct Parts {
     sides: [Value; 5],
@@ -204,9 +218,7 @@ impl<'a> Output<'a> {
         let own: Vec<&str> =
             table.sorted().into_iter().filter(|it| !places.contains_key(it)).collect();
         let mut writer = Writer::default();
-        writer.size(own.len());
-        own.iter().for_each(|it| writer.size(it.len()));
-        own.iter().for_each(|it| writer.bytes.extend(it.as_bytes()));
+        writer.table(&own);
         places.extend(own.into_iter().zip(common.len() as u64..));
         Self { writer, places }
     }

@@ -211,15 +211,16 @@ impl Reader {
     }
 }
 
-/// Writes what `Reader` reads.
-#[derive(Default)]
-pub(crate) struct Writer {
-    pub(crate) bytes: Vec<u8>,
+/// Writes the numbers, texts and values of a pack.
+#[derive(Debug, Default)]
+pub struct Writer {
+    /// What was written.
+    pub bytes: Vec<u8>,
 }
 
 impl Writer {
-    /// Writes a number.
-    pub(crate) fn number(&mut self, mut number: u64) {
+    /// Writes a number: seven bits a byte, the lowest first.
+    pub fn number(&mut self, mut number: u64) {
         while number >= 0x80 {
             self.bytes.push(number.to_le_bytes()[0] | 0x80);
             number >>= 7;
@@ -228,8 +229,21 @@ impl Writer {
     }
 
     /// Writes a size.
-    pub(crate) fn size(&mut self, size: usize) {
+    pub fn size(&mut self, size: usize) {
         self.number(size as u64);
+    }
+
+    /// Writes a text, with its length in front.
+    pub fn text(&mut self, text: &str) {
+        self.size(text.len());
+        self.bytes.extend(text.as_bytes());
+    }
+
+    /// Writes a table of strings: how many, their lengths, and all of their bytes.
+    pub fn table(&mut self, strings: &[&str]) {
+        self.size(strings.len());
+        strings.iter().for_each(|it| self.size(it.len()));
+        strings.iter().for_each(|it| self.bytes.extend(it.as_bytes()));
     }
 
     /// Writes a value whose strings `place` finds in the table.

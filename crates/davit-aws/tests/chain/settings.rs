@@ -2,10 +2,9 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use davit_aws::config::{
-    AddressingStyle, ChecksumMode, DefaultsMode, Environment, Options, Profiles, Settings,
-    UsEast1Endpoint,
-};
+use davit_aws::checksum::When;
+use davit_aws::config::{DefaultsMode, Environment, Options, Profiles, Settings, UsEast1Endpoint};
+use davit_aws::endpoint::AddressingStyle;
 use serde_json::{Value as Json, json};
 
 use crate::python::Python;
@@ -149,10 +148,7 @@ fn wire<T: Copy + PartialEq>(value: Option<T>, names: &[(T, &str)]) -> Json {
 
 /// The settings under botocore's names.
 fn as_botocore(settings: &Settings) -> Json {
-    let checksums = [
-        (ChecksumMode::WhenSupported, "when_supported"),
-        (ChecksumMode::WhenRequired, "when_required"),
-    ];
+    let checksums = [(When::Supported, "when_supported"), (When::Required, "when_required")];
     let endpoints = [(UsEast1Endpoint::Legacy, "legacy"), (UsEast1Endpoint::Regional, "regional")];
     let styles = [
         (AddressingStyle::Auto, "auto"),
@@ -182,9 +178,9 @@ fn as_botocore(settings: &Settings) -> Json {
         "connect_timeout": settings.connect_timeout.as_secs_f64(),
         "retries": retries,
         "request_checksum_calculation":
-            wire(settings.request_checksum_calculation.or(Some(ChecksumMode::default())), &checksums),
+            wire(settings.request_checksum_calculation.or(Some(When::default())), &checksums),
         "response_checksum_validation":
-            wire(settings.response_checksum_validation.or(Some(ChecksumMode::default())), &checksums),
+            wire(settings.response_checksum_validation.or(Some(When::default())), &checksums),
         "account_id_endpoint_mode": debug(&settings.account_id_endpoint_mode),
         "request_min_compression_size_bytes": settings.request_min_compression_size_bytes,
         "s3": {

@@ -19,6 +19,7 @@ use crate::aws::launch;
 use crate::aws::login::Login;
 use crate::aws::parts;
 use crate::aws::rolling::{self, Source};
+use crate::aws::shapes;
 
 /// Keep an Auto Scaling group: a number of instances that is held and can grow and shrink.
 ///
@@ -335,7 +336,7 @@ impl Work<'_> {
             "TerminationPolicies": args.termination_policies,
         });
         launch::merge(&mut params, more);
-        let params = launch::said(params);
+        let params = shapes::said(params);
         let edit = Edit::new("make the group", &args.name).to(&params);
         let act = async || {
             self.aws.call("autoscaling", "CreateAutoScalingGroup", params.clone()).await.map(drop)
@@ -362,7 +363,7 @@ impl Work<'_> {
         if args.termination_policies != default_policy() {
             wanted["TerminationPolicies"] = json!(args.termination_policies);
         }
-        let fitting = autoscaling::differing(group, &launch::said(wanted));
+        let fitting = autoscaling::differing(group, &shapes::said(wanted));
         if !fitting.is_empty() {
             let before: Map<_, _> =
                 fitting.keys().map(|it| (it.clone(), plain(group.get(it)))).collect();
@@ -446,7 +447,7 @@ impl Work<'_> {
             "LaunchTemplateIds": template.launch_template_id.as_ref().map(|it| [it]),
             "LaunchTemplateNames": template.launch_template_name.as_ref().map(|it| [it]),
         });
-        let by = launch::said(by);
+        let by = shapes::said(by);
         let found = self.aws.call("ec2", "DescribeLaunchTemplates", by).await?;
         let Some(found) = parts::items(&found, "LaunchTemplates").first() else {
             return Err(ModuleError::failed("there is no such launch template"));

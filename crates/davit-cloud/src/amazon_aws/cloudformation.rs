@@ -11,9 +11,10 @@ use davit_aws::checksum::tree_hash;
 use davit_module::control::{Control, Edit, Module};
 use davit_module::{ModuleError, Outcome, Rules};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
+use crate::aws::args::State;
 use crate::aws::client::{Aws, failure};
 use crate::aws::login::Login;
 use crate::aws::policy;
@@ -124,17 +125,6 @@ pub(crate) struct Args {
     backoff_max_delay: u32,
     #[serde(flatten)]
     login: Login,
-}
-
-/// Whether the stack is there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum State {
-    /// It is there, and as the arguments say.
-    #[default]
-    Present,
-    /// It is not there.
-    Absent,
 }
 
 /// What is done with what was made where the rest cannot be.

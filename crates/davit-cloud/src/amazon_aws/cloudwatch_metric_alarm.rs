@@ -12,9 +12,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
+use crate::aws::args::State;
 use crate::aws::client::Aws;
 use crate::aws::login::Login;
 use crate::aws::names::snake_all;
+use crate::aws::shapes::said;
 
 /// Make, change and delete alarms that watch a metric of CloudWatch, or an expression over several.
 ///
@@ -106,17 +108,6 @@ pub(crate) struct Args {
     insufficient_data_actions: Vec<String>,
     #[serde(flatten)]
     login: Login,
-}
-
-/// Whether the alarm is there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum State {
-    /// It is there, and as the arguments say.
-    #[default]
-    Present,
-    /// It is not there.
-    Absent,
 }
 
 /// What is made of the values of a period.
@@ -400,7 +391,7 @@ fn wanted(args: &Args, current: Option<&Json>) -> Json {
         ("OKActions", json!(args.ok_actions)),
         ("InsufficientDataActions", json!(args.insufficient_data_actions)),
     ] {
-        let value = without_nulls(value);
+        let value = said(value);
         if value == json!([]) {
             wanted.remove(name);
         } else if !value.is_null() {
@@ -408,20 +399,9 @@ fn wanted(args: &Args, current: Option<&Json>) -> Json {
         }
     }
     if !args.metrics.is_empty() {
-        wanted.insert("Metrics".to_owned(), without_nulls(json!(args.metrics)));
+        wanted.insert("Metrics".to_owned(), said(json!(args.metrics)));
     }
     wanted.into()
-}
-
-fn without_nulls(value: Json) -> Json {
-    match value {
-        Json::Object(map) => {
-            let there = map.into_iter().filter(|(_, it)| !it.is_null());
-            there.map(|(name, it)| (name, without_nulls(it))).collect::<Map<_, _>>().into()
-        }
-        Json::Array(items) => items.into_iter().map(without_nulls).collect(),
-        other => other,
-    }
 }
 
 /// Settings in one shape for all that mean the same: lists in one order, numbers of one kind, and

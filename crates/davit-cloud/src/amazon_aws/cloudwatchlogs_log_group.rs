@@ -9,12 +9,14 @@ use davit_aws::value::Value;
 use davit_module::control::{Control, Edit, Module};
 use davit_module::{ModuleError, Outcome, Rules};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use crate::aws::args::State;
 use crate::aws::client::{Aws, failure};
 use crate::aws::login::Login;
 use crate::aws::names::snake_all;
+use crate::aws::tagging::{TagOperations, Tagged};
 use crate::aws::tags::{Shape, TagArgs, Tags};
 
 /// Make, change and delete log groups of CloudWatch Logs.
@@ -53,19 +55,10 @@ pub(crate) struct Args {
     login: Login,
 }
 
-/// Whether the group is there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum State {
-    /// It is there, and as the arguments say.
-    #[default]
-    Present,
-    /// It is not there.
-    Absent,
-}
-
 /// With this, the service says that there is no such group.
 const MISSING: &[&str] = &["ResourceNotFoundException"];
+/// How it takes tags.
+const TAGS: TagOperations = TagOperations::usual("logs").lower().shaped(None);
 /// How often a group is made again whose deletion is not over yet, and how soon.
 const TRIES: (u32, Duration) = (15, Duration::from_secs(2));
 
@@ -128,11 +121,7 @@ impl Task<'_> {
         let tags = self.tags(&group).await?;
         let mut told = snake_all(group, &[]);
         told["tags"] = json!(tags);
-        let mut outcome = Outcome::new().with("log_groups", [&told]);
-        for (name, value) in told.as_object().into_iter().flatten() {
-            outcome.set(name, value);
-        }
-        Ok(outcome)
+        Ok(Outcome::new().with("log_groups", [&told]).with_all(told))
     }
 
     /// The group with just this name.
@@ -187,23 +176,9 @@ impl Task<'_> {
             return Ok(());
         }
         let current = self.tags(group).await?;
-        let change = args.tags.change(&current);
-        if change.is_empty() {
-            return Ok(());
-        }
-        let edit = Edit::new("set the tags", arn).from(&current).to(change.applied(&current));
-        let act = async || {
-            if !change.remove.is_empty() {
-                let request = json!({"resourceArn": arn, "tagKeys": change.remove});
-                self.aws.call("logs", "UntagResource", request).await?;
-            }
-            if !change.set.is_empty() {
-                let request = json!({"resourceArn": arn, "tags": change.set});
-                self.aws.call("logs", "TagResource", request).await?;
-            }
-            Ok(())
-        };
-        self.control.change(edit, act).await.map(drop)
+        let (control, aws, of) = (self.control, self.aws, json!({"resourceArn": arn}));
+        let tagged = Tagged { control, aws, operations: TAGS, path: arn, of };
+        tagged.bring(&current, &args.tags.change(&current)).await.map(drop)
     }
 
     async fn keep_retention(&self, group: Option<&Json>) -> Result<(), ModuleError> {
@@ -228,7 +203,7 @@ impl Task<'_> {
     async fn tags(&self, group: &Json) -> Result<Tags, ModuleError> {
         let request = json!({"resourceArn": arn(group)});
         let found = self.aws.call("logs", "ListTagsForResource", request).await?;
-        Ok(found.get("tags").map(|it| Shape::USUAL.tags(it)).unwrap_or_default())
+        Ok(Shape::USUAL.of(found.get("tags")))
     }
 }
 

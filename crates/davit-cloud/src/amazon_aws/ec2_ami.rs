@@ -14,6 +14,7 @@ use crate::aws::ec2::{self, Ec2, State, text};
 use crate::aws::login::Login;
 use crate::aws::names;
 use crate::aws::parts::{self, list};
+use crate::aws::shapes::said;
 use crate::aws::tags::TagArgs;
 
 /// Keep an image: made from an instance or from snapshots, with its tags and who may start instances from it.
@@ -210,7 +211,7 @@ impl Device {
         if self.no_device == Some(true) {
             return json!({"DeviceName": self.device_name, "NoDevice": ""});
         }
-        let ebs = filled(json!({
+        let ebs = said(json!({
             "DeleteOnTermination": self.delete_on_termination,
             "Encrypted": self.encrypted,
             "Iops": self.iops,
@@ -219,7 +220,7 @@ impl Device {
             "VolumeType": self.volume_type,
         }));
         let is_empty = ebs.as_object().is_none_or(serde_json::Map::is_empty);
-        filled(json!({
+        said(json!({
             "DeviceName": self.device_name,
             "VirtualName": self.virtual_name,
             "Ebs": if is_empty { Json::Null } else { ebs },
@@ -282,16 +283,8 @@ impl Args {
             if operation == "CreateImage" { &["image", "snapshot"] } else { &["image"] };
         let mut params = params;
         params["TagSpecifications"] = parts::tag_specifications(kinds, &tags).to_json();
-        Ok((operation, filled(params)))
+        Ok((operation, said(params)))
     }
-}
-
-/// The map without what is null.
-fn filled(mut map: Json) -> Json {
-    if let Some(map) = map.as_object_mut() {
-        map.retain(|_, it| !it.is_null());
-    }
-    map
 }
 
 /// One task: what it wants, and what it acts with.

@@ -21,7 +21,7 @@ use crate::aws::launch::{
 };
 use crate::aws::login::Login;
 use crate::aws::tags::{TagArgs, Tags};
-use crate::aws::{filters, parts};
+use crate::aws::{filters, parts, shapes};
 
 /// Launch, change, start, stop and terminate instances of EC2.
 ///
@@ -565,7 +565,7 @@ impl Work<'_> {
             if !groups.is_empty() {
                 launch::merge(&mut request, json!({"SecurityGroupIds": groups}));
             }
-            return Ok(launch::said(request));
+            return Ok(shapes::said(request));
         }
         let mut all = Vec::new();
         for interface in &new {
@@ -580,15 +580,15 @@ impl Work<'_> {
             json!({"DeviceIndex": device_index, "NetworkInterfaceId": id})
         }));
         launch::merge(&mut request, json!({"NetworkInterfaces": all}));
-        Ok(launch::said(request))
+        Ok(shapes::said(request))
     }
 
     fn placement(&self) -> Option<Json> {
         let args = self.args;
         let older = json!({"GroupName": args.placement_group, "Tenancy": args.tenancy});
-        let mut placement = launch::said(older);
+        let mut placement = shapes::said(older);
         if let Some(said) = &args.placement {
-            launch::merge(&mut placement, launch::said(json!(said)));
+            launch::merge(&mut placement, shapes::said(json!(said)));
         }
         placement.as_object().is_some_and(|it| !it.is_empty()).then_some(placement)
     }

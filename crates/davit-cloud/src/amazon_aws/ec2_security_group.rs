@@ -7,7 +7,7 @@ use davit_module::control::{Control, Edit, Module};
 use davit_module::{ModuleError, Outcome, Requirement, Rules};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use crate::aws::args::yes;
 use crate::aws::ec2::{self, Ec2, State, text};
@@ -145,13 +145,7 @@ async fn keep(ec2: &Ec2<'_>, args: &Args) -> Result<Outcome, ModuleError> {
         apply(ec2, id, "Egress", &difference).await?;
     }
     let group = ec2.seen(LIST.0, LIST.1, json!({"GroupIds": [id]})).await?;
-    let mut outcome = Outcome::new();
-    if let Json::Object(shown) = ec2::shown(&group) {
-        for (name, value) in shown {
-            outcome.set(&name, value);
-        }
-    }
-    Ok(outcome.with("tags", tags))
+    Ok(Outcome::new().with_all(ec2::shown(&group)).with("tags", tags))
 }
 
 async fn delete(ec2: &Ec2<'_>, args: &Args) -> Result<Outcome, ModuleError> {

@@ -16,7 +16,7 @@ use crate::aws::args::yes;
 use crate::aws::client::Aws;
 use crate::aws::login::Login;
 use crate::aws::tags::Tags;
-use crate::aws::{launch, parts};
+use crate::aws::{parts, shapes};
 
 /// Take a snapshot of a volume, say who may use one, or remove one.
 ///
@@ -234,7 +234,7 @@ impl Work<'_> {
         if let Some(name) = parts::tags(&volume).remove("Name") {
             tags.entry("Name".to_owned()).or_insert(name);
         }
-        let params = launch::said(json!({
+        let params = shapes::said(json!({
             "VolumeId": id, "Description": args.description,
             "TagSpecifications": parts::tag_specifications(&["snapshot"], &tags).to_json(),
         }));

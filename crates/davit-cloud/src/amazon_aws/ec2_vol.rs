@@ -14,7 +14,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::aws::client::Aws;
 use crate::aws::login::Login;
 use crate::aws::tags::{TagArgs, Tags};
-use crate::aws::{instances, launch, parts};
+use crate::aws::{instances, parts, shapes};
 
 /// Make, change, attach, detach and remove volumes of EC2.
 ///
@@ -252,7 +252,7 @@ impl Work<'_> {
             return Err(ModuleError::failed("volume_size or snapshot is needed to make a volume"));
         }
         let tags = args.tags().tags.unwrap_or_default();
-        let params = launch::said(json!({
+        let params = shapes::said(json!({
             "AvailabilityZone": zone,
             "Encrypted": args.encrypted,
             "Iops": args.iops,

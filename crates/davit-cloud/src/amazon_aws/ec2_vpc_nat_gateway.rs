@@ -7,7 +7,7 @@ use davit_module::control::{Control, Edit, Module};
 use davit_module::{ModuleError, Outcome, Requirement, Rules};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use crate::aws::ec2::{self, Ec2, State, text};
 use crate::aws::login::Login;
@@ -233,12 +233,7 @@ fn has_interface(gateway: &Value, address: &Value) -> bool {
 }
 
 fn outcome(gateway: &Value, tags: Option<Tags>) -> Outcome {
-    let mut outcome = Outcome::new();
-    if let Json::Object(shown) = ec2::shown(gateway) {
-        for (name, value) in shown {
-            outcome.set(&name, value);
-        }
-    }
+    let outcome = Outcome::new().with_all(ec2::shown(gateway));
     match tags {
         Some(tags) => outcome.with("tags", tags),
         None => outcome,

@@ -290,11 +290,7 @@ impl Task<'_> {
         balancers::show_attributes(&attributes, &mut shown);
         shown["tags"] = json!(tags);
         shown["listeners"] = self.elb.shown_listeners(arn, true).await?.into();
-        let mut outcome = Outcome::new();
-        for (name, value) in shown.as_object().into_iter().flatten() {
-            outcome.set(name, value);
-        }
-        Ok(outcome)
+        Ok(Outcome::new().with_all(shown))
     }
 
     /// What check mode says of one that would be made.

@@ -11,6 +11,7 @@ use crate::aws::args::{State, yes};
 use crate::aws::client::Aws;
 use crate::aws::iam;
 use crate::aws::login::Login;
+use crate::aws::tagging::{TagOperations, Tagged};
 use crate::aws::tags::{Shape, TagArgs, Tags};
 use crate::aws::{names, policy};
 
@@ -59,6 +60,11 @@ pub(crate) struct Args {
 
 /// So many versions are kept.
 const VERSIONS: usize = 5;
+/// How it says that a policy is still being changed.
+const BUSY: &[&str] = &["ConcurrentModification"];
+/// How it takes tags.
+const TAGS: TagOperations =
+    TagOperations::usual("iam").called("TagPolicy", "UntagPolicy").patient(BUSY);
 
 /// `amazon.aws.iam_managed_policy`.
 pub(crate) struct IamManagedPolicy;
@@ -152,8 +158,7 @@ impl Policy<'_> {
         mut params: Value,
     ) -> Result<(), ModuleError> {
         params["PolicyArn"] = self.arn.as_str().into();
-        let act =
-            async || self.aws.insist("iam", operation, params, &["ConcurrentModification"]).await;
+        let act = async || self.aws.insist("iam", operation, params, BUSY).await;
         self.control.change(edit, act).await.map(drop)
     }
 
@@ -232,18 +237,9 @@ impl Policy<'_> {
     }
 
     async fn tag(&self, wanted: &TagArgs, tags: &Tags) -> Result<Tags, ModuleError> {
-        let change = wanted.change(tags);
-        let after = change.applied(tags);
-        if !change.set.is_empty() {
-            let edit = self.edit("set its tags").from(tags).to(&after);
-            let params = json!({"Tags": Shape::USUAL.list(&change.set).to_json()});
-            self.change(edit, "TagPolicy", params).await?;
-        }
-        if !change.remove.is_empty() {
-            let edit = self.edit("remove tags").from(tags).to(&after);
-            self.change(edit, "UntagPolicy", json!({"TagKeys": change.remove})).await?;
-        }
-        Ok(after)
+        let (control, aws, of) = (self.control, self.aws, json!({"PolicyArn": self.arn}));
+        let tagged = Tagged { control, aws, operations: TAGS, path: &self.arn, of };
+        tagged.bring(tags, &wanted.change(tags)).await
     }
 
     async fn remove(&self) -> Result<(), ModuleError> {

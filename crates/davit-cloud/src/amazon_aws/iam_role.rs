@@ -12,6 +12,7 @@ use crate::aws::args::{State, yes};
 use crate::aws::client::Aws;
 use crate::aws::iam::{self, Entity, Kind};
 use crate::aws::login::Login;
+use crate::aws::tagging::TagOperations;
 use crate::aws::tags::{Shape, TagArgs, Tags};
 use crate::aws::{names, policy};
 
@@ -82,6 +83,10 @@ pub(crate) struct Args {
 const fn two_minutes() -> u64 {
     120
 }
+
+/// How it takes tags.
+const TAGS: TagOperations =
+    TagOperations::usual("iam").called("TagRole", "UntagRole").patient(iam::BUSY);
 
 /// `amazon.aws.iam_role`.
 pub(crate) struct IamRole;
@@ -266,19 +271,7 @@ impl Args {
             role.change(edit.from(before).to(&after), "UpdateRole", after).await?;
         }
         role.bound(now, self.boundary.as_deref()).await?;
-        let tags = Entity::tags(now);
-        let change = self.tags.change(&tags);
-        let after = change.applied(&tags);
-        if !change.set.is_empty() {
-            let edit = role.edit("set its tags").from(&tags).to(&after);
-            let params = json!({"Tags": Shape::USUAL.list(&change.set).to_json()});
-            role.change(edit, "TagRole", params).await?;
-        }
-        if !change.remove.is_empty() {
-            let edit = role.edit("remove tags").from(&tags).to(&after);
-            role.change(edit, "UntagRole", json!({"TagKeys": change.remove})).await?;
-        }
-        Ok(after)
+        role.tag(TAGS, now, &self.tags).await
     }
 
     async fn remove(&self, role: &Entity<'_>) -> Result<(), ModuleError> {

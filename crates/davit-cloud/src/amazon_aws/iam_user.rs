@@ -14,6 +14,7 @@ use crate::aws::iam::{self, Entity, Kind};
 use crate::aws::login::Login;
 use crate::aws::names;
 use crate::aws::patience::says;
+use crate::aws::tagging::TagOperations;
 use crate::aws::tags::{Shape, TagArgs, Tags};
 
 /// Make a user of IAM, bring it to what it should be, or delete it with all that hangs on it.
@@ -80,6 +81,10 @@ pub(crate) struct Args {
 const fn two_minutes() -> u64 {
     120
 }
+
+/// How it takes tags.
+const TAGS: TagOperations =
+    TagOperations::usual("iam").called("TagUser", "UntagUser").patient(iam::BUSY);
 
 /// When a password is set.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
@@ -180,19 +185,7 @@ impl Args {
             now["Path"] = path.into();
         }
         user.bound(now, self.boundary.as_deref()).await?;
-        let tags = Entity::tags(now);
-        let change = self.tags.change(&tags);
-        let after = change.applied(&tags);
-        if !change.set.is_empty() {
-            let edit = user.edit("set its tags").from(&tags).to(&after);
-            let params = json!({"Tags": Shape::USUAL.list(&change.set).to_json()});
-            user.change(edit, "TagUser", params).await?;
-        }
-        if !change.remove.is_empty() {
-            let edit = user.edit("remove tags").from(&tags).to(&after);
-            user.change(edit, "UntagUser", json!({"TagKeys": change.remove})).await?;
-        }
-        Ok(after)
+        user.tag(TAGS, now, &self.tags).await
     }
 
     async fn password(&self, user: &Entity<'_>, is_new: bool) -> Result<(), ModuleError> {

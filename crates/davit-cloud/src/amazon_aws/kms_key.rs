@@ -12,6 +12,7 @@ use crate::aws::client::{Aws, failure};
 use crate::aws::iam;
 use crate::aws::login::Login;
 use crate::aws::patience::says;
+use crate::aws::tagging::{TagOperations, Tagged};
 use crate::aws::tags::{Shape, TagArgs, Tags};
 use crate::aws::{names, policy};
 
@@ -287,6 +288,11 @@ impl Args {
     }
 }
 
+/// How it says that a new key is not known everywhere yet.
+const BUSY: &[&str] = &["NotFoundException", "DependencyTimeoutException"];
+/// How it takes tags.
+const TAGS: TagOperations = TagOperations::usual("kms").shaped(Some(Shape::PREFIXED)).patient(BUSY);
+
 /// A key that is there, and what it will be.
 struct Key<'a> {
     control: &'a Control,
@@ -341,7 +347,11 @@ impl<'a> Key<'a> {
     }
 
     fn edit(&self, what: &str) -> Edit {
-        Edit::new(what, self.metadata["Arn"].as_str().unwrap_or_default())
+        Edit::new(what, self.path())
+    }
+
+    fn path(&self) -> &str {
+        self.metadata["Arn"].as_str().unwrap_or_default()
     }
 
     async fn change(
@@ -352,25 +362,15 @@ impl<'a> Key<'a> {
     ) -> Result<(), ModuleError> {
         let name = if operation == "CreateAlias" { "TargetKeyId" } else { "KeyId" };
         params[name] = self.metadata["KeyId"].clone();
-        // A new key is not known everywhere at once.
-        let codes = ["NotFoundException", "DependencyTimeoutException"];
-        let act = async || self.aws.insist("kms", operation, params, &codes).await;
+        let act = async || self.aws.insist("kms", operation, params, BUSY).await;
         self.control.change(edit, act).await.map(drop)
     }
 
     async fn tag(&mut self, wanted: &TagArgs) -> Result<(), ModuleError> {
-        let change = wanted.change(&self.tags);
-        let after = change.applied(&self.tags);
-        if !change.set.is_empty() {
-            let edit = self.edit("set its tags").from(&self.tags).to(&after);
-            let params = json!({"Tags": Shape::PREFIXED.list(&change.set).to_json()});
-            self.change(edit, "TagResource", params).await?;
-        }
-        if !change.remove.is_empty() {
-            let edit = self.edit("remove tags").from(&self.tags).to(&after);
-            self.change(edit, "UntagResource", json!({"TagKeys": change.remove})).await?;
-        }
-        self.tags = after;
+        let (control, aws, path) = (self.control, self.aws, self.path());
+        let of = json!({"KeyId": self.metadata["KeyId"]});
+        let tagged = Tagged { control, aws, operations: TAGS, path, of };
+        self.tags = tagged.bring(&self.tags, &wanted.change(&self.tags)).await?;
         Ok(())
     }
 

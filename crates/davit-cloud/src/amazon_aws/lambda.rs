@@ -16,9 +16,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use crate::aws::args::State;
 use crate::aws::client::{Aws, failure};
 use crate::aws::login::Login;
 use crate::aws::names::snake_all;
+use crate::aws::tagging::{TagOperations, Tagged};
 use crate::aws::tags::{TagArgs, Tags, tags_of_any};
 
 /// Make, change and delete functions of Lambda.
@@ -108,17 +110,6 @@ pub(crate) struct Args {
     login: Login,
 }
 
-/// Whether the function is there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum State {
-    /// It is there, and as the arguments say.
-    #[default]
-    Present,
-    /// It is not there.
-    Absent,
-}
-
 /// A processor.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -167,6 +158,8 @@ const fn memory() -> i64 {
 const MISSING: &[&str] = &["ResourceNotFoundException"];
 /// Names in these are the user's.
 const KEPT: &[&str] = &["Variables", "Tags"];
+/// How it takes tags.
+const TAGS: TagOperations = TagOperations::usual("lambda").shaped(None);
 /// How long it may take until a function that was made or changed can be used.
 const READY: Duration = Duration::from_secs(300);
 /// How often a function is made anew whose role is too new to be used, and how soon.
@@ -239,13 +232,7 @@ impl Task<'_> {
         } else {
             found
         };
-        let mut outcome = Outcome::new();
-        if let Json::Object(told) = snake_all(told.unwrap_or_default(), KEPT) {
-            for (name, value) in told {
-                outcome.set(&name, value);
-            }
-        }
-        Ok(outcome)
+        Ok(Outcome::new().with_all(snake_all(told.unwrap_or_default(), KEPT)))
     }
 
     async fn find(&self) -> Result<Option<Json>, ModuleError> {
@@ -379,24 +366,10 @@ impl Task<'_> {
 
     async fn keep_tags(&self, function: &Json) -> Result<(), ModuleError> {
         let current: Tags = serde_json::from_value(function["Tags"].clone()).unwrap_or_default();
-        let change = self.args.tags.change(&current);
-        if change.is_empty() {
-            return Ok(());
-        }
-        let arn = arn(function);
-        let edit = Edit::new("set the tags", arn).from(&current).to(change.applied(&current));
-        let act = async || {
-            if !change.remove.is_empty() {
-                let request = json!({"Resource": arn, "TagKeys": change.remove});
-                self.aws.call("lambda", "UntagResource", request).await?;
-            }
-            if !change.set.is_empty() {
-                let request = json!({"Resource": arn, "Tags": change.set});
-                self.aws.call("lambda", "TagResource", request).await?;
-            }
-            Ok(())
-        };
-        self.control.change(edit, act).await.map(drop)
+        let (control, aws, path) = (self.control, self.aws, arn(function));
+        let of = json!({"Resource": path});
+        let tagged = Tagged { control, aws, operations: TAGS, path, of };
+        tagged.bring(&current, &self.args.tags.change(&current)).await.map(drop)
     }
 
     /// Where the code is, as operations take it.

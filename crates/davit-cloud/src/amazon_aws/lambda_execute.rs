@@ -15,9 +15,9 @@ use serde_json::{Value as Json, json};
 
 use crate::aws::args::yes;
 use crate::aws::client::{Aws, failure};
-use crate::aws::launch::said;
 use crate::aws::login::Login;
 use crate::aws::patience::says;
+use crate::aws::shapes::said;
 
 /// Call a function of Lambda.
 ///

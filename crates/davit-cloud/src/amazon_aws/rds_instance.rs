@@ -15,9 +15,9 @@ use crate::aws::args::yes;
 use crate::aws::database::{self, Rds, USABLE};
 use crate::aws::database_settings::{self, DatabaseSettings, Difference, Purge, SECRETS};
 use crate::aws::database_source::DatabaseSource;
-use crate::aws::launch::said;
 use crate::aws::login::Login;
 use crate::aws::parts::{list, text};
+use crate::aws::shapes::said;
 use crate::aws::tags::{Shape, TagArgs};
 
 /// Keep a database instance of RDS.

@@ -13,9 +13,9 @@ use serde_json::json;
 
 use crate::aws::args::State;
 use crate::aws::database::{self, Rds};
-use crate::aws::launch::said;
 use crate::aws::login::Login;
 use crate::aws::parts::text;
+use crate::aws::shapes::said;
 use crate::aws::tags::{Shape, TagArgs};
 
 /// Keep a snapshot of a database instance of RDS, or a copy of a snapshot.

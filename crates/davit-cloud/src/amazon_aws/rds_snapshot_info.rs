@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use crate::aws::database::{self, Rds};
-use crate::aws::launch::{merge, said};
+use crate::aws::launch::merge;
 use crate::aws::login::Login;
+use crate::aws::shapes::said;
 
 /// Find out about snapshots of RDS.
 ///

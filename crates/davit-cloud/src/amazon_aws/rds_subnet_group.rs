@@ -13,10 +13,10 @@ use serde_json::{Value as Json, json};
 
 use crate::aws::args::State;
 use crate::aws::database::Rds;
-use crate::aws::launch::said;
 use crate::aws::login::Login;
 use crate::aws::names::snake_all;
 use crate::aws::parts::{list, text};
+use crate::aws::shapes::said;
 use crate::aws::tags::{Shape, TagArgs, Tags};
 
 /// Keep a subnet group of RDS.

@@ -3,19 +3,35 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Whether something is to be there.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+pub use crate::args::{State, yes};
+
+/// On or off, in the words of AWS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
-    /// It is.
+pub enum Switch {
+    /// On.
+    Enabled,
+    /// Off.
     #[default]
-    Present,
-    /// It is not.
-    Absent,
+    Disabled,
 }
 
-/// What is on unless a task says otherwise: `#[serde(default = "yes")]`.
-#[must_use]
-pub const fn yes() -> bool {
-    true
+/// The order in which messages come out of a queue or a topic.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MessageOrder {
+    /// About any, and some more than once.
+    #[default]
+    Standard,
+    /// That of sending, and each once.
+    Fifo,
+}
+
+impl MessageOrder {
+    /// A name of such a queue or topic, which has to end with `.fifo` where the order counts.
+    #[must_use]
+    pub fn named(self, name: &str) -> String {
+        let ends = name.ends_with(".fifo") || self == Self::Standard;
+        if ends { name.to_owned() } else { format!("{name}.fifo") }
+    }
 }

@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::client::Aws;
 use super::parts::{list, text};
+use super::tagging::{TagOperations, Tagged};
 use super::tags::{Shape, TagArgs, Tags};
 
 /// Attributes by name: `deletion_protection.enabled`.
@@ -18,6 +19,9 @@ pub type Attributes = BTreeMap<String, String>;
 
 /// How the service says that there is no such thing.
 pub const MISSING: &[&str] = &["LoadBalancerNotFound", "TargetGroupNotFound"];
+
+/// How it takes tags.
+const TAGS: TagOperations = TagOperations::usual("elbv2").called("AddTags", "RemoveTags");
 
 /// What has attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,8 +105,7 @@ impl Balancers<'_> {
         let found = self.aws.insist("elbv2", "DescribeTags", params, MISSING).await?;
         let found = Value::Map(found);
         let one = list(&found, "TagDescriptions").first();
-        let tags = one.and_then(|it| it.get("Tags"));
-        Ok(tags.map(|it| Shape::USUAL.tags(it)).unwrap_or_default())
+        Ok(Shape::USUAL.of(one.and_then(|it| it.get("Tags"))))
     }
 
     /// Brings the tags of something to what is wanted; the tags afterwards.
@@ -111,29 +114,9 @@ impl Balancers<'_> {
     /// What the service says.
     pub async fn keep_tags(&self, arn: &str, wanted: &TagArgs) -> Result<Tags, ModuleError> {
         let current = self.tags(arn).await?;
-        let change = wanted.change(&current);
-        if change.is_empty() {
-            return Ok(current);
-        }
-        let after = change.applied(&current);
-        let edit = Edit::new("change the tags", arn)
-            .from(json!({"tags": current}))
-            .to(json!({"tags": after}));
-        let act = async || {
-            // Removed first: something that has all the tags it can have takes no further ones.
-            if !change.remove.is_empty() {
-                let params = json!({"ResourceArns": [arn], "TagKeys": change.remove});
-                self.aws.call("elbv2", "RemoveTags", params).await?;
-            }
-            if !change.set.is_empty() {
-                let tags = Shape::USUAL.list(&change.set).to_json();
-                let params = json!({"ResourceArns": [arn], "Tags": tags});
-                self.aws.call("elbv2", "AddTags", params).await?;
-            }
-            Ok(())
-        };
-        self.control.change(edit, act).await?;
-        Ok(after)
+        let (control, aws, of) = (self.control, self.aws, json!({"ResourceArns": [arn]}));
+        let tagged = Tagged { control, aws, operations: TAGS, path: arn, of };
+        tagged.bring(&current, &wanted.change(&current)).await
     }
 
     /// Brings attributes to what is wanted, and leaves the others alone; all of them afterwards.

@@ -16,6 +16,7 @@ use super::login::Login;
 use super::names;
 use super::parts::{items, text};
 use super::patience::says;
+use super::tagging::{TagOperations, Tagged};
 use super::tags::{Shape, TagArgs, Tags};
 
 /// RDS for one call of a module.
@@ -31,6 +32,9 @@ const KINDS: &[&str] = &["DBInstance", "DBSnapshot", "DBSubnetGroup"];
 
 /// What is refused for a while: an instance is worked at, by whoever.
 const BUSY: &[&str] = &["InvalidDBInstanceState", "InvalidDBInstanceStateFault"];
+/// How it takes tags.
+const TAGS: TagOperations =
+    TagOperations::usual("rds").called("AddTagsToResource", "RemoveTagsFromResource").patient(BUSY);
 
 /// In these states nothing better comes of waiting.
 const BROKEN: &[&str] = &[
@@ -228,7 +232,7 @@ impl<'a> Rds<'a> {
     pub async fn tags_of(&self, arn: &str) -> Result<Tags, ModuleError> {
         let found =
             self.aws.call("rds", "ListTagsForResource", json!({"ResourceName": arn})).await?;
-        Ok(found.get("TagList").map(|it| Shape::USUAL.tags(it)).unwrap_or_default())
+        Ok(Shape::USUAL.of(found.get("TagList")))
     }
 
     /// Brings the tags of something to what is wanted; those that it has then.
@@ -241,47 +245,22 @@ impl<'a> Rds<'a> {
         current: &Tags,
         wanted: &TagArgs,
     ) -> Result<Tags, ModuleError> {
-        let change = wanted.change(current);
-        let after = change.applied(current);
-        if change.is_empty() {
-            return Ok(after);
-        }
-        let edit = Edit::new("change the tags", arn)
-            .from(json!({"tags": current}))
-            .to(json!({"tags": after}));
-        let act = async || {
-            if !change.remove.is_empty() {
-                let params = json!({"ResourceName": arn, "TagKeys": change.remove});
-                self.aws.insist("rds", "RemoveTagsFromResource", params, BUSY).await?;
-            }
-            if !change.set.is_empty() {
-                let tags = Shape::USUAL.list(&change.set).to_json();
-                let params = json!({"ResourceName": arn, "Tags": tags});
-                self.aws.insist("rds", "AddTagsToResource", params, BUSY).await?;
-            }
-            Ok(())
-        };
-        self.control.change(edit, act).await?;
-        Ok(after)
+        let (control, aws, of) = (self.control, &self.aws, json!({"ResourceName": arn}));
+        let tagged = Tagged { control, aws, operations: TAGS, path: arn, of };
+        tagged.bring(current, &wanted.change(current)).await
     }
 
     /// The result with all that something has to say of itself.
     #[must_use]
     pub fn told(&self, outcome: Outcome, value: Option<&Value>) -> Outcome {
-        let mut outcome = self.aws.tell(outcome);
-        if let Some(Json::Object(told)) = value.map(shown) {
-            for (name, value) in told {
-                outcome.set(&name, value);
-            }
-        }
-        outcome
+        self.aws.tell(outcome).with_all(value.map(shown).unwrap_or_default())
     }
 }
 
 /// The tags of something that RDS described.
 #[must_use]
 pub fn tags(value: &Value) -> Tags {
-    value.get("TagList").map(|it| Shape::USUAL.tags(it)).unwrap_or_default()
+    Shape::USUAL.of(value.get("TagList"))
 }
 
 /// Something that RDS described, as results show it: names in snake case, tags by name.

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::database::{Rds, USABLE};
 use super::database_settings::DatabaseSettings;
-use super::launch::said;
 use super::parts::text;
+use super::shapes::said;
 
 impl Rds<'_> {
     /// Starts an instance that is stopped: the instance afterwards.

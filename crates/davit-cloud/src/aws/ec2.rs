@@ -18,7 +18,9 @@ use super::client::{Aws, failure};
 use super::filters;
 use super::login::Login;
 use super::names;
+pub use super::parts::{shown, tags, text};
 use super::patience::says;
+use super::tagging::edits;
 use super::tags::{Shape, TagChange, Tags};
 
 /// For how long something that was just made may be missing: EC2 is eventually consistent.
@@ -272,21 +274,16 @@ impl<'a> Ec2<'a> {
         current: &Tags,
         change: &TagChange,
     ) -> Result<Tags, ModuleError> {
-        // Removed first: something that has all the tags it can have takes no further ones.
-        let removal = TagChange { set: Tags::new(), ..change.clone() };
-        let between = removal.applied(current);
-        if !removal.is_empty() {
-            let edit = Edit::new("remove tags", id).from(current).to(&between);
-            let keys: Vec<Json> = change.remove.iter().map(|key| json!({"Key": key})).collect();
-            self.change(edit, "DeleteTags", json!({"Resources": [id], "Tags": keys})).await?;
+        let (removal, setting) = edits(id, current, change);
+        if let Some(edit) = removal {
+            let params = json!({"Resources": [id], "Tags": change.keys()});
+            self.change(edit, "DeleteTags", params).await?;
         }
-        let after = change.applied(current);
-        if !change.set.is_empty() {
-            let edit = Edit::new("set tags", id).from(&between).to(&after);
+        if let Some(edit) = setting {
             let tags = Shape::USUAL.list(&change.set).to_json();
             self.change(edit, "CreateTags", json!({"Resources": [id], "Tags": tags})).await?;
         }
-        Ok(after)
+        Ok(change.applied(current))
     }
 
     /// The result of the task: with the operations that were called, where the task asks for them,
@@ -368,30 +365,10 @@ pub fn with_tags(mut params: Json, kind: &str, tags: &Tags) -> Json {
     params
 }
 
-/// The tags of something that EC2 lists.
-#[must_use]
-pub fn tags(item: &Value) -> Tags {
-    item.get("Tags").map(|it| Shape::USUAL.tags(it)).unwrap_or_default()
-}
-
-/// A text of something that EC2 lists; empty where there is none.
-#[must_use]
-pub fn text<'a>(item: &'a Value, name: &str) -> &'a str {
-    item.get(name).and_then(Value::as_str).unwrap_or_default()
-}
-
 /// Part of something that EC2 lists, as results have it.
 #[must_use]
 pub fn names_of(item: &Value) -> Json {
     names::snake_all(item.to_json(), &[])
-}
-
-/// Something that EC2 lists as results have it: names in small letters, tags by name.
-#[must_use]
-pub fn shown(item: &Value) -> Json {
-    let mut shown = names::snake_all(item.to_json(), &["Tags"]);
-    shown["tags"] = json!(tags(item));
-    shown
 }
 
 /// Calls the id of what is shown `id`.

@@ -65,20 +65,6 @@ impl Strategy {
     }
 }
 
-/// The same without nulls, at any depth.
-#[must_use]
-pub fn without_nulls(value: &Json) -> Json {
-    match value {
-        Json::Object(map) => {
-            let said = map.iter().filter(|(_, it)| !it.is_null());
-            let said = said.map(|(name, it)| (name.clone(), without_nulls(it)));
-            said.collect::<Map<_, _>>().into()
-        }
-        Json::Array(items) => items.iter().map(without_nulls).collect(),
-        other => other.clone(),
-    }
-}
-
 /// Settings without what says nothing: nulls, empty texts, lists and maps, `false`.
 #[must_use]
 pub fn plain(value: &Json) -> Json {

@@ -9,10 +9,13 @@ use serde_json::{Value, json};
 
 use super::client::Aws;
 use super::names;
-use super::tags::{Shape, Tags};
+use super::tagging::{TagOperations, Tagged};
+use super::tags::{Shape, TagArgs, Tags};
 
 /// How IAM says that there is no such thing.
 pub const MISSING: &[&str] = &["NoSuchEntity"];
+/// How it says that something is still being changed.
+pub const BUSY: &[&str] = &["EntityTemporarilyUnmodifiable", "ConcurrentModification"];
 
 /// What has policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,8 +104,7 @@ impl Entity<'_> {
         others: Value,
     ) -> Result<(), ModuleError> {
         let params = self.params(others);
-        let codes = ["EntityTemporarilyUnmodifiable", "ConcurrentModification"];
-        let act = async || self.aws.insist("iam", operation, params, &codes).await;
+        let act = async || self.aws.insist("iam", operation, params, BUSY).await;
         self.control.change(edit, act).await.map(drop)
     }
 
@@ -199,6 +201,22 @@ impl Entity<'_> {
             let operation = format!("Put{}PermissionsBoundary", self.kind.name());
             self.change(edit, &operation, json!({"PermissionsBoundary": wanted})).await
         }
+    }
+
+    /// Brings its tags from what is known of it to what they should be; those that it has then.
+    ///
+    /// # Errors
+    /// What the service says.
+    pub async fn tag(
+        &self,
+        operations: TagOperations,
+        now: &Value,
+        wanted: &TagArgs,
+    ) -> Result<Tags, ModuleError> {
+        let (control, aws, path) = (self.control, self.aws, &self.path());
+        let tagged = Tagged { control, aws, operations, path, of: self.params(json!({})) };
+        let tags = Self::tags(now);
+        tagged.bring(&tags, &wanted.change(&tags)).await
     }
 
     /// Its tags, from what is known of it.

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::args::yes;
+use super::args::{Switch, yes};
 use super::client::Aws;
 use super::parts;
 
@@ -71,17 +71,6 @@ pub struct CpuOptions {
     /// Threads of each: 1 turns hyper-threading off.
     #[schemars(extend("x-choices" = [1, 2]))]
     pub threads_per_core: i64,
-}
-
-/// On or off, in EC2's words.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Switch {
-    /// On.
-    Enabled,
-    /// Off.
-    #[default]
-    Disabled,
 }
 
 /// Whether requests of metadata need a token.
@@ -307,19 +296,6 @@ pub struct InterfaceId {
     pub id: String,
 }
 
-/// The same without all that is null: what is sent.
-#[must_use]
-pub fn said(json: Json) -> Json {
-    match json {
-        Json::Object(map) => {
-            let said = map.into_iter().filter(|(_, it)| !it.is_null());
-            Json::Object(said.map(|(name, it)| (name, self::said(it))).collect())
-        }
-        Json::Array(items) => items.into_iter().map(said).collect(),
-        other => other,
-    }
-}
-
 /// Adds to a map what another has.
 pub fn merge(one: &mut Json, other: Json) {
     if let (Json::Object(one), Json::Object(other)) = (one, other) {
@@ -386,6 +362,7 @@ pub async fn group_ids(
 
 #[cfg(test)]
 mod tests {
+    use super::super::shapes::said;
     use super::*;
 
     fn read<T: serde::de::DeserializeOwned>(json: Json) -> T {

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::instance_settings::{Credits, Shutdown};
-use super::launch::{MetadataOptions, Placement, Volume, said};
+use super::launch::{MetadataOptions, Placement, Volume};
+use super::shapes::said;
 
 /// What instances are launched with: flatten it into a module's arguments.
 #[derive(Clone, Deserialize, JsonSchema)]

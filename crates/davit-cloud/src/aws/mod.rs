@@ -40,5 +40,6 @@ pub mod shapes;
 pub mod stacks;
 pub mod subscriptions;
 pub mod table;
+pub mod tagging;
 pub mod tags;
 pub mod zones;

@@ -90,9 +90,7 @@ impl Place<'_> {
     pub async fn tags(&self, is_asked: bool) -> Result<Tags, ModuleError> {
         let refused = ["AccessDenied", "NoSuchTagSet", "403"];
         match self.aws.attempt("s3", "GetObjectTagging", self.params(json!({}))).await {
-            Ok(found) => {
-                Ok(found.get("TagSet").map(|it| Shape::USUAL.tags(it)).unwrap_or_default())
-            }
+            Ok(found) => Ok(Shape::USUAL.of(found.get("TagSet"))),
             Err(error) if !is_asked && (says(&error, s3::UNKNOWN) || says(&error, &refused)) => {
                 Ok(Tags::new())
             }

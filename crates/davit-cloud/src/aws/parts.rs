@@ -2,11 +2,12 @@
 
 use davit_aws::value::{Map, Value};
 use davit_module::ModuleError;
-use davit_module::control::{Control, Edit};
+use davit_module::control::Control;
 use serde_json::{Value as Json, json};
 
 use super::client::Aws;
 use super::names;
+use super::tagging::edits;
 use super::tags::{Shape, TagChange, Tags};
 
 /// The list under a name of an answer; none where there is none.
@@ -30,7 +31,7 @@ pub fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 /// The tags of something that EC2 described.
 #[must_use]
 pub fn tags(value: &Value) -> Tags {
-    value.get("Tags").map(|it| Shape::USUAL.tags(it)).unwrap_or_default()
+    Shape::USUAL.of(value.get("Tags"))
 }
 
 /// Something that EC2 described, as results show it: names in snake case, tags by name.
@@ -54,24 +55,17 @@ pub async fn tag(
     current: &Tags,
     change: &TagChange,
 ) -> Result<(), ModuleError> {
-    if change.is_empty() {
-        return Ok(());
+    let (removal, setting) = edits(id, current, change);
+    if let Some(edit) = removal {
+        let params = json!({"Resources": [id], "Tags": change.keys()});
+        control.change(edit, async || aws.call("ec2", "DeleteTags", params).await).await?;
     }
-    let edit = Edit::new("change the tags", id)
-        .from(json!({"tags": current}))
-        .to(json!({"tags": change.applied(current)}));
-    let act = async || {
-        if !change.remove.is_empty() {
-            let keys: Vec<Json> = change.remove.iter().map(|it| json!({"Key": it})).collect();
-            aws.call("ec2", "DeleteTags", json!({"Resources": [id], "Tags": keys})).await?;
-        }
-        if !change.set.is_empty() {
-            let tags = Shape::USUAL.list(&change.set).to_json();
-            aws.call("ec2", "CreateTags", json!({"Resources": [id], "Tags": tags})).await?;
-        }
-        Ok(())
-    };
-    control.change(edit, act).await.map(drop)
+    if let Some(edit) = setting {
+        let tags = Shape::USUAL.list(&change.set).to_json();
+        let params = json!({"Resources": [id], "Tags": tags});
+        control.change(edit, async || aws.call("ec2", "CreateTags", params).await).await?;
+    }
+    Ok(())
 }
 
 /// The tags that something new begins with, as operations that create it take them.

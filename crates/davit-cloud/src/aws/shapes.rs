@@ -32,6 +32,19 @@ pub fn fitted(
     })
 }
 
+/// The same without all that is null, at any depth: what is sent.
+#[must_use]
+pub fn said(params: Value) -> Value {
+    match params {
+        Value::Object(map) => {
+            let said = map.into_iter().filter(|(_, it)| !it.is_null());
+            Value::Object(said.map(|(name, it)| (name, self::said(it))).collect())
+        }
+        Value::Array(items) => items.into_iter().map(said).collect(),
+        other => other,
+    }
+}
+
 fn fit(service: &Service, shape: ShapeId, value: Value) -> Value {
     match (&service.shape(shape).kind, value) {
         (Kind::Structure(structure), Value::Object(map)) => {

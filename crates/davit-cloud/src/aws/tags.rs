@@ -71,6 +71,12 @@ impl TagChange {
         self.set.is_empty() && self.remove.is_empty()
     }
 
+    /// What is to be removed, as EC2 takes it.
+    #[must_use]
+    pub fn keys(&self) -> Vec<serde_json::Value> {
+        self.remove.iter().map(|key| serde_json::json!({"Key": key})).collect()
+    }
+
     /// What is there once it is done.
     #[must_use]
     pub fn applied(&self, current: &Tags) -> Tags {
@@ -135,6 +141,12 @@ impl Shape {
                 Some((it.get(self.key)?.as_str()?.to_owned(), text(it.get(self.value))))
             })
             .collect()
+    }
+
+    /// The same of what may not be there: then there are none.
+    #[must_use]
+    pub fn of(self, given: Option<&Value>) -> Tags {
+        given.map(|it| self.tags(it)).unwrap_or_default()
     }
 }
 

@@ -4,12 +4,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use davit_aws::http::{Headers, Request};
+use davit_module::ModuleError;
+use davit_module::control::Control;
 use serde_json::Value;
 
 use super::client::{Answer, Azure, with_json};
-use super::error::Error;
+use super::error::{Error, failure};
 use super::http::request;
 use super::ids::{Id, Place};
+use super::login::Login;
 use crate::web::place;
 
 /// The version by which groups, lists of resources and of providers are asked for.
@@ -72,6 +75,21 @@ impl Arm {
     pub fn new(azure: Arc<Azure>, endpoint_url: Option<&str>) -> Self {
         let base = endpoint_url.unwrap_or(azure.cloud.manager).trim_end_matches('/').to_owned();
         Self { azure, base }
+    }
+
+    /// The one that a task calls, and the resource that it speaks of.
+    ///
+    /// # Errors
+    /// When the log-in makes no sense, or as for [`Self::target`].
+    pub async fn at(
+        control: &Control,
+        login: &Login,
+        place: &Place,
+    ) -> Result<(Self, Target), ModuleError> {
+        let arm = Self::new(Azure::new(control, login)?, place.endpoint_url.as_deref());
+        let target = arm.target(place).await;
+        let target = target.map_err(|it| failure("cannot tell which resource", &it))?;
+        Ok((arm, target))
     }
 
     /// Finds out what is spoken of and by which version of its API.

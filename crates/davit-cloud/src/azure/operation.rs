@@ -5,12 +5,46 @@
 
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::arm::{Arm, Ask};
 use super::client::Answer;
 use super::error::{Error, Said};
+use crate::args::yes;
 use crate::web::pauses::retry_after;
+
+/// What modules take that begin operations: flatten it into a module's arguments.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+pub struct Waiting {
+    /// Wait until the service is done with it.
+    #[serde(default = "yes")]
+    pub wait: bool,
+    /// For how many seconds to wait at most.
+    #[serde(default = "hour")]
+    #[schemars(extend("x-aliases" = ["polling_timeout"]))]
+    timeout: u64,
+    /// How many seconds between two questions, where the service says nothing of it. Without it they are one
+    /// second at first and ten in the end.
+    #[serde(default)]
+    polling_interval: Option<u64>,
+}
+
+const fn hour() -> u64 {
+    3600
+}
+
+impl Waiting {
+    /// For how long is waited, and how often asked.
+    #[must_use]
+    pub fn patience(self) -> Patience {
+        Patience {
+            timeout: Duration::from_secs(self.timeout),
+            interval: self.polling_interval.map(Duration::from_secs),
+        }
+    }
+}
 
 /// How long is waited, and how often asked.
 #[derive(Clone, Copy, Debug)]

@@ -13,11 +13,12 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::aws::args::{State, yes};
 use crate::aws::client::Aws;
-use crate::aws::launch::said;
 use crate::aws::login::Login;
 use crate::aws::names::snake_all;
 use crate::aws::parts::{list, text};
+use crate::aws::shapes::said;
 use crate::aws::table::{self, Attributes, Index, KeyType};
+use crate::aws::tagging::{TagOperations, Tagged};
 use crate::aws::tags::{Shape, TagArgs, Tags};
 
 /// Keep a table of DynamoDB.
@@ -110,6 +111,10 @@ enum Class {
 
 /// The throughput of what is new.
 const FIRST: (i64, i64) = (1, 1);
+/// How it says that a table is still being changed.
+const BUSY: &[&str] = &["ResourceInUseException"];
+/// How it takes tags.
+const TAGS: TagOperations = TagOperations::usual("dynamodb").patient(BUSY);
 
 /// `community.aws.dynamodb_table`.
 pub(crate) struct DynamodbTable;
@@ -388,8 +393,7 @@ impl Work<'_> {
         params["TableName"] = json!(self.args.name);
         let act = async || {
             self.until_at_rest().await?;
-            let busy = &["ResourceInUseException"];
-            self.aws.insist("dynamodb", "UpdateTable", params, busy).await
+            self.aws.insist("dynamodb", "UpdateTable", params, BUSY).await
         };
         self.control.change(edit, act).await.map(drop)
     }
@@ -397,32 +401,14 @@ impl Work<'_> {
     async fn tags(&self, table: &Value) -> Result<Tags, ModuleError> {
         let params = json!({"ResourceArn": text(table, "TableArn")});
         let found = self.aws.all("dynamodb", "ListTagsOfResource", params).await?;
-        Ok(found.get("Tags").map(|it| Shape::USUAL.tags(it)).unwrap_or_default())
+        Ok(Shape::USUAL.of(found.get("Tags")))
     }
 
     async fn keep_tags(&self, table: &Value) -> Result<Tags, ModuleError> {
-        let (current, arn) = (self.tags(table).await?, text(table, "TableArn"));
-        let change = self.args.tags.change(&current);
-        let after = change.applied(&current);
-        if change.is_empty() {
-            return Ok(after);
-        }
-        let edit = Edit::new("change the tags", arn).from(&current).to(&after);
-        let act = async || {
-            let busy = &["ResourceInUseException"];
-            if !change.remove.is_empty() {
-                let params = json!({"ResourceArn": arn, "TagKeys": change.remove});
-                self.aws.insist("dynamodb", "UntagResource", params, busy).await?;
-            }
-            if !change.set.is_empty() {
-                let tags = Shape::USUAL.list(&change.set).to_json();
-                let params = json!({"ResourceArn": arn, "Tags": tags});
-                self.aws.insist("dynamodb", "TagResource", params, busy).await?;
-            }
-            Ok(())
-        };
-        self.control.change(edit, act).await?;
-        Ok(after)
+        let (current, path) = (self.tags(table).await?, text(table, "TableArn"));
+        let (control, aws, of) = (self.control, self.aws, json!({"ResourceArn": path}));
+        let tagged = Tagged { control, aws, operations: TAGS, path, of };
+        tagged.bring(&current, &self.args.tags.change(&current)).await
     }
 }
 

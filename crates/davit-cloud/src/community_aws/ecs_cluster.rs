@@ -99,10 +99,7 @@ impl Module for EcsCluster {
             }
             State::HasInstances => task.wait().await?,
         };
-        let mut outcome = Outcome::new();
-        for (name, value) in cluster.as_object().into_iter().flatten() {
-            outcome.set(name, value);
-        }
+        let mut outcome = Outcome::new().with_all(cluster.clone());
         if cluster.is_object() {
             outcome.set("cluster", cluster);
         }

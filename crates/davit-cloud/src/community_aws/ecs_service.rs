@@ -13,13 +13,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use crate::aws::client::Aws;
-use crate::aws::ecs::{self, Strategy};
+use crate::aws::ecs::Strategy;
 use crate::aws::ecs_settings::{Constraint, Controller, Deployment, Network, Placement, Registry};
 use crate::aws::ecs_updates::{self, Purge};
 use crate::aws::launch;
 use crate::aws::login::Login;
 use crate::aws::parts;
 use crate::aws::shapes;
+use crate::aws::tagging::{TagOperations, Tagged};
 use crate::aws::tags::{Shape, TagChange, Tags, tags_of_any};
 
 /// Keep a service of ECS, which keeps tasks running, or delete it.
@@ -155,6 +156,8 @@ enum State {
 
 /// With these, the service says that it or its cluster is not there.
 const MISSING: &[&str] = &["ServiceNotFoundException", "ClusterNotFoundException"];
+/// How it takes tags.
+const TAGS: TagOperations = TagOperations::usual("ecs").lower().shaped(Some(Shape::LOWER));
 
 /// `community.aws.ecs_service`.
 pub(crate) struct EcsService;
@@ -278,9 +281,8 @@ impl Task<'_> {
     async fn wanted(&self) -> Result<Json, ModuleError> {
         let args = self.args;
         let filled = |it: &str| Some(it.to_owned()).filter(|it| !it.is_empty());
-        let said = |it: Json| {
-            Some(ecs::without_nulls(&it)).filter(|it| *it != json!({}) && *it != json!([]))
-        };
+        let said =
+            |it: Json| Some(shapes::said(it)).filter(|it| *it != json!({}) && *it != json!([]));
         let request = json!({
             "cluster": args.cluster,
             "serviceName": args.name,
@@ -325,7 +327,7 @@ impl Task<'_> {
         let of = json!({
             "subnets": network.subnets, "securityGroups": groups, "assignPublicIp": public,
         });
-        Ok(json!({"awsvpcConfiguration": ecs::without_nulls(&of)}))
+        Ok(json!({"awsvpcConfiguration": shapes::said(of)}))
     }
 
     async fn create(&self, mut request: Json) -> Result<Json, ModuleError> {
@@ -399,27 +401,10 @@ impl Task<'_> {
     async fn keep_tags(&self, service: &Json) -> Result<Tags, ModuleError> {
         let now = Shape::LOWER.tags(&service["tags"].clone().into());
         let Some(wanted) = &self.args.tags else { return Ok(now) };
-        let change = TagChange::between(&now, wanted, true);
-        if change.is_empty() {
-            return Ok(now);
-        }
-        let after = change.applied(&now);
-        let arn = arn(service);
-        let edit = Edit::new("set the tags", arn).from(&now).to(&after);
-        let act = async || {
-            if !change.remove.is_empty() {
-                let request = json!({"resourceArn": arn, "tagKeys": change.remove});
-                self.aws.call("ecs", "UntagResource", request).await?;
-            }
-            if !change.set.is_empty() {
-                let tags = Shape::LOWER.list(&change.set).to_json();
-                let request = json!({"resourceArn": arn, "tags": tags});
-                self.aws.call("ecs", "TagResource", request).await?;
-            }
-            Ok(())
-        };
-        self.control.change(edit, act).await?;
-        Ok(after)
+        let (control, aws, path) = (self.control, self.aws, arn(service));
+        let of = json!({"resourceArn": path});
+        let tagged = Tagged { control, aws, operations: TAGS, path, of };
+        tagged.bring(&now, &TagChange::between(&now, wanted, true)).await
     }
 }
 

@@ -8,7 +8,7 @@ use davit_module::control::{Control, Module};
 use davit_module::{ModuleError, Outcome};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use crate::aws::client::Aws;
 use crate::aws::login::Login;
@@ -49,12 +49,7 @@ impl Module for EcsTaskdefinitionInfo {
         let params = json!({"taskDefinition": args.task_definition});
         let found = aws.find("ecs", "DescribeTaskDefinition", params, MISSING).await?;
         let found = found.and_then(|it| it.get("taskDefinition").map(Value::to_json));
-        let mut outcome = Outcome::new();
-        if let Json::Object(about) = snake_all(found.unwrap_or_default(), KEPT) {
-            for (name, value) in about {
-                outcome.set(&name, value);
-            }
-        }
-        Ok(aws.tell(outcome))
+        let about = snake_all(found.unwrap_or_default(), KEPT);
+        Ok(aws.tell(Outcome::new().with_all(about)))
     }
 }

@@ -12,12 +12,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
-use crate::aws::args::yes;
+use crate::aws::args::{State, yes};
 use crate::aws::balancers::{self, Attributes, Balancers, Kind, MISSING};
 use crate::aws::client::Aws;
 use crate::aws::login::Login;
 use crate::aws::names;
 use crate::aws::parts::{items, list, text};
+use crate::aws::shapes::said;
 use crate::aws::tags::{Shape, TagArgs};
 
 /// Keep a group of targets for load balancers, with its health check, attributes and targets.
@@ -143,16 +144,6 @@ const PROTOCOLS: &[&str] = &[
 
 const fn some_minutes() -> u64 {
     200
-}
-
-/// Whether a group is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    /// It is made or changed.
-    Present,
-    /// It is deleted.
-    Absent,
 }
 
 /// What targets are.
@@ -301,7 +292,7 @@ impl Args {
     fn fixed(&self) -> Json {
         // A function has neither port nor network, and is spoken to in one way only.
         let of = |it: Json| if self.kind() == TargetType::Lambda { Json::Null } else { it };
-        given(json!({
+        said(json!({
             "Protocol": of(json!(self.protocol.as_ref().map(|it| it.to_uppercase()))),
             "Port": of(json!(self.port)),
             "VpcId": of(json!(self.vpc_id)),
@@ -314,7 +305,7 @@ impl Args {
     fn health_check(&self, version: Option<&str>) -> Json {
         let codes = self.successful_response_codes.as_ref();
         let key = if version == Some("GRPC") { "GrpcCode" } else { "HttpCode" };
-        let mut check = given(json!({
+        let mut check = said(json!({
             "HealthCheckProtocol": self.health_check_protocol.as_ref().map(|it| it.to_uppercase()),
             "HealthCheckPort": self.health_check_port,
             "HealthCheckPath": self.health_check_path,
@@ -358,14 +349,6 @@ impl Args {
     }
 }
 
-/// The map without what is null.
-fn given(mut map: Json) -> Json {
-    if let Some(map) = map.as_object_mut() {
-        map.retain(|_, it| !it.is_null());
-    }
-    map
-}
-
 /// One task: what it wants, and what it acts with.
 struct Task<'a> {
     elb: Balancers<'a>,
@@ -401,13 +384,13 @@ impl Task<'_> {
         let mut shown = names::snake_all(after.to_json(), &[]);
         balancers::show_attributes(&attributes, &mut shown);
         shown["tags"] = json!(tags);
-        Ok(told(&shown))
+        Ok(Outcome::new().with_all(shown))
     }
 
     /// What check mode says of a group that would be made.
     async fn predict(&self) -> Result<Outcome, ModuleError> {
         let shown = names::snake_all(self.params(), &["Tags"]);
-        let outcome = told(&shown).with("target_group_name", &self.args.name);
+        let outcome = Outcome::new().with_all(shown).with("target_group_name", &self.args.name);
         Ok(outcome.with("tags", self.args.tags.tags.clone().unwrap_or_default()))
     }
 
@@ -560,13 +543,4 @@ impl Task<'_> {
         self.elb.control.change(edit, act).await?;
         Ok(Outcome::new())
     }
-}
-
-/// A result with all that is shown.
-fn told(shown: &Json) -> Outcome {
-    let mut outcome = Outcome::new();
-    for (name, value) in shown.as_object().into_iter().flatten() {
-        outcome.set(name, value);
-    }
-    outcome
 }

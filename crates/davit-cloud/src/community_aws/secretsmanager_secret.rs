@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::aws::args::{State, yes};
 use crate::aws::client::Aws;
 use crate::aws::login::Login;
+use crate::aws::tagging::{TagOperations, Tagged};
 use crate::aws::tags::{Shape, TagArgs, Tags};
 use crate::aws::{names, policy};
 
@@ -111,6 +112,8 @@ enum Type {
 
 const SERVICE: &str = "secretsmanager";
 const MISSING: &[&str] = &["ResourceNotFoundException"];
+/// How it takes tags.
+const TAGS: TagOperations = TagOperations::usual(SERVICE);
 
 /// `community.aws.secretsmanager_secret`.
 pub(crate) struct SecretsmanagerSecret;
@@ -316,7 +319,11 @@ struct Secret<'a> {
 
 impl Secret<'_> {
     fn edit(&self, what: &str) -> Edit {
-        Edit::new(what, format!("secretsmanager:{}", self.name))
+        Edit::new(what, self.path())
+    }
+
+    fn path(&self) -> String {
+        format!("secretsmanager:{}", self.name)
     }
 
     async fn find(&self) -> Result<Option<Value>, ModuleError> {
@@ -344,20 +351,10 @@ impl Secret<'_> {
     }
 
     async fn tag(&self, wanted: &TagArgs, tags: &Tags) -> Result<(), ModuleError> {
-        let change = wanted.change(tags);
-        let after = change.applied(tags);
-        if !change.set.is_empty() {
-            let edit = self.edit("set its tags").from(tags).to(&after);
-            let params = Map::from_iter([("Tags".to_owned(), Shape::USUAL.list(&change.set))]);
-            self.change(edit, "TagResource", params).await?;
-        }
-        if !change.remove.is_empty() {
-            let edit = self.edit("remove tags").from(tags).to(&after);
-            let keys: Given = change.remove.iter().map(String::as_str).collect();
-            self.change(edit, "UntagResource", Map::from_iter([("TagKeys".to_owned(), keys)]))
-                .await?;
-        }
-        Ok(())
+        let (control, aws, path) = (self.control, self.aws, &self.path());
+        let of = json!({"SecretId": self.name});
+        let tagged = Tagged { control, aws, operations: TAGS, path, of };
+        tagged.bring(tags, &wanted.change(tags)).await.map(drop)
     }
 
     async fn protect(&self, wanted: &Value) -> Result<(), ModuleError> {

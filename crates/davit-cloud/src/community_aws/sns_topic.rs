@@ -12,12 +12,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use crate::aws::args::{State, yes};
+use crate::aws::args::{MessageOrder, State, Switch, yes};
 use crate::aws::client::Aws;
 use crate::aws::login::Login;
 use crate::aws::names::{snake, snake_all};
 use crate::aws::policy;
 use crate::aws::subscriptions::{Kept, Subscription, Topic};
+use crate::aws::tagging::{TagOperations, Tagged};
 use crate::aws::tags::{Shape, TagArgs, Tags};
 
 /// Keep a topic of SNS and its subscriptions, or delete it.
@@ -43,7 +44,7 @@ pub(crate) struct Args {
     state: State,
     /// What kind of topic it is. This cannot be changed.
     #[serde(default)]
-    topic_type: Kind,
+    topic_type: MessageOrder,
     /// From whom messages seem to come.
     #[serde(default)]
     display_name: Option<String>,
@@ -66,27 +67,6 @@ pub(crate) struct Args {
     tags: TagArgs,
     #[serde(flatten)]
     login: Login,
-}
-
-/// Kinds of topics.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    /// In any order.
-    #[default]
-    Standard,
-    /// In the order of publishing, and once.
-    Fifo,
-}
-
-/// Whether something is on.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Switch {
-    /// It is not.
-    Disabled,
-    /// It is.
-    Enabled,
 }
 
 /// How delivery is tried again.
@@ -155,6 +135,8 @@ struct ThrottlePolicy {
 
 /// With these, the service says that there is no such topic.
 const MISSING: &[&str] = &["NotFound", "NotFoundException"];
+/// How it takes tags.
+const TAGS: TagOperations = TagOperations::usual("sns");
 /// What a retry policy consists of.
 const RETRY: [&str; 7] = [
     "backoffFunction",
@@ -277,9 +259,7 @@ impl Task<'_> {
     }
 
     fn full_name(&self) -> String {
-        let name = self.args.name.as_str();
-        let ends = name.ends_with(".fifo") || self.args.topic_type == Kind::Standard;
-        if ends { name.to_owned() } else { format!("{name}.fifo") }
+        self.args.topic_type.named(&self.args.name)
     }
 
     /// The topic's ARN and attributes.
@@ -307,8 +287,10 @@ impl Task<'_> {
     fn wanted(&self) -> Vec<(&'static str, String)> {
         let args = self.args;
         let on = |it: Switch| (it == Switch::Enabled).to_string();
-        let deduplication =
-            args.content_based_deduplication.filter(|_| args.topic_type == Kind::Fifo).map(on);
+        let deduplication = args
+            .content_based_deduplication
+            .filter(|_| args.topic_type == MessageOrder::Fifo)
+            .map(on);
         let delivery = args.delivery_policy.as_ref().map(|it| json!(it).to_string());
         let all = [
             ("DisplayName", args.display_name.clone()),
@@ -326,7 +308,7 @@ impl Task<'_> {
         done.attributes_set = wanted.iter().map(|(name, _)| *name).collect();
         done.topic_created = true;
         let mut attributes: BTreeMap<&str, String> = wanted.into_iter().collect();
-        if self.args.topic_type == Kind::Fifo {
+        if self.args.topic_type == MessageOrder::Fifo {
             attributes.insert("FifoTopic", true.to_string());
         }
         let tags = self.args.tags.tags.as_ref().filter(|it| !it.is_empty());
@@ -367,28 +349,11 @@ impl Task<'_> {
 
     async fn keep_tags(&self, arn: &str) -> Result<Tags, ModuleError> {
         let of = json!({"ResourceArn": arn});
-        let found = self.aws.call("sns", "ListTagsForResource", of).await?;
-        let now = found.get("Tags").map(|it| Shape::USUAL.tags(it)).unwrap_or_default();
-        let change = self.args.tags.change(&now);
-        if change.is_empty() {
-            return Ok(now);
-        }
-        let after = change.applied(&now);
-        let edit = Edit::new("set the tags", arn).from(&now).to(&after);
-        let act = async || {
-            if !change.remove.is_empty() {
-                let request = json!({"ResourceArn": arn, "TagKeys": change.remove});
-                self.aws.call("sns", "UntagResource", request).await?;
-            }
-            if !change.set.is_empty() {
-                let tags = Shape::USUAL.list(&change.set).to_json();
-                let request = json!({"ResourceArn": arn, "Tags": tags});
-                self.aws.call("sns", "TagResource", request).await?;
-            }
-            Ok(())
-        };
-        self.control.change(edit, act).await?;
-        Ok(after)
+        let found = self.aws.call("sns", "ListTagsForResource", of.clone()).await?;
+        let now = Shape::USUAL.of(found.get("Tags"));
+        let (control, aws) = (self.control, self.aws);
+        let tagged = Tagged { control, aws, operations: TAGS, path: arn, of };
+        tagged.bring(&now, &self.args.tags.change(&now)).await
     }
 
     fn topic<'b>(&'b self, arn: &'b str, is_own: bool) -> Topic<'b> {

@@ -13,12 +13,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use crate::aws::args::State;
+use crate::aws::args::{MessageOrder, State};
 use crate::aws::client::{Aws, failure};
 use crate::aws::login::Login;
 use crate::aws::names::snake;
 use crate::aws::patience::says;
 use crate::aws::policy;
+use crate::aws::tagging::{TagOperations, Tagged};
 use crate::aws::tags::{Shape, TagArgs, Tags};
 
 /// Keep a queue of SQS, or delete it with all that is in it.
@@ -42,7 +43,7 @@ pub(crate) struct Args {
     state: State,
     /// What kind of queue it is. This cannot be changed.
     #[serde(default)]
-    queue_type: Kind,
+    queue_type: MessageOrder,
     /// Whether messages of a FIFO queue are the same that hold the same.
     #[serde(default)]
     content_based_deduplication: Option<bool>,
@@ -89,17 +90,6 @@ pub(crate) struct Args {
     login: Login,
 }
 
-/// Kinds of queues.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    /// In about any order.
-    #[default]
-    Standard,
-    /// In the order of sending, and once.
-    Fifo,
-}
-
 /// Within what messages are held against each other.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -122,6 +112,9 @@ enum Limit {
 
 /// With these, the service says that there is no such queue.
 const MISSING: &[&str] = &["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"];
+/// How it takes tags.
+const TAGS: TagOperations =
+    TagOperations::usual("sqs").called("TagQueue", "UntagQueue").shaped(None);
 /// With these, it says that one of that name was deleted less than a minute ago.
 const RECENT: &[&str] = &["AWS.SimpleQueueService.QueueDeletedRecently", "QueueDeletedRecently"];
 /// How often a queue is made again whose deletion is not over yet, and how soon.
@@ -183,9 +176,7 @@ struct Task<'a> {
 
 impl Task<'_> {
     fn name(&self) -> String {
-        let name = self.args.name.as_str();
-        let ends = name.ends_with(".fifo") || self.args.queue_type == Kind::Standard;
-        if ends { name.to_owned() } else { format!("{name}.fifo") }
+        self.args.queue_type.named(&self.args.name)
     }
 
     fn named(&self) -> Outcome {
@@ -226,14 +217,15 @@ impl Task<'_> {
             ("VisibilityTimeout", number(args.visibility_timeout)),
         ];
         let said = all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        said.filter(|(name, _)| args.queue_type == Kind::Fifo || !is_of_fifo(name)).collect()
+        said.filter(|(name, _)| args.queue_type == MessageOrder::Fifo || !is_of_fifo(name))
+            .collect()
     }
 
     async fn create(&self) -> Result<Outcome, ModuleError> {
         let name = self.name();
         let mut attributes = self.wanted();
         attributes.retain(|_, it| !it.is_empty());
-        if self.args.queue_type == Kind::Fifo {
+        if self.args.queue_type == MessageOrder::Fifo {
             attributes.insert("FifoQueue".to_owned(), true.to_string());
         }
         let tags = self.args.tags.tags.clone().unwrap_or_default();
@@ -298,27 +290,11 @@ impl Task<'_> {
 
     async fn keep_tags(&self, url: &str) -> Result<Tags, ModuleError> {
         let of = json!({"QueueUrl": url});
-        let found = self.aws.call("sqs", "ListQueueTags", of).await?;
-        let now = found.get("Tags").map(|it| Shape::USUAL.tags(it)).unwrap_or_default();
-        let change = self.args.tags.change(&now);
-        if change.is_empty() {
-            return Ok(now);
-        }
-        let after = change.applied(&now);
-        let edit = Edit::new("set the tags", url).from(&now).to(&after);
-        let act = async || {
-            if !change.remove.is_empty() {
-                let request = json!({"QueueUrl": url, "TagKeys": change.remove});
-                self.aws.call("sqs", "UntagQueue", request).await?;
-            }
-            if !change.set.is_empty() {
-                let request = json!({"QueueUrl": url, "Tags": change.set});
-                self.aws.call("sqs", "TagQueue", request).await?;
-            }
-            Ok(())
-        };
-        self.control.change(edit, act).await?;
-        Ok(after)
+        let found = self.aws.call("sqs", "ListQueueTags", of.clone()).await?;
+        let now = Shape::USUAL.of(found.get("Tags"));
+        let (control, aws) = (self.control, self.aws);
+        let tagged = Tagged { control, aws, operations: TAGS, path: url, of };
+        tagged.bring(&now, &self.args.tags.change(&now)).await
     }
 
     fn told(&self, url: &str, attributes: &Attributes, tags: &Tags) -> Outcome {

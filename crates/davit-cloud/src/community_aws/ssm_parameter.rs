@@ -13,6 +13,7 @@ use crate::aws::args::{State, yes};
 use crate::aws::client::Aws;
 use crate::aws::login::Login;
 use crate::aws::names;
+use crate::aws::tagging::{TagOperations, Tagged};
 use crate::aws::tags::{Shape, TagArgs, Tags};
 
 /// Keep a parameter in the store of Systems Manager, or delete it.
@@ -99,6 +100,9 @@ enum Overwrite {
 
 /// So often it is looked whether a change is known everywhere, once a second.
 const LOOKS: u32 = 15;
+/// How it takes tags.
+const TAGS: TagOperations =
+    TagOperations::usual("ssm").called("AddTagsToResource", "RemoveTagsFromResource");
 
 /// `community.aws.ssm_parameter`.
 pub(crate) struct SsmParameter;
@@ -237,23 +241,9 @@ impl Args {
     async fn tag(&self, control: &Control, aws: &Aws) -> Result<Tags, ModuleError> {
         let of = json!({"ResourceType": "Parameter", "ResourceId": self.name});
         let found = aws.call("ssm", "ListTagsForResource", of.clone()).await?;
-        let now = found.get("TagList").map(|it| Shape::USUAL.tags(it)).unwrap_or_default();
-        let change = self.tags.change(&now);
-        let after = change.applied(&now);
-        let put = async |operation: &str, name: &str, value: Value| {
-            let mut params = of.clone();
-            params[name] = value;
-            let edit = Edit::new("set its tags", format!("ssm:parameter/{}", self.name));
-            let act = async || aws.call("ssm", operation, params).await;
-            control.change(edit.from(&now).to(&after), act).await.map(drop)
-        };
-        if !change.set.is_empty() {
-            let tags = Shape::USUAL.list(&change.set).to_json();
-            put("AddTagsToResource", "Tags", tags).await?;
-        }
-        if !change.remove.is_empty() {
-            put("RemoveTagsFromResource", "TagKeys", json!(change.remove)).await?;
-        }
-        Ok(after)
+        let now = Shape::USUAL.of(found.get("TagList"));
+        let path = &format!("ssm:parameter/{}", self.name);
+        let tagged = Tagged { control, aws, operations: TAGS, path, of };
+        tagged.bring(&now, &self.tags.change(&now)).await
     }
 }

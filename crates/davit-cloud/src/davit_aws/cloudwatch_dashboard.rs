@@ -4,9 +4,10 @@ use davit_aws::value::Value;
 use davit_module::control::{Control, Edit, Module};
 use davit_module::{ModuleError, Outcome, Requirement, Rules};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use crate::aws::args::State;
 use crate::aws::client::{Aws, failure};
 use crate::aws::login::Login;
 
@@ -46,17 +47,6 @@ pub(crate) struct Args {
     body: Option<String>,
     #[serde(flatten)]
     login: Login,
-}
-
-/// Whether the dashboard is there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum State {
-    /// It is there, and as the arguments say.
-    #[default]
-    Present,
-    /// It is not there.
-    Absent,
 }
 
 /// With these, CloudWatch says that there is no such dashboard.

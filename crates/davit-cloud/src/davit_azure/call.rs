@@ -1,7 +1,5 @@
 //! `davit.azure.call`: any call of Azure Resource Manager.
 
-use std::time::Duration;
-
 use davit_module::control::{Control, Edit, Module};
 use davit_module::{ModuleError, Outcome};
 use schemars::JsonSchema;
@@ -9,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::azure::arm::{Arm, Ask};
-use crate::azure::client::{Answer, Azure};
+use crate::azure::client::Answer;
 use crate::azure::error::{Error, failure};
 use crate::azure::ids::Place;
 use crate::azure::login::Login;
-use crate::azure::operation::{Operation, Patience};
+use crate::azure::operation::{Operation, Waiting};
 use crate::azure::secrets::SECRETS;
 use crate::web::wanted::Wanted;
 
@@ -56,27 +54,12 @@ pub(crate) struct Args {
     /// An expression of JMESPath: what it finds in the answer is `result`.
     #[serde(default)]
     query: Option<String>,
-    /// Wait until the service is done with it.
-    #[serde(default = "yes")]
-    wait: bool,
-    /// For how many seconds to wait at most.
-    #[serde(default = "hour")]
-    timeout: u64,
-    /// How many seconds between two questions, where the service says nothing of it.
-    #[serde(default)]
-    polling_interval: Option<u64>,
+    #[serde(flatten)]
+    waiting: Waiting,
     #[serde(flatten)]
     place: Place,
     #[serde(flatten)]
     login: Login,
-}
-
-const fn yes() -> bool {
-    true
-}
-
-const fn hour() -> u64 {
-    3600
 }
 
 /// How something is called.
@@ -117,9 +100,7 @@ impl Module for AzureCall {
 
     async fn run(control: &Control, args: Args) -> Result<Outcome, ModuleError> {
         let wanted = Wanted::read(args.query.as_deref())?;
-        let arm = Arm::new(Azure::new(control, &args.login)?, args.place.endpoint_url.as_deref());
-        let target = arm.target(&args.place).await;
-        let target = target.map_err(|it| failure("cannot tell which resource", &it))?;
+        let (arm, target) = Arm::at(control, &args.login, &args.place).await?;
         let id = match args.action.as_deref().filter(|it| !it.is_empty()) {
             Some(action) if action.contains(['?', '#', '.']) => {
                 return Err(ModuleError::failed(format!(
@@ -195,15 +176,11 @@ impl Call<'_> {
     ) -> Result<Answer, Error> {
         let method = self.args.method.name();
         let first = self.arm.ask(&Ask { method, path, query, body, if_match: None }).await?;
-        if !self.args.wait || method == "GET" {
+        if !self.args.waiting.wait || method == "GET" {
             return Ok(first);
         }
         let operation = Operation { arm: self.arm, method, path, query, first };
-        let patience = Patience {
-            timeout: Duration::from_secs(self.args.timeout),
-            interval: self.args.polling_interval.map(Duration::from_secs),
-        };
         let tell = |state: &str| self.control.tell(&format!("{}: {state}", self.name));
-        operation.finish(patience, &tell).await
+        operation.finish(self.args.waiting.patience(), &tell).await
     }
 }

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use davit_module::control::{Control, Edit, Module};
 use davit_module::{ModuleError, Outcome};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::args::State;
 use crate::azure::client::{Answer, Azure};
 use crate::azure::error::{Error, failure};
 use crate::azure::login::Login;
@@ -74,17 +75,6 @@ pub(crate) struct Args {
 
 const fn two_minutes() -> u64 {
     120
-}
-
-/// Whether something is there.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum State {
-    /// It is.
-    #[default]
-    Present,
-    /// It is not.
-    Absent,
 }
 
 /// `davit.azure.keyvault_secret`.

@@ -1,20 +1,19 @@
 //! `davit.azure.resource`: any resource of Azure.
 
-use std::time::Duration;
-
 use davit_module::control::{Control, Edit, Module};
 use davit_module::{ModuleError, Outcome};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::args::State;
 use crate::azure::arm::{Arm, Ask, Target, etag};
-use crate::azure::client::{Answer, Azure};
+use crate::azure::client::Answer;
 use crate::azure::compare::{self, Rules};
 use crate::azure::error::{Error, failure};
 use crate::azure::ids::Place;
 use crate::azure::login::Login;
-use crate::azure::operation::{Operation, Patience, Progress, progress};
+use crate::azure::operation::{Operation, Progress, Waiting, progress};
 use crate::azure::secrets::SECRETS;
 
 /// Make, change and delete any resource of Azure, through Azure Resource Manager.
@@ -64,29 +63,12 @@ pub(crate) struct Args {
     /// Whether it is there.
     #[serde(default)]
     state: State,
-    /// Wait until the service is done with it.
-    #[serde(default = "yes")]
-    wait: bool,
-    /// For how many seconds to wait at most.
-    #[serde(default = "hour")]
-    #[schemars(extend("x-aliases" = ["polling_timeout"]))]
-    timeout: u64,
-    /// How many seconds between two questions, where the service says nothing of it. Without it they are one
-    /// second at first and ten in the end.
-    #[serde(default)]
-    polling_interval: Option<u64>,
+    #[serde(flatten)]
+    waiting: Waiting,
     #[serde(flatten)]
     place: Place,
     #[serde(flatten)]
     login: Login,
-}
-
-const fn yes() -> bool {
-    true
-}
-
-const fn hour() -> u64 {
-    3600
 }
 
 /// How something is written.
@@ -100,17 +82,6 @@ enum Method {
     Patch,
 }
 
-/// Whether something is there.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum State {
-    /// It is.
-    #[default]
-    Present,
-    /// It is not.
-    Absent,
-}
-
 /// `davit.azure.resource`.
 pub(crate) struct Resource;
 
@@ -119,9 +90,7 @@ impl Module for Resource {
     type Args = Args;
 
     async fn run(control: &Control, args: Args) -> Result<Outcome, ModuleError> {
-        let arm = Arm::new(Azure::new(control, &args.login)?, args.place.endpoint_url.as_deref());
-        let target = arm.target(&args.place).await;
-        let target = target.map_err(|it| failure("cannot tell which resource", &it))?;
+        let (arm, target) = Arm::at(control, &args.login, &args.place).await?;
         if target.id.is_collection() {
             let text = format!("{} are several resources: the name is missing", target.id.path);
             return Err(ModuleError::failed(text));
@@ -195,7 +164,7 @@ impl Task<'_> {
         let now = now.map(|it| it.json).unwrap_or_default();
         SECRETS.cover(self.control, &now, false);
         let left = rules.differences(&body, &now);
-        if self.args.wait && !now.is_null() && !left.is_empty() {
+        if self.args.waiting.wait && !now.is_null() && !left.is_empty() {
             self.control.warn(format!(
                 "the service took it and tells something else of {}: the next run will write it again \
                  unless `ignore` names it",
@@ -209,26 +178,19 @@ impl Task<'_> {
     async fn settled(&self, found: Option<Answer>) -> Result<Option<Answer>, ModuleError> {
         let is_under = found.as_ref().is_some_and(|it| progress(&it.json) == Progress::Under);
         let Some(first) = found.clone().filter(|_| is_under) else { return Ok(found) };
-        if !self.args.wait || self.control.is_check() {
+        if !self.args.waiting.wait || self.control.is_check() {
             return Ok(found);
         }
         let query = self.target.query();
         let path = &self.target.path;
         let operation = Operation { arm: self.arm, method: "PUT", path, query: &query, first };
         let failed = |it| failure(&format!("waiting for {}", self.target.id.path), &it);
-        match operation.finish(self.patience(), &|state| self.tell(state)).await {
+        match operation.finish(self.args.waiting.patience(), &|state| self.tell(state)).await {
             // That it failed is seen when it is read.
             Ok(_) | Err(Error::Operation { .. }) => {
                 self.arm.find(self.target).await.map_err(failed)
             }
             Err(error) => Err(failed(error)),
-        }
-    }
-
-    fn patience(&self) -> Patience {
-        Patience {
-            timeout: Duration::from_secs(self.args.timeout),
-            interval: self.args.polling_interval.map(Duration::from_secs),
         }
     }
 
@@ -252,11 +214,12 @@ impl Task<'_> {
             Err(error) if method == "DELETE" && error.is_missing() => return Ok(()),
             first => first.map_err(failed)?,
         };
-        if !self.args.wait {
+        if !self.args.waiting.wait {
             return Ok(());
         }
         let operation = Operation { arm: self.arm, method, path, query: &query, first };
-        let outcome = operation.finish(self.patience(), &|state| self.tell(state)).await;
+        let outcome =
+            operation.finish(self.args.waiting.patience(), &|state| self.tell(state)).await;
         outcome.map(drop).map_err(failed)
     }
 }

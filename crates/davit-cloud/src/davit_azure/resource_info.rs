@@ -7,7 +7,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::azure::arm::{Arm, Ask};
-use crate::azure::client::Azure;
 use crate::azure::error::failure;
 use crate::azure::ids::Place;
 use crate::azure::login::Login;
@@ -53,9 +52,7 @@ impl Module for ResourceInfo {
 
     async fn run(control: &Control, args: Args) -> Result<Outcome, ModuleError> {
         let wanted = Wanted::read(args.query.as_deref())?;
-        let arm = Arm::new(Azure::new(control, &args.login)?, args.place.endpoint_url.as_deref());
-        let target = arm.target(&args.place).await;
-        let target = target.map_err(|it| failure("cannot tell which resource", &it))?;
+        let (arm, target) = Arm::at(control, &args.login, &args.place).await?;
         let said: Vec<(String, String)> = args
             .parameters
             .iter()

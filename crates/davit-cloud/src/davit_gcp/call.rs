@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::args::yes;
 use crate::gcp::check;
 use crate::gcp::client::{Gcp, only_reads};
 use crate::gcp::document::{Api, Method};
@@ -103,10 +104,6 @@ pub(crate) struct Args {
     validate: bool,
     #[serde(flatten)]
     login: Login,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 const fn ten_minutes() -> u64 {

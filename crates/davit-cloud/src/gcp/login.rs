@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::configuration::{self, Configuration};
 use super::error::Error;
+use crate::args::yes;
 
 /// What every module for Google Cloud takes: flatten it into a module's arguments.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -74,10 +75,6 @@ pub struct Login {
     /// For how many seconds nothing may come before a call is given up.
     #[serde(default = "minute")]
     pub timeout: u64,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 const fn minute() -> u64 {

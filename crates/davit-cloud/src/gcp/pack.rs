@@ -4,9 +4,10 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
+use davit_aws::model::Writer;
 use serde_json::{Map, Value, json};
 
-use super::tree::{Writer, strings};
+use super::tree::{strings, write};
 
 /// What of a document is kept.
 pub(crate) struct Parts {
@@ -30,13 +31,13 @@ pub fn pack(document: &Value, common: &[&str]) -> Vec<u8> {
     places.extend(own.iter().copied().zip(common.len() as u64..));
     let mut writer = Writer::default();
     writer.table(&own);
-    writer.value(&parts.head, &places);
+    write(&mut writer, &parts.head, &places);
     let mut bodies = Writer::default();
     for group in [&parts.methods, &parts.schemas] {
         writer.size(group.len());
         for (name, value) in group {
             let before = bodies.bytes.len();
-            bodies.value(value, &places);
+            write(&mut bodies, value, &places);
             writer.number(places[name.as_str()]);
             writer.size(bodies.bytes.len() - before);
         }

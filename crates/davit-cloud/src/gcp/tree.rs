@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use davit_aws::model::Writer;
 use serde_json::{Map, Value};
 
 /// How deep values may lie in each other.
@@ -35,7 +36,7 @@ impl<'a> Strings<'a> {
     }
 }
 
-/// Reads what [`Writer`] wrote. What was cut off or tampered with reads as far as it goes.
+/// Reads what a [`Writer`] and [`write`] wrote. What was cut off or tampered with reads as far as it goes.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
@@ -140,55 +141,28 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Writes what [`Reader`] reads.
-#[derive(Default)]
-pub(crate) struct Writer {
-    pub(crate) bytes: Vec<u8>,
-}
-
-impl Writer {
-    pub(crate) fn number(&mut self, mut number: u64) {
-        while number >= 0x80 {
-            self.bytes.push(number.to_le_bytes()[0] | 0x80);
-            number >>= 7;
-        }
-        self.bytes.push(number.to_le_bytes()[0]);
-    }
-
-    pub(crate) fn size(&mut self, size: usize) {
-        self.number(size as u64);
-    }
-
-    /// Writes a table of strings.
-    pub(crate) fn table(&mut self, strings: &[&str]) {
-        self.size(strings.len());
-        strings.iter().for_each(|it| self.size(it.len()));
-        strings.iter().for_each(|it| self.bytes.extend(it.as_bytes()));
-    }
-
-    /// Writes a value whose strings are in `places`.
-    pub(crate) fn value(&mut self, value: &Value, places: &HashMap<&str, u64>) {
-        match value {
-            Value::Null => self.number(0),
-            Value::Bool(it) => self.number((1 + u64::from(*it)) << 3),
-            Value::Number(it) => match it.as_u64().filter(|it| *it < 1 << 60) {
-                Some(it) => self.number(it << 3 | 2),
-                None => {
-                    self.number(1);
-                    self.bytes.extend(it.as_f64().unwrap_or(f64::MAX).to_le_bytes());
-                }
-            },
-            Value::String(it) => self.number(places[it.as_str()] << 3 | 3),
-            Value::Array(items) => {
-                self.number((items.len() as u64) << 3 | 4);
-                items.iter().for_each(|it| self.value(it, places));
+/// Writes a value whose strings are in `places`.
+pub(crate) fn write(to: &mut Writer, value: &Value, places: &HashMap<&str, u64>) {
+    match value {
+        Value::Null => to.number(0),
+        Value::Bool(it) => to.number((1 + u64::from(*it)) << 3),
+        Value::Number(it) => match it.as_u64().filter(|it| *it < 1 << 60) {
+            Some(it) => to.number(it << 3 | 2),
+            None => {
+                to.number(1);
+                to.bytes.extend(it.as_f64().unwrap_or(f64::MAX).to_le_bytes());
             }
-            Value::Object(map) => {
-                self.number((map.len() as u64) << 3 | 5);
-                for (key, it) in map {
-                    self.number(places[key.as_str()]);
-                    self.value(it, places);
-                }
+        },
+        Value::String(it) => to.number(places[it.as_str()] << 3 | 3),
+        Value::Array(items) => {
+            to.number((items.len() as u64) << 3 | 4);
+            items.iter().for_each(|it| write(to, it, places));
+        }
+        Value::Object(map) => {
+            to.number((map.len() as u64) << 3 | 5);
+            for (key, it) in map {
+                to.number(places[key.as_str()]);
+                write(to, it, places);
             }
         }
     }
@@ -220,7 +194,7 @@ mod tests {
         let places: HashMap<&str, u64> = texts.iter().copied().zip(0..).collect();
         let mut writer = Writer::default();
         writer.table(&texts[1..]);
-        writer.value(&value, &places);
+        write(&mut writer, &value, &places);
         let common: Table = std::iter::once(0..1).collect();
         let read = |bytes: &[u8]| {
             let mut reader = Reader::new(bytes);

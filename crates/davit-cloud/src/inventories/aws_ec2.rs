@@ -8,15 +8,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::ask::{Region, Wanted, everywhere, listed};
-use super::data::{named, packed, tags};
+use super::ask::{Region, everywhere, listed};
+use super::data::{packed, tags};
 use super::hostnames::{Preference, USUAL};
-use super::options::{Grouping, Keeping};
+use super::options::AwsOptions;
 use super::{Evaluate, Fetching, FoundHost, Inventory, route53, ssm};
 use crate::aws::filters;
 use crate::aws::names;
 use crate::aws::parts::items;
-use crate::aws::plugin_login::PluginLogin;
 use crate::reader::Reader;
 
 /// Hosts are instances of EC2, and their variables what EC2 says of them.
@@ -38,20 +37,7 @@ use crate::reader::Reader;
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct AwsEc2 {
     #[serde(flatten)]
-    #[expect(dead_code, reason = "the inventory reads them from the file")]
-    grouping: Grouping,
-    #[serde(flatten)]
-    #[expect(dead_code, reason = "the inventory reads them from the file")]
-    keeping: Keeping,
-    #[serde(flatten)]
-    login: PluginLogin,
-    /// A role to take before asking.
-    #[serde(default)]
-    #[schemars(extend("x-aliases" = ["iam_role_arn"]))]
-    assume_role_arn: Option<String>,
-    /// The regions to ask. Without any all are asked that the account has.
-    #[serde(default)]
-    regions: Vec<String>,
+    aws: AwsOptions,
     /// What instances are to be like: filters of `DescribeInstances` by name, each with a value or
     /// a list of them. Terminated ones are left out unless `instance-state-name` is among the filters.
     #[serde(default)]
@@ -72,15 +58,6 @@ pub(super) struct AwsEc2 {
     /// Hosts are there once under each of their names.
     #[serde(default)]
     allow_duplicated_hosts: bool,
-    /// What stands before the names of variables that come from EC2.
-    #[serde(default)]
-    hostvars_prefix: Option<String>,
-    /// What stands behind them.
-    #[serde(default)]
-    hostvars_suffix: Option<String>,
-    /// A region that may not be asked is an error. Otherwise it has no hosts.
-    #[serde(default = "yes")]
-    strict_permissions: bool,
     /// Each tag is a variable of its own, too: `ec2_tag_NAME`.
     #[serde(default)]
     use_contrib_script_compatible_ec2_tag_keys: bool,
@@ -101,25 +78,21 @@ pub(super) struct AwsEc2 {
     route53_hostnames: Vec<String>,
 }
 
-fn yes() -> bool {
-    true
-}
-
 /// States that count where no filter speaks of them.
 const STATES: [&str; 4] = ["running", "pending", "stopping", "stopped"];
 
 impl Inventory for AwsEc2 {
     fn cache_key(&self, reader: &Reader) -> String {
         let asked = json!({
-            "regions": self.regions,
+            "regions": self.aws.regions,
             "filters": self.filters,
             "include": self.include_filters,
             "exclude": self.exclude_filters,
             "route53": self.route53_enabled.then_some(&self.route53_excluded_zones),
             "ssm": self.use_ssm_inventory,
-            "role": self.assume_role_arn,
+            "role": self.aws.assume_role_arn,
         });
-        format!("{asked}\n{}", self.wanted().cache_key(reader))
+        format!("{asked}\n{}", self.aws.wanted().cache_key(reader))
     }
 
     fn fetch<'a>(&'a self, reader: &'a Reader) -> Fetching<'a> {
@@ -162,11 +135,6 @@ impl Inventory for AwsEc2 {
 }
 
 impl AwsEc2 {
-    fn wanted(&self) -> Wanted<'_> {
-        let role = self.assume_role_arn.as_deref().filter(|it| !it.is_empty());
-        Wanted { login: &self.login, role, regions: &self.regions }
-    }
-
     fn check_filters(&self) -> Result<(), ModuleError> {
         let more = self.include_filters.iter().chain(&self.exclude_filters);
         let mut all = std::iter::once(&self.filters).chain(more).flatten();
@@ -180,14 +148,14 @@ impl AwsEc2 {
 
     async fn ask(&self, reader: &Reader) -> Result<Json, ModuleError> {
         self.check_filters()?;
-        let regions = self.wanted().clients(reader).await?;
+        let regions = self.aws.wanted().clients(reader).await?;
         let mut queries = Vec::new();
         if self.include_filters.is_empty() || !self.filters.is_empty() {
             queries.push(query(&self.filters));
         }
         queries.extend(self.include_filters.iter().map(query));
         let excluded: Vec<Json> = self.exclude_filters.iter().map(query).collect();
-        let (strict, asks_ssm) = (self.strict_permissions, self.use_ssm_inventory);
+        let (strict, asks_ssm) = (self.aws.strict_permissions, self.use_ssm_inventory);
         let answers = everywhere(regions, |region| {
             let (queries, excluded) = (queries.clone(), excluded.clone());
             async move {
@@ -204,7 +172,7 @@ impl AwsEc2 {
         // By their ids, so that a host that has the name of another is always the same one.
         let all: BTreeMap<String, Json> = answers.await?.into_iter().flatten().collect();
         let names = if self.route53_enabled {
-            let aws = self.wanted().anywhere(reader).await?;
+            let aws = self.aws.wanted().anywhere(reader).await?;
             route53::fetch(aws, &self.route53_excluded_zones, strict).await?
         } else {
             Json::Null
@@ -223,7 +191,7 @@ impl AwsEc2 {
                 vars[format!("ec2_tag_{name}")] = value;
             }
         }
-        named(&vars, self.hostvars_prefix.as_deref(), self.hostvars_suffix.as_deref())
+        self.aws.named(&vars)
     }
 }
 

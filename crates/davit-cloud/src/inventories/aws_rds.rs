@@ -7,14 +7,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::ask::{Region, Wanted, everywhere, listed};
-use super::data::{named, packed, tags};
-use super::options::{Grouping, Keeping};
+use super::ask::{Region, everywhere, listed};
+use super::data::{packed, tags};
+use super::options::AwsOptions;
 use super::{Evaluate, Fetching, FoundHost, Inventory};
 use crate::aws::filters;
 use crate::aws::names;
 use crate::aws::parts::items;
-use crate::aws::plugin_login::PluginLogin;
 use crate::reader::Reader;
 
 /// Hosts are instances and clusters of RDS, and their variables what RDS says of them.
@@ -31,20 +30,7 @@ use crate::reader::Reader;
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct AwsRds {
     #[serde(flatten)]
-    #[expect(dead_code, reason = "the inventory reads them from the file")]
-    grouping: Grouping,
-    #[serde(flatten)]
-    #[expect(dead_code, reason = "the inventory reads them from the file")]
-    keeping: Keeping,
-    #[serde(flatten)]
-    login: PluginLogin,
-    /// A role to take before asking.
-    #[serde(default)]
-    #[schemars(extend("x-aliases" = ["iam_role_arn"]))]
-    assume_role_arn: Option<String>,
-    /// The regions to ask. Without any all are asked that the account has.
-    #[serde(default)]
-    regions: Vec<String>,
+    aws: AwsOptions,
     /// What instances are to be like: filters of `DescribeDBInstances` by name, each with a value or a list
     /// of them. `db-cluster-id` counts for clusters, too.
     #[serde(default)]
@@ -55,19 +41,6 @@ pub(super) struct AwsRds {
     /// The states that instances and clusters may have; `all` lets any through.
     #[serde(default = "usual_statuses")]
     statuses: Vec<String>,
-    /// What stands before the names of variables that come from RDS.
-    #[serde(default)]
-    hostvars_prefix: Option<String>,
-    /// What stands behind them.
-    #[serde(default)]
-    hostvars_suffix: Option<String>,
-    /// A region that may not be asked is an error. Otherwise it has no hosts.
-    #[serde(default = "yes")]
-    strict_permissions: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 fn usual_statuses() -> Vec<String> {
@@ -99,12 +72,12 @@ const CLUSTERS: Sort = Sort {
 impl Inventory for AwsRds {
     fn cache_key(&self, reader: &Reader) -> String {
         let asked = json!({
-            "regions": self.regions,
+            "regions": self.aws.regions,
             "filters": self.filters,
             "clusters": self.include_clusters,
-            "role": self.assume_role_arn,
+            "role": self.aws.assume_role_arn,
         });
-        format!("{asked}\n{}", self.wanted().cache_key(reader))
+        format!("{asked}\n{}", self.aws.wanted().cache_key(reader))
     }
 
     fn fetch<'a>(&'a self, reader: &'a Reader) -> Fetching<'a> {
@@ -129,18 +102,13 @@ impl Inventory for AwsRds {
 }
 
 impl AwsRds {
-    fn wanted(&self) -> Wanted<'_> {
-        let role = self.assume_role_arn.as_deref().filter(|it| !it.is_empty());
-        Wanted { login: &self.login, role, regions: &self.regions }
-    }
-
     async fn ask(&self, reader: &Reader) -> Result<Json, ModuleError> {
-        let strict = self.strict_permissions;
+        let strict = self.aws.strict_permissions;
         let of_instances = self.filters.clone();
         let mut of_clusters = self.filters.clone();
         of_clusters.retain(|name, _| name == "db-cluster-id");
         let clusters = self.include_clusters.then_some(of_clusters);
-        let answers = everywhere(self.wanted().clients(reader).await?, |region| {
+        let answers = everywhere(self.aws.wanted().clients(reader).await?, |region| {
             let (of_instances, of_clusters) = (of_instances.clone(), clusters.clone());
             async move {
                 let instances = described(&region, &INSTANCES, &of_instances, strict).await?;
@@ -160,7 +128,7 @@ impl AwsRds {
         let tags = tags(one.get("TagList"));
         let mut vars = names::snake_all(one.clone(), &[]);
         vars["tags"] = Json::Object(tags);
-        named(&vars, self.hostvars_prefix.as_deref(), self.hostvars_suffix.as_deref())
+        self.aws.named(&vars)
     }
 }
 

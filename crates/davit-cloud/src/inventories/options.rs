@@ -1,18 +1,61 @@
-//! What all inventory plugins take for groups and for what is kept. The inventory reads these options
-//! itself; here they are for the check and for the manual.
+//! What all inventory plugins take for groups and for what is kept, and those for AWS for who asks and where. The
+//! inventory reads the options of the former kind itself; here they are for the check and for the manual.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-fn yes() -> bool {
-    true
+use super::ask::Wanted;
+use super::data::named;
+use crate::aws::args::yes;
+use crate::aws::plugin_login::PluginLogin;
+
+/// What every plugin for AWS takes: flatten it into its options.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct AwsOptions {
+    #[serde(flatten)]
+    #[expect(dead_code, reason = "the inventory reads them from the file")]
+    grouping: Grouping,
+    #[serde(flatten)]
+    #[expect(dead_code, reason = "the inventory reads them from the file")]
+    keeping: Keeping,
+    #[serde(flatten)]
+    login: PluginLogin,
+    /// A role to take before asking.
+    #[serde(default)]
+    #[schemars(extend("x-aliases" = ["iam_role_arn"]))]
+    pub(super) assume_role_arn: Option<String>,
+    /// The regions to ask. Without any all are asked that the account has.
+    #[serde(default)]
+    pub(super) regions: Vec<String>,
+    /// What stands before the names of variables that come from AWS.
+    #[serde(default)]
+    hostvars_prefix: Option<String>,
+    /// What stands behind them.
+    #[serde(default)]
+    hostvars_suffix: Option<String>,
+    /// A region that may not be asked is an error. Otherwise it has no hosts.
+    #[serde(default = "yes")]
+    pub(super) strict_permissions: bool,
+}
+
+impl AwsOptions {
+    /// Who asks, and where.
+    pub(super) fn wanted(&self) -> Wanted<'_> {
+        let role = self.assume_role_arn.as_deref().filter(|it| !it.is_empty());
+        Wanted { login: &self.login, role, regions: &self.regions }
+    }
+
+    /// Variables with what is put before and behind their names.
+    pub(super) fn named(&self, vars: &Value) -> davit_value::Map {
+        named(vars, self.hostvars_prefix.as_deref(), self.hostvars_suffix.as_deref())
+    }
 }
 
 /// What makes variables and groups of hosts that were found.
 #[derive(Deserialize, JsonSchema)]
 #[expect(dead_code, reason = "the inventory reads them from the file")]
-pub(super) struct Grouping {
+struct Grouping {
     /// The plugin that the file is for.
     plugin: Option<String>,
     /// Variables, by name: each an expression over those of the host.
@@ -39,7 +82,7 @@ pub(super) struct Grouping {
 /// How what was fetched is kept.
 #[derive(Deserialize, JsonSchema)]
 #[expect(dead_code, reason = "the inventory reads them from the file")]
-pub(super) struct Keeping {
+struct Keeping {
     /// Keep what was fetched, and do not ask again until it is too old. Without it the setting `cache`
     /// of `[inventory]` counts, or the variable `ANSIBLE_INVENTORY_CACHE`; likewise for what follows.
     #[serde(default)]

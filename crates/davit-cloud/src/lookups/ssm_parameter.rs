@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::Lookup;
 use super::trouble::{OnTrouble, Trouble};
+use crate::aws::args::yes;
 use crate::aws::client::{Aws, failure};
 use crate::aws::parts::{items, text};
 use crate::aws::plugin_login::PluginLogin;
@@ -52,10 +53,6 @@ pub(super) struct Options {
     /// The names in the map are their last parts. Cannot be together with `droppath`.
     #[serde(default)]
     shortnames: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 pub(super) struct SsmParameter;
