@@ -550,6 +550,36 @@ fn everything_knows_the_names() {
     );
 }
 
+#[test]
+fn options_of_lookups_are_checked_before_they_run() {
+    let place = Place::new(&[
+        (
+            "site.yml",
+            "- hosts: localhost
+  vars:
+    more: {bypath: true}
+  tasks:
+    - debug: {msg: \"{{ lookup('amazon.aws.aws_secret', 'x', regoin='eu-west-1', wantlist=true) }}\"}
+    - debug:
+        msg: |
+          {{ query('aws_ssm', '/a', aws_region='eu-west-1', on_missing=odd,
+                   decrypt='perhaps', on_denied='nevr') }}
+    - debug: {msg: \"{{ lookup('aws_secret', 'x', join=1, nosuch=2, errors='ignore') }}\"}
+    - debug: {msg: \"{{ lookup('aws_secret', 'x', region=here, join=true, **more) }}\"}
+    - template: {src: a.j2, dest: /tmp/a}
+",
+        ),
+        ("a.j2", "one\n{{ lookup('aws_ssm', '/a', bypth=true) }}\n"),
+    ]);
+    let ran = place.run("davit lint site.yml");
+    let told: Vec<&str> = ran
+        .out
+        .lines()
+        .filter(|it| it.contains("site.yml:") || it.contains("a.j2:") || it.contains("Did you"))
+        .collect();
+    assert_eq!(told, [""], "{}", ran.out);
+}
+
 /// The secret is spelled only where the task reads it from: a playbook shows its own text in errors.
 #[test]
 fn calls_show_nothing_that_a_model_calls_sensitive() {
