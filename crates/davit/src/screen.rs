@@ -19,7 +19,6 @@ pub(crate) struct Screen {
     /// The view's name.
     pub(crate) view: String,
     /// It is davit's own view, which may say more than the original would.
-    pub(crate) is_own: bool,
     deprecations: bool,
 }
 
@@ -118,7 +117,6 @@ impl Screen {
         Ok(Self {
             settings: settings(config, wanted.verbosity, is_own)?,
             view: name,
-            is_own,
             deprecations: config.is("DEPRECATION_WARNINGS")?,
         })
     }
