@@ -119,9 +119,13 @@ fn not_found(name: &str, known: &[&str]) -> String {
     let last: Vec<&str> = known.iter().map(|it| short(it)).collect();
     let mut near: Vec<String> = Vec::new();
     for it in nearest_ones(short(name), &last) {
-        for full in known.iter().filter(|full| short(full) == it) {
-            near.push(format!("'{}'", full.strip_prefix("ansible.builtin.").unwrap_or(full)));
-        }
+        let names = known.iter().filter(|full| short(full) == it);
+        let names = names.map(|full| full.strip_prefix("ansible.builtin.").unwrap_or(full));
+        // What goes by a short and a long name is told by the kind that was typed.
+        let (alike, other): (Vec<&str>, Vec<&str>) =
+            names.partition(|it| it.contains('.') == name.contains('.'));
+        let names = if alike.is_empty() { other } else { alike };
+        near.extend(names.iter().map(|it| format!("'{it}'")));
     }
     near.dedup();
     if near.is_empty() {

@@ -558,6 +558,8 @@ fn options_of_lookups_are_checked_before_they_run() {
             "- hosts: localhost
   vars:
     more: {bypath: true}
+    here: eu-west-1
+    odd: warn
   tasks:
     - debug: {msg: \"{{ lookup('amazon.aws.aws_secret', 'x', regoin='eu-west-1', wantlist=true) }}\"}
     - debug:
@@ -575,9 +577,21 @@ fn options_of_lookups_are_checked_before_they_run() {
     let told: Vec<&str> = ran
         .out
         .lines()
-        .filter(|it| it.contains("site.yml:") || it.contains("a.j2:") || it.contains("Did you"))
+        .filter(|it| it.contains(": error:") || it.contains(": warning:") || it.contains("Did you"))
         .collect();
-    assert_eq!(told, [""], "{}", ran.out);
+    let expect = [
+        "a.j2:2:28: error: lookup 'aws_ssm' has no option 'bypth'",
+        "help: Did you mean 'bypath'?",
+        "site.yml:7:61: error: lookup 'amazon.aws.aws_secret' has no option 'regoin'",
+        "help: Did you mean 'region'?",
+        "site.yml:11:20: error: argument 'decrypt' is of type str",
+        "site.yml:11:39: error: value of on_denied must be one of: error, skip, warn, got: nevr",
+        "site.yml:12:58: warning: lookup 'aws_secret' has no option 'nosuch'",
+    ];
+    assert_eq!(told.len(), expect.len(), "{}", ran.out);
+    for (told, expect) in told.iter().zip(expect) {
+        assert!(told.trim_start().starts_with(expect), "{told}: {expect}");
+    }
 }
 
 /// The secret is spelled only where the task reads it from: a playbook shows its own text in errors.

@@ -82,7 +82,7 @@ fn an_interrupted_run_finishes_its_task_and_can_be_resumed() {
     // A task that has only been announced is not begun any more.
     while !place.path().join("begun").exists() {
         assert!(child.try_wait().expect("it can be asked").is_none(), "it ended before");
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(5));
     }
     let pid = i32::try_from(child.id()).expect("a process id");
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGINT)

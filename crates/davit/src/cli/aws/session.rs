@@ -92,12 +92,15 @@ fn ran<T>(
         .enable_all()
         .build()
         .map_err(|error| Report::of(&error))?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         tokio::select! {
             outcome = work => outcome,
             _ = tokio::signal::ctrl_c() => stopped(),
         }
-    })
+    });
+    // A question that is still open is not waited for.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// Asks for the code of a second factor.
