@@ -3,6 +3,7 @@
 
 use davit_aws::model::{Kind, Member, Service, ShapeId};
 use davit_aws::value::{Map, Value};
+use serde_json::Value as Json;
 
 /// The types of SSM's parameters that are no secrets, which its model calls sensitive all the same.
 const OPEN: [&str; 2] = ["String", "StringList"];
@@ -40,8 +41,7 @@ pub fn is_open_key(key: &str) -> bool {
 
 /// Tells of each text in the JSON that a secret holds, but for those under keys that hold none. A password that is
 /// also the user's name is told for being the password.
-pub fn texts_of_json(held: &serde_json::Value, tell: &dyn Fn(&str)) {
-    use serde_json::Value as Json;
+pub fn texts_of_json(held: &Json, tell: &dyn Fn(&str)) {
     match held {
         Json::String(text) if !matches!(text.as_str(), "true" | "false") => tell(text),
         Json::Array(items) => items.iter().for_each(|it| texts_of_json(it, tell)),
@@ -98,7 +98,7 @@ impl Search<'_> {
             Value::List(items) => items.iter().for_each(|it| self.all(it)),
             Value::Map(values) => values.iter().for_each(|(_, it)| self.all(it)),
             other => {
-                if let serde_json::Value::String(text) = other.to_json() {
+                if let Json::String(text) = other.to_json() {
                     (self.tell)(&text);
                 }
             }
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(found, ["1234", "hush"]);
         assert_eq!(told(json!({"username": "admin", "password": "admin"})), ["admin"]);
         // What is not just a word there is told.
-        assert_eq!(told(json!({"user": {"token": "hush"}, "host": ["a-key"]})), ["a-key", "hush"]);
+        assert_eq!(told(json!({"user": {"token": "hush"}, "host": ["a-key"]})), ["hush", "a-key"]);
         assert_eq!(told(json!(["hush", {"name": "also"}])), ["hush", "also"]);
     }
 

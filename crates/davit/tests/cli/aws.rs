@@ -302,6 +302,15 @@ fn profiles_of_identity_center_are_made_by_questions() {
     );
     assert_eq!(ran.code, 0, "{}", ran.err);
 
+    let empty = Place::new(&[]);
+    let asked = [variables[0], variables[1], ("AWS_PROFILE", "first")];
+    let answers = "\nhttps://corp.example/start\neu-west-1\n2\n\n\n";
+    let ran = empty.run_with("davit aws configure sso", &asked, answers);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let old = "[profile first]\nsso_start_url = https://corp.example/start\nsso_region = eu-west-1\n\
+               sso_account_id = 222222222222\nsso_role_name = only\n";
+    assert_eq!(empty.read(".aws/config"), old);
+
     let ran = run("sso-session", "more\nhttps://more.example/start\nus-east-1\na:b,c:d\n");
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     let more = "[sso-session more]\nsso_start_url = https://more.example/start\n\

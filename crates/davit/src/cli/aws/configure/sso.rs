@@ -11,7 +11,7 @@ use davit_aws::value::{Map, Value};
 use super::edit::Change;
 use super::{Files, section_of};
 use crate::cli::aws::globals::Globals;
-use crate::cli::aws::session::{self, Said};
+use crate::cli::aws::session;
 use crate::cli::aws::{codes, report, sso};
 use crate::report::{Report, exit, print, say, warn};
 
@@ -34,9 +34,7 @@ type Settings = Vec<(&'static str, String)>;
 
 /// Asks for a session and a profile that uses it.
 pub(super) fn profile(files: &Files, args: &Args, globals: &Globals) -> Result<u8, Report> {
-    // The profile that is to be made need not be there.
-    let said = Said { profile: Some("default".to_owned()), ..globals.said() };
-    let session = session::make(&said)?;
+    let session = session::without_profile(globals.said())?;
     session::until_done(async {
         let (portal, written, mut profile) = portal(files).await?;
         let kept = match &written {
