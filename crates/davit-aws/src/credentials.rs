@@ -26,7 +26,7 @@ pub use self::{
     io::{BoxFuture, Call, CallError, Calls, Http, Mfa, SignAddress, Surroundings, TransportError},
     place::Place,
     profile::{Role, Source, SsoProfile, Step, plan},
-    sign_in::{Confirm, SignedIn},
+    sign_in::{Confirm, Portal, SignedIn},
 };
 
 /// The keys of an account, for a while or for good.

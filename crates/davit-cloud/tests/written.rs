@@ -1,5 +1,6 @@
 //! What is said of control modules before anything runs.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
@@ -40,6 +41,7 @@ fn an_unknown_argument_is_found_with_its_place() {
     let tables = Arc::new(tables());
     let engine = Engine::new(Settings::default());
     let (extra_vars, known) = (Map::new(), Arc::clone(&tables));
+    let environment = BTreeMap::new();
     let lookup = |name: &str| match tables.find(name)? {
         Line::Control(entry) => {
             let spec = Some(tables.control_spec(entry));
@@ -54,9 +56,11 @@ fn an_unknown_argument_is_found_with_its_place() {
         },
         engine: &engine,
         lookup: &lookup,
+        lookup_spec: &|_| None,
         names: tables.names().into_iter().map(str::to_owned).collect(),
         choices: &[],
         inventory: None,
+        environment: &environment,
         extra_vars: &extra_vars,
         roles_path: Vec::new(),
         collections_path: Vec::new(),

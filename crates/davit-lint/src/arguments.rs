@@ -12,7 +12,7 @@ use crate::walk::Seen;
 use crate::{Finding, Lint, Severity};
 
 /// What stands for a value that is only known at run time.
-const UNKNOWN: &str = "{{ unknown }}";
+pub(crate) const UNKNOWN: &str = "{{ unknown }}";
 /// How deep values may nest.
 const DEPTH: usize = 60;
 
@@ -60,7 +60,7 @@ fn look_at(lint: &Lint<'_>, task: &Task, args: &Reply, look: Look) {
     let mut known = Json::Object(args.clone());
     forget_unknown(&mut known);
     let Json::Object(known) = known else { return };
-    for odd in look(&known) {
+    for odd in look(&known, lint.context.environment) {
         let at = if odd.argument.contains('.') {
             key_place(lint, task, &odd.argument)
         } else {
@@ -114,7 +114,7 @@ fn free_text(lint: &Lint<'_>, task: &Task, raw: &str, severity: Severity) {
 }
 
 /// The value as JSON, with [`UNKNOWN`] for what is still to be rendered.
-fn to_json(value: &Value, depth: usize) -> Json {
+pub(crate) fn to_json(value: &Value, depth: usize) -> Json {
     match value {
         Value::Str(text) if text.is_live() => Json::String(UNKNOWN.to_owned()),
         _ if depth > DEPTH => Json::String(UNKNOWN.to_owned()),
@@ -190,7 +190,7 @@ fn report(asked: &Asked<'_, '_>, error: ArgError) {
     }
 }
 
-fn list(known: &[&str]) -> Option<String> {
+pub(crate) fn list(known: &[&str]) -> Option<String> {
     if known.is_empty() {
         return Some("It takes no arguments.".to_owned());
     }

@@ -95,7 +95,7 @@ pub const RULES: &[(&str, &str)] = &[
     ("template-syntax", "A template or an expression cannot be read."),
     ("undefined-variable", "Nothing defines a variable that is used."),
     ("unexpected-text", "Free text after a module that takes none."),
-    ("unknown-argument", "A module does not have this argument."),
+    ("unknown-argument", "A module or lookup does not have this argument."),
     ("unknown-filter", "There is no such filter."),
     ("unknown-handler", "Nothing defines a handler that is notified."),
     ("unknown-host", "The inventory has no such host or group."),

@@ -14,6 +14,7 @@ mod conditions;
 mod files;
 mod finding;
 mod flow;
+mod lookups;
 mod names;
 mod places;
 mod report;
@@ -23,7 +24,7 @@ mod templates;
 mod walk;
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -63,12 +64,16 @@ pub struct Context<'c> {
     pub engine: &'c Engine,
     /// The module or action of a name.
     pub lookup: &'c dyn Fn(&str) -> Option<Target>,
+    /// The options of the lookup of a name, where they are known.
+    pub lookup_spec: &'c dyn Fn(&str) -> Option<Spec>,
     /// Every module and action, for suggestions.
     pub names: Vec<String>,
     /// Keywords that name one of several ways, such as `connection`, and the ways there are.
     pub choices: &'c [(&'static str, &'static [&'static str])],
     /// The inventory, where it is known.
     pub inventory: Option<&'c Inventory>,
+    /// The environment of the program that runs the plays, for modules that look at their arguments.
+    pub environment: &'c BTreeMap<String, String>,
     /// Variables from the command line.
     pub extra_vars: &'c Map,
     /// Folders with roles.

@@ -6,7 +6,7 @@ use davit_template::{Engine, Error, FileOptions, NameUse, Template};
 use davit_value::{Origin, Str, Value};
 
 use crate::finding::{did_you_mean, nearest};
-use crate::{Finding, Lint, Severity};
+use crate::{Finding, Lint, Severity, lookups};
 
 /// How deep values may nest.
 const DEPTH: usize = 60;
@@ -105,6 +105,7 @@ impl Templates<'_, '_> {
                 Finding::new(rule, severity, &place, format!("there is no {what} '{name}'"));
             self.lint.add(finding.with_help(did_you_mean(near)));
         }
+        lookups::check(self.lint, template, severity, &place);
         let conditional = self.conditional;
         if let Some(uses) = &mut self.uses {
             for it in template.free_variables() {
@@ -146,6 +147,7 @@ impl Templates<'_, '_> {
                     );
                     self.lint.add(finding.with_help(did_you_mean(nearest(&name, known))));
                 }
+                lookups::check(self.lint, &template, self.severity, &place);
                 if let Some(uses) = &mut self.uses {
                     let guarded = template.free_variables().into_iter().filter(|it| it.guarded);
                     uses.guarded.extend(guarded.map(|it| it.name));

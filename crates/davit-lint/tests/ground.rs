@@ -1,5 +1,6 @@
 //! What the tests check with: the modules and actions that davit has.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -64,6 +65,7 @@ pub(crate) fn check(playbook: &Path, inventory: Option<&Path>) -> Vec<Finding> {
             .expect("an inventory")
     });
     let extra_vars = Map::new();
+    let environment = BTreeMap::new();
     let context = Context {
         loader: Loader {
             is_action: Arc::new(|name, collections| {
@@ -75,6 +77,7 @@ pub(crate) fn check(playbook: &Path, inventory: Option<&Path>) -> Vec<Finding> {
         },
         engine: &ENGINE,
         lookup: &target,
+        lookup_spec: &|_| None,
         names: TABLES.names().into_iter().map(str::to_owned).collect(),
         choices: &[
             ("become_method", &["doas", "su", "sudo"]),
@@ -82,6 +85,7 @@ pub(crate) fn check(playbook: &Path, inventory: Option<&Path>) -> Vec<Finding> {
             ("strategy", davit_run::STRATEGIES),
         ],
         inventory: inventory.as_ref(),
+        environment: &environment,
         extra_vars: &extra_vars,
         roles_path: Vec::new(),
         collections_path: Vec::new(),

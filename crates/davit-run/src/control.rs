@@ -5,7 +5,7 @@ use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
 use davit_event::{Kind, Reply, Way};
@@ -15,9 +15,11 @@ use davit_value::Map;
 
 use crate::action::Outcome;
 use crate::context::TaskContext;
+use crate::underway::Mark;
 
 impl TaskContext {
-    /// Runs a control module. The future is dropped where the task is to stop.
+    /// Runs a control module. The future is dropped where the task is to stop: at the second Ctrl-C, and
+    /// at the first where the task has changed nothing on its host so far.
     pub(crate) async fn control(&self, entry: &'static Entry, args: &Map) -> Outcome {
         let spec = self.world.tables.control_spec(entry);
         let args = Self::reply_of(args);
@@ -43,23 +45,34 @@ impl TaskContext {
             self.world.note_job(&job.id);
             return Outcome::of(&self.world.connections.start_here(entry.name, call).await);
         }
+        let mark = self.world.underway.mark(self.number, &self.host);
+        let halfway: Arc<Mutex<Option<ApiChange>>> = Arc::default();
+        let lent = self.lent(&mark, &halfway);
         let reply = tokio::select! {
             // A task that was stopped before it began does not begin.
             biased;
-            () = self.cancelled() => Err(ModuleError::Cancelled),
-            reply = caught(entry.call(&spec, call, self.lent())) => reply.map_err(|why| {
+            () = self.cancelled() => Err(stopped(&halfway)),
+            () = self.world.stopped_before(&mark) => {
+                mark.drop_it();
+                Err(ModuleError::Cancelled)
+            }
+            reply = caught(entry.call(&spec, call, lent)) => reply.map_err(|why| {
                 ModuleError::failed(format!("the module {} broke off: {why}", entry.name))
             }),
         };
         Outcome::of(&reply.unwrap_or_else(ModuleError::into_reply))
     }
 
-    /// What the run lends to the module.
-    fn lent(&self) -> Lent {
+    /// What the run lends to the module. `halfway` keeps the change that it is stopped in.
+    fn lent(&self, mark: &Arc<Mark>, halfway: &Arc<Mutex<Option<ApiChange>>>) -> Lent {
+        let (mark, halfway) = (Arc::clone(mark), Arc::clone(halfway));
         let world = Arc::downgrade(&self.world);
         let (task, host) = (self.number, self.host.to_string());
         let delegated_to = crate::settle::elsewhere(self.delegated.as_ref(), &self.host);
         let journal = move |change: ApiChange| {
+            if change.cut_off {
+                *halfway.lock().unwrap_or_else(PoisonError::into_inner) = Some(change.clone());
+            }
             if let Some(world) = world.upgrade() {
                 world.emit(Kind::Changes {
                     task,
@@ -75,7 +88,21 @@ impl TaskContext {
             mask: self.world.mask.clone(),
             shared: self.world.shared.clone(),
             journal: Some(Arc::new(journal)),
+            begins: Some(Arc::new(move || mark.begin_change())),
         }
+    }
+}
+
+/// Why a module that was stopped has no result, with the change that it was at.
+fn stopped(halfway: &Mutex<Option<ApiChange>>) -> ModuleError {
+    match halfway.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        Some(ApiChange { what, path, .. }) if !what.is_empty() => ModuleError::failed(format!(
+            "stopped in the middle of a change ({what}: {path}): whether it was made is not known"
+        )),
+        Some(_) => ModuleError::failed(
+            "stopped in the middle of a change: whether it was made is not known",
+        ),
+        None => ModuleError::Cancelled,
     }
 }
 

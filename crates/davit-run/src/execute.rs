@@ -46,6 +46,8 @@ pub(crate) struct Done {
     pub(crate) ignore_unreachable: bool,
     pub(crate) delegated: Option<Arc<str>>,
     pub(crate) took: Duration,
+    /// It was stopped before it changed anything: there is no result.
+    pub(crate) dropped: bool,
 }
 
 /// The result of one round, with what the round knew.
@@ -91,6 +93,7 @@ impl Job {
     /// Runs it.
     pub(crate) async fn run(&self) -> Done {
         let began = Instant::now();
+        let entered = self.world.underway.enter(self.number, &self.host, self.task.label());
         let scope = self.scope();
         let outside = scope.outside();
         let mut done = match crate::loops::rounds(self, &scope, &outside) {
@@ -99,6 +102,7 @@ impl Job {
             Err(failure) => self.once(scope, &outside, Some(failure)).await,
         };
         done.took = began.elapsed();
+        done.dropped = entered.mark.is_dropped();
         done
     }
 
@@ -123,7 +127,7 @@ impl Job {
             ignore_errors: answer.ignore_errors,
             ignore_unreachable: answer.ignore_unreachable,
             delegated: answer.delegated,
-            took: Duration::ZERO,
+            ..Done::default()
         }
     }
 

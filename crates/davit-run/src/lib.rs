@@ -48,6 +48,7 @@ mod state;
 mod strategy;
 mod tags;
 mod tree;
+mod underway;
 mod world;
 
 pub use crate::action::{Action, Line, MOVED, Outcome, Running, Tables, full_name};

@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use davit_event::{End, Event, Kind, Status};
 use davit_value::{Map, Value};
@@ -143,8 +142,8 @@ fn done(end: &End, task: &Task) -> Done {
         ignore_errors: end.ignored,
         ignore_unreachable: end.ignored,
         delegated: end.delegated_to.as_deref().map(Arc::from),
-        took: Duration::ZERO,
         outcome,
+        ..Done::default()
     }
 }
 

@@ -37,6 +37,13 @@ impl Batch {
         includes: &mut Vec<(Arc<str>, Done)>,
     ) -> Result<(), Error> {
         let Turn { task, number, shared } = *turn;
+        if done.dropped {
+            // Without a result it is the first to run where the run is taken up again.
+            let name = task.label();
+            let text = format!("'{name}' on {host} was stopped before it changed anything");
+            self.world.message(Level::Warning, &text, None, None);
+            return Ok(());
+        }
         if let Some(role) = task.role() {
             role.progress.begin(host);
         }

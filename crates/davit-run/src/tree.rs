@@ -159,6 +159,11 @@ impl Task {
         Some(&self.written.name).filter(|it| !it.is_null())
     }
 
+    /// What to call it where nothing is rendered.
+    pub(crate) fn label(&self) -> String {
+        self.name().map_or_else(|| self.written.action.to_string(), Value::to_str)
+    }
+
     /// The value of a keyword: the task's own, or the nearest around it.
     pub(crate) fn keyword(&self, name: &str) -> Option<(&Value, Option<&Origin>)> {
         if let Some(own) = self.own(name) {

@@ -18,6 +18,7 @@ use crate::facts::{FactCache, Keeper};
 use crate::settings::Settings;
 use crate::state::{HostState, Hosts, read, write};
 use crate::tree::{Parent, Progress, Role};
+use crate::underway::Underway;
 
 /// True for the names that mean this machine when the inventory does not know them.
 pub(crate) fn is_local_name(name: &str) -> bool {
@@ -59,6 +60,8 @@ pub struct World {
     next_task: AtomicU32,
     next_play: AtomicU32,
     stop: AtomicU8,
+    /// What runs now.
+    pub(crate) underway: Underway,
     warned: Mutex<BTreeSet<String>>,
     started: AtomicBool,
     unasked: AtomicBool,
@@ -170,6 +173,7 @@ impl World {
                 next_task: AtomicU32::new(0),
                 next_play: AtomicU32::new(0),
                 stop: AtomicU8::new(0),
+                underway: Underway::default(),
                 warned: Mutex::default(),
                 local_name: Mutex::default(),
                 started: AtomicBool::new(false),
@@ -313,9 +317,11 @@ impl World {
         self.next_play.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Asks the run to stop: once lets running tasks finish, twice stops them too.
+    /// Asks the run to stop: once lets running tasks finish, but for control modules that have changed
+    /// nothing so far; twice stops them too.
     pub fn stop(&self) {
         let before = self.stop.fetch_add(1, Ordering::Relaxed);
+        self.underway.stop();
         if before > 0 {
             self.connections.cancel();
         }

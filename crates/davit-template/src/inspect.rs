@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use davit_value::Value;
+
 use crate::ast::{Arguments, Body, Expr, ExprKind, Macro, Named, Node, Target};
 use crate::eval::{Unit, place_in};
 use crate::{Engine, Error, globals};
@@ -24,6 +26,15 @@ pub struct NameUse {
     pub column: u32,
     /// It may be undefined here: `default`, `is defined` or an `if` about it stands in the way.
     pub guarded: bool,
+}
+
+/// A call of a lookup by a constant name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LookupUse {
+    /// The lookup, and where its name stands.
+    pub lookup: NameUse,
+    /// The named arguments, and where their names stand; the value of one that is a constant.
+    pub named: Vec<(NameUse, Option<Value>)>,
 }
 
 impl Engine {
@@ -80,6 +91,12 @@ impl Template {
     /// The lookups it uses by constant names, with their places.
     #[must_use]
     pub fn lookups_used(&self) -> Vec<NameUse> {
+        self.lookup_calls().into_iter().map(|it| it.lookup).collect()
+    }
+
+    /// The same with their named arguments.
+    #[must_use]
+    pub fn lookup_calls(&self) -> Vec<LookupUse> {
         self.walk().lookups
     }
 
@@ -110,7 +127,7 @@ struct Walk<'a> {
     free: Vec<NameUse>,
     filters: Vec<NameUse>,
     tests: Vec<NameUse>,
-    lookups: Vec<NameUse>,
+    lookups: Vec<LookupUse>,
 }
 
 impl<'a> Walk<'a> {
@@ -289,8 +306,15 @@ impl<'a> Walk<'a> {
         if let (ExprKind::Const(value), "lookup" | "query" | "q") = (&first.kind, &**name)
             && let Some(lookup) = value.as_str()
         {
-            let found = self.place(lookup, first.at, false);
-            self.lookups.push(found);
+            let lookup = self.place(lookup, first.at, false);
+            let named = arguments.named.iter().map(|(name, value)| {
+                // Only the value has a place: the name is the last before it.
+                let before = self.text.get(..value.at as usize).unwrap_or_default();
+                let at = before.rfind(&**name).and_then(|it| u32::try_from(it).ok());
+                (self.place(name, at.unwrap_or(value.at), false), constant(value))
+            });
+            let named = named.collect();
+            self.lookups.push(LookupUse { lookup, named });
         }
     }
 
@@ -360,6 +384,24 @@ impl<'a> Walk<'a> {
                 });
             }
         }
+    }
+}
+
+/// The value of an expression that is written out.
+fn constant(expr: &Expr) -> Option<Value> {
+    match &expr.kind {
+        ExprKind::Const(value) => Some(value.clone()),
+        ExprKind::List(items) => {
+            let items: Option<Vec<Value>> = items
+                .iter()
+                .map(|it| match &it.kind {
+                    ExprKind::Const(value) => Some(value.clone()),
+                    _ => None,
+                })
+                .collect();
+            items.map(Value::list)
+        }
+        _ => None,
     }
 }
 

@@ -60,7 +60,7 @@ pub use crate::engine::{Engine, Settings};
 pub use crate::env::Env;
 pub use crate::error::{Error, ErrorKind};
 pub use crate::file::FileOptions;
-pub use crate::inspect::{NameUse, Template};
+pub use crate::inspect::{LookupUse, NameUse, Template};
 pub use crate::outside::{
     AskLookup, Asked, Decrypt, Fetch, Outside, ReadSetting, SelectHosts, Tell,
 };

@@ -172,6 +172,31 @@ fn the_check_sees_names_filters_and_guards() {
 }
 
 #[test]
+fn the_check_sees_the_named_arguments_of_lookups() {
+    let engine = Engine::new(Settings::default());
+    let template = engine
+        .parse_template(
+            "{{ query('lamp', 'lit',\n  lit = 1, at=(hall), of=['a', 2], is={}, **more) }}",
+        )
+        .expect("it is well formed");
+    let calls = template.lookup_calls();
+    let named: Vec<(&str, u32, u32, Option<String>)> = calls[0]
+        .named
+        .iter()
+        .map(|(at, value)| {
+            (at.name.as_str(), at.line, at.column, value.as_ref().map(|it| it.repr().to_string()))
+        })
+        .collect();
+    let expected = [
+        ("lit", 2, 3, Some("1".to_owned())),
+        ("at", 2, 12, None),
+        ("of", 2, 23, Some("['a', 2]".to_owned())),
+        ("is", 2, 36, None),
+    ];
+    assert_eq!((calls.len(), named), (1, expected.to_vec()));
+}
+
+#[test]
 fn conditionals_are_trusted_and_not_empty() {
     let engine = Engine::new(Settings::default());
     let mut scope = Map::new();

@@ -46,6 +46,9 @@ pub(crate) struct Ended {
     pub(crate) run: String,
 }
 
+/// How long tasks may take to end that are not waited for when the run is to stop.
+const DROPPED: Duration = Duration::from_millis(50);
+
 /// How long running tasks may take to end after the second Ctrl-C.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -82,7 +85,7 @@ impl Launch<'_> {
         let outcome = runtime.block_on(async {
             // Before anything runs: from here on Ctrl-C must not just kill.
             let signals = Signals::new();
-            let interrupted = watch(Arc::clone(&world), signals, screen.is_own);
+            let interrupted = watch(Arc::clone(&world), signals);
             // A task of its own: what it starts runs on the same thread, and this one is free to
             // hear of Ctrl-C.
             let run = tokio::spawn(perform(Arc::clone(&world), work, run, command));
@@ -250,14 +253,38 @@ impl Signals {
     }
 }
 
+/// Names the tasks that are waited for, and their hosts.
+fn waited_for(running: &[(String, Vec<String>)]) -> String {
+    /// So many are named.
+    const NAMED: usize = 3;
+    let few = |all: Vec<&str>, between: &str| {
+        let more = all.len().saturating_sub(NAMED);
+        let mut text = all.into_iter().take(NAMED).collect::<Vec<_>>().join(between);
+        if more > 0 {
+            text.push_str(&format!(" and {more} more"));
+        }
+        text
+    };
+    let tasks: Vec<String> = running
+        .iter()
+        .map(|(name, hosts)| {
+            let hosts = hosts.iter().map(String::as_str).collect();
+            format!("'{name}' on {}", few(hosts, ", "))
+        })
+        .collect();
+    let tasks = few(tasks.iter().map(String::as_str).collect(), "; ");
+    if tasks.is_empty() { tasks } else { format!(": {tasks}") }
+}
+
 /// Ends when the user no longer wants to wait: some time after the second Ctrl-C, or at the third.
-async fn watch(world: Arc<World>, signals: Option<Signals>, speaks: bool) {
+async fn watch(world: Arc<World>, signals: Option<Signals>) {
     let Some(mut signals) = signals else { return std::future::pending().await };
     signals.next().await;
     world.stop();
-    if speaks {
-        say("stopping once the running task is done; Ctrl-C again to stop it too");
-    }
+    // What need not be waited for is gone by then.
+    tokio::time::sleep(DROPPED).await;
+    let running = waited_for(&world.running());
+    say(&format!("stopping once the running task is done{running}; Ctrl-C again to stop it too"));
     signals.next().await;
     world.stop();
     tokio::select! {

@@ -19,7 +19,6 @@ pub(crate) struct Screen {
     /// The view's name.
     pub(crate) view: String,
     /// It is davit's own view, which may say more than the original would.
-    pub(crate) is_own: bool,
     deprecations: bool,
 }
 
@@ -118,7 +117,6 @@ impl Screen {
         Ok(Self {
             settings: settings(config, wanted.verbosity, is_own)?,
             view: name,
-            is_own,
             deprecations: config.is("DEPRECATION_WARNINGS")?,
         })
     }
@@ -197,10 +195,22 @@ fn no_view(name: &str) -> Report {
 
 /// The name that is most like `name`, where one is.
 pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    nearest_ones(name, known).into_iter().next()
+}
+
+/// The names that are most like `name`, the nearest first: those that are nearly as near as it, and
+/// three at most.
+pub(crate) fn nearest_ones<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
     /// Names less alike than this are no slips of the finger.
     const ALIKE: f64 = 0.75;
+    /// How much less alike than the nearest a name may be that is told beside it.
+    const NEARLY: f64 = 0.05;
     let rated = known.iter().map(|it| (strsim::jaro_winkler(name, it), *it));
-    rated.filter(|(alike, _)| *alike > ALIKE).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, it)| it)
+    let mut rated: Vec<(f64, &str)> = rated.filter(|(alike, _)| *alike > ALIKE).collect();
+    rated.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    rated.dedup();
+    let best = rated.first().map_or(0.0, |(alike, _)| *alike);
+    rated.into_iter().filter(|(alike, _)| best - alike <= NEARLY).take(3).map(|it| it.1).collect()
 }
 
 fn terminal_outputs() -> Outputs {

@@ -35,6 +35,32 @@ pub struct SignedIn {
     pub expires: Timestamp,
 }
 
+/// Where to sign in, where no file says so yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Portal {
+    /// The session, by whose name the token is kept; without one it is of the old kind, and kept by the page.
+    pub session: Option<String>,
+    /// `sso_start_url`.
+    pub start_url: String,
+    /// `sso_region`.
+    pub region: String,
+    /// `sso_registration_scopes`: what is asked for, with commas between.
+    pub scopes: Option<String>,
+}
+
+impl Portal {
+    fn profile(&self) -> SsoProfile {
+        SsoProfile {
+            profile: String::new(),
+            session: self.session.clone(),
+            start_url: self.start_url.clone(),
+            region: self.region.clone(),
+            account_id: String::new(),
+            role_name: String::new(),
+        }
+    }
+}
+
 /// What is asked for where a session does not say.
 const SCOPES: &str = "sso:account:access";
 
@@ -55,10 +81,44 @@ impl Chain {
     ) -> Result<SignedIn, Problem> {
         let setup = self.setup();
         let sso = sso_to_sign_in(&setup.profiles, &setup.settings.profile, session)?;
-        let client = register(setup, &sso).await?;
-        let device = ask(setup, &sso, &client, show).await?;
-        let token = wait(setup, &sso, &client, &device).await?;
-        let signed_in = keep(setup, &sso, &client, &token)?;
+        let section = sso.session.as_ref().and_then(|it| setup.profiles.sso_session(it));
+        let scopes = section.and_then(|it| it.get("sso_registration_scopes"));
+        self.signed_in(&sso, scopes, show).await
+    }
+
+    /// The same where no file says where yet.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::sign_in`], but that there is no such session.
+    pub async fn sign_in_at(
+        &self,
+        portal: &Portal,
+        show: &mut (dyn FnMut(&Confirm) + Send),
+    ) -> Result<SignedIn, Problem> {
+        self.signed_in(&portal.profile(), portal.scopes.as_deref(), show).await
+    }
+
+    /// The token that is kept of signing in there, renewed where it ends soon.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, it has ended, or it cannot be read.
+    pub async fn kept_token(&self, portal: &Portal) -> Result<String, Problem> {
+        super::sso::token(self.setup(), &portal.profile()).await
+    }
+
+    async fn signed_in(
+        &self,
+        sso: &SsoProfile,
+        scopes: Option<&str>,
+        show: &mut (dyn FnMut(&Confirm) + Send),
+    ) -> Result<SignedIn, Problem> {
+        let setup = self.setup();
+        let client = register(setup, sso, scopes).await?;
+        let device = ask(setup, sso, &client, show).await?;
+        let token = wait(setup, sso, &client, &device).await?;
+        let signed_in = keep(setup, sso, &client, &token)?;
         self.forget();
         Ok(signed_in)
     }
@@ -146,7 +206,11 @@ struct Client {
     expires: Timestamp,
 }
 
-async fn register(setup: &Setup, sso: &SsoProfile) -> Result<Client, Problem> {
+async fn register(
+    setup: &Setup,
+    sso: &SsoProfile,
+    scopes: Option<&str>,
+) -> Result<Client, Problem> {
     let operation = "RegisterClient";
     let now = setup.surroundings.now();
     let mut parameters = Map::from_iter([
@@ -154,10 +218,8 @@ async fn register(setup: &Setup, sso: &SsoProfile) -> Result<Client, Problem> {
         ("clientType".to_owned(), "public".into()),
     ]);
     // A token of the old kind is for accounts and nothing else.
-    if let Some(session) = &sso.session {
-        let session = setup.profiles.sso_session(session);
-        let scopes = session.and_then(|it| it.get("sso_registration_scopes")).unwrap_or(SCOPES);
-        let scopes = scopes.split(',').map(str::trim).filter(|it| !it.is_empty());
+    if sso.session.is_some() {
+        let scopes = scopes.unwrap_or(SCOPES).split(',').map(str::trim).filter(|it| !it.is_empty());
         parameters.insert("scopes".to_owned(), Value::List(scopes.map(Value::from).collect()));
     }
     let failed = |error| Problem::Call { operation, error: Box::new(error) };

@@ -1,7 +1,9 @@
-//! What a service's model calls sensitive in parameters and answers. Knows nothing of modules.
+//! What a service's model calls sensitive in parameters and answers, and what is secret in the JSON that a secret
+//! holds. Knows nothing of modules.
 
 use davit_aws::model::{Kind, Member, Service, ShapeId};
 use davit_aws::value::{Map, Value};
+use serde_json::Value as Json;
 
 /// The types of SSM's parameters that are no secrets, which its model calls sensitive all the same.
 const OPEN: [&str; 2] = ["String", "StringList"];
@@ -10,6 +12,44 @@ const OPEN: [&str; 2] = ["String", "StringList"];
 pub fn texts(service: &Service, shape: Option<ShapeId>, values: &Map, tell: &dyn Fn(&str)) {
     if let Some(shape) = shape {
         Search { service, tell }.structure(shape, values, false);
+    }
+}
+
+/// Keys of the secrets that AWS makes for databases, and their other usual names, under which stands who logs in and
+/// where: ordinary words, which would be covered in every text that has them.
+const OPEN_KEYS: [&str; 13] = [
+    "database",
+    "dbclusteridentifier",
+    "dbinstanceidentifier",
+    "dbname",
+    "engine",
+    "host",
+    "hostname",
+    "masterarn",
+    "port",
+    "region",
+    "ssl",
+    "user",
+    "username",
+];
+
+/// Whether what stands under a key in the JSON of a secret is none itself. A key that is not known holds one.
+#[must_use]
+pub fn is_open_key(key: &str) -> bool {
+    OPEN_KEYS.iter().any(|it| key.eq_ignore_ascii_case(it))
+}
+
+/// Tells of each text in the JSON that a secret holds, but for those under keys that hold none. A password that is
+/// also the user's name is told for being the password.
+pub fn texts_of_json(held: &Json, tell: &dyn Fn(&str)) {
+    match held {
+        Json::String(text) if !matches!(text.as_str(), "true" | "false") => tell(text),
+        Json::Array(items) => items.iter().for_each(|it| texts_of_json(it, tell)),
+        Json::Object(map) => {
+            let closed = map.iter().filter(|(key, it)| !(it.is_string() && is_open_key(key)));
+            closed.for_each(|(_, it)| texts_of_json(it, tell));
+        }
+        _ => {}
     }
 }
 
@@ -58,7 +98,7 @@ impl Search<'_> {
             Value::List(items) => items.iter().for_each(|it| self.all(it)),
             Value::Map(values) => values.iter().for_each(|(_, it)| self.all(it)),
             other => {
-                if let serde_json::Value::String(text) = other.to_json() {
+                if let Json::String(text) = other.to_json() {
                     (self.tell)(&text);
                 }
             }
@@ -102,6 +142,26 @@ mod tests {
         assert_eq!(found("lambda", "CreateFunction", false, made), ["hush"]);
         let made = json!({"StackName": "shop", "TemplateBody": "{}"});
         assert_eq!(found("cloudformation", "CreateStack", false, made), [""; 0]);
+    }
+
+    #[test]
+    fn ordinary_words_in_a_secret_are_not_told() {
+        let told = |held: serde_json::Value| {
+            let told = RefCell::new(Vec::new());
+            texts_of_json(&held, &|it| told.borrow_mut().push(it.to_owned()));
+            told.into_inner()
+        };
+        let database = json!({
+            "username": "admin", "password": "hush", "engine": "postgres", "host": "db.example.com",
+            "port": "5432", "dbInstanceIdentifier": "shop", "PIN": "1234", "tls": "true",
+        });
+        let mut found = told(database);
+        found.sort();
+        assert_eq!(found, ["1234", "hush"]);
+        assert_eq!(told(json!({"username": "admin", "password": "admin"})), ["admin"]);
+        // What is not just a word there is told.
+        assert_eq!(told(json!({"user": {"token": "hush"}, "host": ["a-key"]})), ["hush", "a-key"]);
+        assert_eq!(told(json!(["hush", {"name": "also"}])), ["hush", "also"]);
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! `davit.aws.call`: any operation of any service of AWS.
 
-use std::sync::{Arc, LazyLock};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use davit_aws::Client;
 use davit_aws::client::{Call, Options};
 use davit_aws::credentials::Credentials;
-use davit_aws::model::{Operation, Service};
+use davit_aws::model::{Operation, Service, Store};
 use davit_aws::paginate::Paginator;
 use davit_aws::query::Query;
+use davit_aws::session::model_folders;
 use davit_aws::validate::Wrong;
 use davit_aws::value::{Map, Value};
 use davit_module::control::{Control, Edit, Look, Module, Odd};
@@ -140,28 +143,42 @@ fn given(params: Option<&serde_json::Map<String, serde_json::Value>>) -> Map {
     params.into_iter().map(|(name, value)| (name, value.into())).collect()
 }
 
-/// What the built-in models know nothing of. What is missing is not said: it may come at run time.
-fn look(args: &Reply) -> Vec<Odd> {
-    static CLIENT: LazyLock<Client> = LazyLock::new(|| {
-        let nobody = Credentials {
-            access_key_id: String::new(),
-            secret_access_key: String::new(),
-            session_token: None,
-            expires: None,
-            account_id: None,
-            source: String::new(),
-        };
-        let mut options = Options::new(Arc::new(nobody));
-        options.endpoint.region = Some("us-east-1".to_owned());
-        Client::new(options)
-    });
+/// A client that calls nobody and knows the built-in models and those in `folders`. Models are kept for as long as
+/// the program runs: there is one for the same folders.
+fn reader(folders: Vec<PathBuf>) -> Client {
+    static KNOWN: Mutex<Vec<(Vec<PathBuf>, Client)>> = Mutex::new(Vec::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, client)) = known.iter().find(|(of, _)| *of == folders) {
+        return client.clone();
+    }
+    let nobody = Credentials {
+        access_key_id: String::new(),
+        secret_access_key: String::new(),
+        session_token: None,
+        expires: None,
+        account_id: None,
+        source: String::new(),
+    };
+    let mut options = Options::new(Arc::new(nobody));
+    options.endpoint.region = Some("us-east-1".to_owned());
+    options.store = Arc::new(Store::new(folders.clone()));
+    let client = Client::new(options);
+    known.push((folders, client.clone()));
+    client
+}
+
+/// What the models know nothing of, the user's own included. What is missing is not said: it may come at run time.
+fn look(args: &Reply, environment: &BTreeMap<String, String>) -> Vec<Odd> {
+    let home = environment.get("HOME").map(PathBuf::from);
+    let environment = environment.iter().map(|(name, value)| (name.clone(), value.clone()));
+    let client = reader(model_folders(&environment.collect(), home.as_ref()));
     let text = |name: &str| args.get(name).and_then(serde_json::Value::as_str);
     let mut odd = Vec::new();
     if let Some(Err(error)) = text("query").map(Query::read) {
         odd.push(Odd::new("query", error));
     }
     let Some(name) = text("service") else { return odd };
-    let service = match CLIENT.service(name) {
+    let service = match client.service(name) {
         Ok(service) => service,
         Err(error) => {
             odd.push(Odd::new("service", error));
@@ -178,7 +195,7 @@ fn look(args: &Reply) -> Vec<Odd> {
     };
     let params = given(args.get("parameters").and_then(serde_json::Value::as_object));
     if let Err(davit_aws::Error::Invalid(invalid)) =
-        CLIENT.check(Call::new(service.name, operation.name, params))
+        client.check(Call::new(service.name, operation.name, params))
     {
         // What is only known at run time is null here.
         let unknown = Value::Null.kind();
@@ -231,7 +248,7 @@ mod tests {
     #[test]
     fn mistakes_are_seen_before_anything_runs() {
         let seen = |args: serde_json::Value| -> Vec<(String, String)> {
-            let odd = look(args.as_object().unwrap());
+            let odd = look(args.as_object().unwrap(), &BTreeMap::new());
             odd.into_iter().map(|it| (it.argument, it.message)).collect()
         };
         for (args, argument, part) in [
@@ -263,5 +280,38 @@ mod tests {
         ] {
             assert_eq!(seen(args.clone()), [], "{args}");
         }
+    }
+
+    #[test]
+    fn models_of_the_users_own_are_known() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join(".aws/models/lamps/2020-01-01");
+        std::fs::create_dir_all(&folder).unwrap();
+        let model = json!({
+            "version": "2.0",
+            "metadata": {"apiVersion": "2020-01-01", "endpointPrefix": "lamps", "protocol": "rest-json",
+                "serviceFullName": "Lamps", "serviceId": "Lamps", "signatureVersion": "v4", "uid": "lamps"},
+            "operations": {"LightLamp": {"name": "LightLamp", "http": {"method": "POST", "requestUri": "/"},
+                "input": {"shape": "In"}}},
+            "shapes": {"In": {"type": "structure", "members": {"Name": {"shape": "Text"}}},
+                "Text": {"type": "string"}},
+        });
+        std::fs::write(folder.join("service-2.json"), model.to_string()).unwrap();
+        let environment: BTreeMap<String, String> =
+            [("HOME".to_owned(), home.path().display().to_string())].into();
+        let seen =
+            |args: serde_json::Value, environment: &BTreeMap<String, String>| -> Vec<String> {
+                let odd = look(args.as_object().unwrap(), environment);
+                odd.into_iter().map(|it| it.argument).collect()
+            };
+        let right =
+            json!({"service": "lamps", "operation": "light_lamp", "parameters": {"Name": "hall"}});
+        assert_eq!(seen(right.clone(), &environment), [""; 0]);
+        assert_eq!(seen(right, &BTreeMap::new()), ["service"]);
+        let wrong =
+            json!({"service": "lamps", "operation": "light_lamp", "parameters": {"Nam": "hall"}});
+        assert_eq!(seen(wrong, &environment), ["parameters.Nam"]);
+        let wrong = json!({"service": "ec2", "operation": "light_lamp"});
+        assert_eq!(seen(wrong, &environment), ["operation"]);
     }
 }

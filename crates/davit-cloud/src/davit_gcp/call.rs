@@ -1,5 +1,6 @@
 //! `davit.gcp.call`: any method of any API of Google.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -181,7 +182,7 @@ impl Module for GcpCall {
 }
 
 /// What the built-in documents know nothing of.
-fn look(args: &Map<String, Value>) -> Vec<Odd> {
+fn look(args: &Map<String, Value>, _: &BTreeMap<String, String>) -> Vec<Odd> {
     let text = |name: &str| args.get(name).and_then(Value::as_str);
     let (Some(name), None) = (text("api"), args.get("discovery")) else { return Vec::new() };
     if args.get("version").is_some_and(Value::is_null) {

@@ -11,6 +11,7 @@ use super::Lookup;
 use super::trouble::{OnTrouble, Trouble};
 use crate::aws::client::{Aws, failure};
 use crate::aws::plugin_login::PluginLogin;
+use crate::aws::sensitive;
 use crate::reader::Reader;
 
 /// Looks up secrets of the Secrets Manager by their names, and gives what they hold.
@@ -122,7 +123,9 @@ impl Secrets<'_> {
             return Ok(None);
         };
         let value = Value::from_json(found).to_str();
-        if matches!(found, Json::String(_) | Json::Number(_)) {
+        // Its texts are known by now.
+        let key = path.rsplit('.').next().unwrap_or(path);
+        if found.is_number() && !sensitive::is_open_key(key) {
             (self.reader.secret)(&value);
         }
         Ok(Some(value))
@@ -150,20 +153,11 @@ impl Secrets<'_> {
             _ => String::new(),
         };
         (self.reader.secret)(&text);
+        // Whoever takes the JSON of a secret apart shows its texts one by one.
         if let Ok(held) = serde_json::from_str(&text) {
-            self.hide_texts(&held);
+            sensitive::texts_of_json(&held, &|it| (self.reader.secret)(it));
         }
         Ok(Some(text))
-    }
-
-    /// Whoever takes the JSON of a secret apart shows its texts one by one.
-    fn hide_texts(&self, held: &Json) {
-        match held {
-            Json::String(text) => (self.reader.secret)(text),
-            Json::Array(items) => items.iter().for_each(|it| self.hide_texts(it)),
-            Json::Object(map) => map.values().for_each(|it| self.hide_texts(it)),
-            _ => {}
-        }
     }
 
     /// The names of secrets that begin like this.

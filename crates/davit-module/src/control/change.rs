@@ -117,6 +117,9 @@ impl Control {
             self.note(&edit);
             return Ok(None);
         }
+        if let Some(begins) = &self.lent.begins {
+            begins();
+        }
         let mut underway = Underway { control: self, edit: Some(edit) };
         let made = act().await;
         let edit = underway.edit.take();

@@ -1,5 +1,6 @@
 //! A control module, and its line in the table.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -15,8 +16,9 @@ use crate::{Call, ModuleError, Outcome, Support};
 /// What [`Module::run`] gives, without its type.
 pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Outcome, ModuleError>> + Send + 'a>>;
 
-/// Says what is odd about arguments as they are written. What is only known at run time is null in them. It asks nobody.
-pub type Look = fn(&Reply) -> Vec<Odd>;
+/// Says what is odd about arguments as they are written, in the environment of the program. What is only known at run
+/// time is null in them. It asks nobody.
+pub type Look = fn(&Reply, &BTreeMap<String, String>) -> Vec<Odd>;
 
 /// Something odd about an argument: most probably a mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -39,6 +39,8 @@ pub struct Lent {
     pub mask: Mask,
     /// What modules keep from one task to the next.
     pub shared: Shared,
+    /// Hears that a change is about to be made.
+    pub begins: Option<Arc<dyn Fn() + Send + Sync>>,
     /// Hears of each change that was made, as soon as it was.
     pub journal: Option<Arc<dyn Fn(ApiChange) + Send + Sync>>,
 }

@@ -11,8 +11,9 @@ use davit_run::Tables;
 use davit_template::Engine;
 
 use self::page::{Page, short};
+use crate::cli::Caller;
 use crate::report::{Report, exit, print, warn};
-use crate::screen::nearest;
+use crate::screen::nearest_ones;
 
 /// Read the manual of a module.
 #[derive(Clone, Debug, clap::Args)]
@@ -60,7 +61,7 @@ enum Kind {
 }
 
 /// Prints it.
-pub(crate) fn run(args: &Args) -> Result<u8, Report> {
+pub(crate) fn run(args: &Args, caller: &Caller) -> Result<u8, Report> {
     let tables = crate::tables::all();
     if args.list && args.json {
         let all: serde_json::Map<String, serde_json::Value> = summaries(args, &tables)
@@ -85,19 +86,14 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
         ));
     }
     if args.kind != Kind::Module {
-        return of_kind(args);
+        return of_kind(args, caller);
     }
-    let known = tables.names();
     let mut out = String::new();
     let mut all = serde_json::Map::new();
+    let mut missing = Vec::new();
     for name in &args.names {
         let Some(line) = tables.find(name) else {
-            let short: Vec<&str> =
-                known.iter().map(|it| it.rsplit('.').next().unwrap_or(it)).collect();
-            match nearest(name, &short) {
-                Some(near) => warn(&format!("{name} was not found; did you mean '{near}'?")),
-                None => warn(&format!("{name} was not found")),
-            }
+            missing.push(not_found(name, &tables.names()));
             continue;
         };
         let page = Page::of(&tables, line);
@@ -114,7 +110,37 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
         out.push('\n');
     }
     print(&out)?;
-    Ok(exit::OK)
+    ended(&missing, caller)
+}
+
+/// That there is no such name, with those that it may be a slip of.
+fn not_found(name: &str, known: &[&str]) -> String {
+    // Names of one collection are all alike: what tells them apart is the last part.
+    let last: Vec<&str> = known.iter().map(|it| short(it)).collect();
+    let mut near: Vec<String> = Vec::new();
+    for it in nearest_ones(short(name), &last) {
+        let names = known.iter().filter(|full| short(full) == it);
+        let names = names.map(|full| full.strip_prefix("ansible.builtin.").unwrap_or(full));
+        // What goes by a short and a long name is told by the kind that was typed.
+        let (alike, other): (Vec<&str>, Vec<&str>) =
+            names.partition(|it| it.contains('.') == name.contains('.'));
+        let names = if alike.is_empty() { other } else { alike };
+        near.extend(names.iter().map(|it| format!("'{it}'")));
+    }
+    near.dedup();
+    if near.is_empty() {
+        return format!("{name} was not found");
+    }
+    format!("{name} was not found; did you mean {}?", near.join(" or "))
+}
+
+/// The original only warns of names that there are not; here they are wrong.
+fn ended(missing: &[String], caller: &Caller) -> Result<u8, Report> {
+    if missing.is_empty() || caller.is_link {
+        missing.iter().for_each(|it| warn(it));
+        return Ok(exit::OK);
+    }
+    Err(Report::usage(missing.join("\n")))
 }
 
 fn names(kind: Kind) -> Vec<String> {
@@ -182,9 +208,10 @@ fn reference(tables: &Tables) -> String {
 }
 
 /// What is not a module has a name here, and its manual in the original's documentation.
-fn of_kind(args: &Args) -> Result<u8, Report> {
+fn of_kind(args: &Args, caller: &Caller) -> Result<u8, Report> {
     let known = names(args.kind);
     let mut out = String::new();
+    let mut missing = Vec::new();
     let mut all = serde_json::Map::new();
     for name in &args.names {
         if let Some(page) = plugin(args.kind, name) {
@@ -203,7 +230,11 @@ fn of_kind(args: &Args) -> Result<u8, Report> {
         if known.contains(&full) {
             let _ = writeln!(out, "{full}");
         } else {
-            warn(&format!("{name} was not found"));
+            let mut known: Vec<&str> = known.iter().map(String::as_str).collect();
+            if args.kind == Kind::Lookup {
+                known.extend(lookups::names());
+            }
+            missing.push(not_found(name, &known));
         }
     }
     if !all.is_empty() {
@@ -211,7 +242,7 @@ fn of_kind(args: &Args) -> Result<u8, Report> {
         out.push('\n');
     }
     print(&out)?;
-    Ok(exit::OK)
+    ended(&missing, caller)
 }
 
 /// The page of a lookup or an inventory plugin that asks an API.

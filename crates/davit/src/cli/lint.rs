@@ -118,6 +118,7 @@ fn with_context<R>(
         loader: ground.loader(Arc::new(|_| {})),
         engine: &ground.engine,
         lookup: &|name| target(tables, name),
+        lookup_spec: &|name| davit_cloud::lookups::find(name).map(|it| it.spec()),
         names: tables.names().into_iter().map(str::to_owned).collect(),
         choices: &[
             ("become_method", davit_reach::BECOME_METHODS),
@@ -125,6 +126,7 @@ fn with_context<R>(
             ("strategy", davit_run::STRATEGIES),
         ],
         inventory,
+        environment: &ground.config.environment,
         extra_vars: &ground.extra_vars,
         roles_path,
         collections_path,

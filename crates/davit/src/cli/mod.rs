@@ -253,7 +253,7 @@ pub(crate) fn main(args: &[OsString]) -> ExitCode {
         Command::Undo(args) => undo::run(&args),
         Command::Inventory(args) => inventory::run(&args, &caller),
         Command::Vault(args) => vault::run(&args),
-        Command::Doc(args) => doc::run(&args),
+        Command::Doc(args) => doc::run(&args, &caller),
         Command::Lint(args) => lint::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Template(args) => template::run(&args),

@@ -169,13 +169,16 @@ fn folders_go_to_s3_and_back() {
     assert_eq!(s3("rb s3://folders-go --force").code, 0);
 }
 
+/// What the services of IAM Identity Center were asked for.
+type Asked = std::sync::Arc<std::sync::Mutex<Vec<String>>>;
+
 /// The services of IAM Identity Center: the code is confirmed when it was asked for the second time.
-#[test]
-fn people_sign_in_by_a_code_and_out_again() {
-    let asked = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+fn identity_center() -> (u16, Asked) {
+    let asked = Asked::default();
     let seen = std::sync::Arc::clone(&asked);
     let port = crate::cli::cloud::stub(move |head| {
         let path = head.split(' ').nth(1).unwrap_or_default();
+        let account = path.split("account_id=").nth(1).unwrap_or_default().to_owned();
         let path = path.split('?').next().unwrap_or_default().to_owned();
         let mut seen = seen.lock().expect("sound");
         seen.push(path.clone());
@@ -201,10 +204,24 @@ fn people_sign_in_by_a_code_and_out_again() {
                     "secretAccessKey": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "sessionToken": "s",
                     "expiration": 4102444800000}}"#
             }
+            "/assignment/accounts" => {
+                r#"{"accountList": [{"accountId": "111111111111", "accountName": "shop", "emailAddress": "shop@example"},
+                    {"accountId": "222222222222"}]}"#
+            }
+            "/assignment/roles" if account.starts_with('1') => {
+                r#"{"roleList": [{"roleName": "dev"}, {"roleName": "ops"}]}"#
+            }
+            "/assignment/roles" => r#"{"roleList": [{"roleName": "only"}]}"#,
             _ => "{}",
         };
         ("200 OK", body.to_owned())
     });
+    (port, asked)
+}
+
+#[test]
+fn people_sign_in_by_a_code_and_out_again() {
+    let (port, asked) = identity_center();
     let config = format!(
         "[profile dev]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = dev\nregion = eu-west-1\n\
          endpoint_url = http://127.0.0.1:{port}\n\
@@ -232,6 +249,73 @@ fn people_sign_in_by_a_code_and_out_again() {
     assert!(ran.code != 0 && ran.err.contains("was never begun"), "{}", ran.err);
     let told = asked.lock().expect("sound").clone();
     assert!(told.contains(&"/federation/credentials".to_owned()), "{told:?}");
+}
+
+#[test]
+fn profiles_of_identity_center_are_made_by_questions() {
+    let (port, asked) = identity_center();
+    let url = format!("http://127.0.0.1:{port}");
+    let place = Place::new(&[(".aws/config", "# mine\n[default]\nregion = eu-west-1\n")]);
+    let variables = [("AWS_ENDPOINT_URL", url.as_str()), ("AWS_EC2_METADATA_DISABLED", "true")];
+    let run = |line: &str, answers: &str| {
+        place.run_with(&format!("davit aws configure {line}"), &variables, answers)
+    };
+    let before = place.read(".aws/config");
+
+    let ran = run("sso", "");
+    assert_eq!(ran.code, 255);
+    assert!(ran.err.contains("call it in a terminal"), "{}", ran.err);
+    let ran = run("sso", "corp\nno page\n\n");
+    assert!(ran.code == 255 && ran.err.contains("this is no address of a page"), "{}", ran.err);
+    assert_eq!(place.read(".aws/config"), before, "half the answers change nothing");
+
+    let ran = run(
+        "sso --no-browser --use-device-code",
+        "corp\nhttps://corp.example/start\neu-west-1\n\n3\n1\nops\nus-east-1\n\n\n",
+    );
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("ABCD-EFGH"), "{}", ran.err);
+    assert!(ran.err.contains("there is no AWS account \"3\""), "{}", ran.err);
+    assert!(ran.out.contains("1  shop, shop@example (111111111111)"), "{}", ran.out);
+    assert!(ran.out.contains("Profile name [ops-111111111111]: "), "{}", ran.out);
+    assert!(ran.out.ends_with("--profile ops-111111111111\n"), "{}", ran.out);
+    assert!(!(ran.out + &ran.err).contains("the-token"));
+    // As the AWS CLI writes it: the profile first.
+    let made = "[profile ops-111111111111]\nsso_session = corp\nsso_account_id = 111111111111\n\
+                sso_role_name = ops\nregion = us-east-1\n\
+                [sso-session corp]\nsso_start_url = https://corp.example/start\nsso_region = eu-west-1\n\
+                sso_registration_scopes = sso:account:access\n";
+    assert_eq!(place.read(".aws/config"), format!("{before}{made}"));
+
+    // The session is there and signed in: neither is asked for again.
+    let count = |of: &str| asked.lock().expect("sound").iter().filter(|it| *it == of).count();
+    let ran = run("sso --profile other", "corp\n222222222222\n\njson\n");
+    assert_eq!((ran.code, count("/client/register")), (0, 1), "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("The only role available to you is: only"), "{}", ran.out);
+    let other = "[profile other]\nsso_session = corp\nsso_account_id = 222222222222\n\
+                 sso_role_name = only\noutput = json\n";
+    assert_eq!(place.read(".aws/config"), format!("{before}{made}{other}"));
+    let ran = place.run_with(
+        "davit aws eks get-token --profile other --region eu-west-1 --cluster-name a",
+        &variables,
+        "",
+    );
+    assert_eq!(ran.code, 0, "{}", ran.err);
+
+    let empty = Place::new(&[]);
+    let asked = [variables[0], variables[1], ("AWS_PROFILE", "first")];
+    let answers = "\nhttps://corp.example/start\neu-west-1\n2\n\n\n";
+    let ran = empty.run_with("davit aws configure sso", &asked, answers);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let old = "[profile first]\nsso_start_url = https://corp.example/start\nsso_region = eu-west-1\n\
+               sso_account_id = 222222222222\nsso_role_name = only\n";
+    assert_eq!(empty.read(".aws/config"), old);
+
+    let ran = run("sso-session", "more\nhttps://more.example/start\nus-east-1\na:b,c:d\n");
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let more = "[sso-session more]\nsso_start_url = https://more.example/start\n\
+                sso_region = us-east-1\nsso_registration_scopes = a:b,c:d\n";
+    assert_eq!(place.read(".aws/config"), format!("{before}{made}{other}{more}"));
 }
 
 #[test]

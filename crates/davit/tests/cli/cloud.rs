@@ -550,6 +550,50 @@ fn everything_knows_the_names() {
     );
 }
 
+#[test]
+fn options_of_lookups_are_checked_before_they_run() {
+    let place = Place::new(&[
+        (
+            "site.yml",
+            "- hosts: localhost
+  vars:
+    more: {bypath: true}
+    here: eu-west-1
+    odd: warn
+  tasks:
+    - debug: {msg: \"{{ lookup('amazon.aws.aws_secret', 'x', regoin='eu-west-1', wantlist=true) }}\"}
+    - debug:
+        msg: |
+          {{ query('aws_ssm', '/a', aws_region='eu-west-1', on_missing=odd,
+                   decrypt='perhaps', on_denied='nevr') }}
+    - debug: {msg: \"{{ lookup('aws_secret', 'x', join=1, nosuch=2, errors='ignore') }}\"}
+    - debug: {msg: \"{{ lookup('aws_secret', 'x', region=here, join=true, **more) }}\"}
+    - template: {src: a.j2, dest: /tmp/a}
+",
+        ),
+        ("a.j2", "one\n{{ lookup('aws_ssm', '/a', bypth=true) }}\n"),
+    ]);
+    let ran = place.run("davit lint site.yml");
+    let told: Vec<&str> = ran
+        .out
+        .lines()
+        .filter(|it| it.contains(": error:") || it.contains(": warning:") || it.contains("Did you"))
+        .collect();
+    let expect = [
+        "a.j2:2:28: error: lookup 'aws_ssm' has no option 'bypth'",
+        "help: Did you mean 'bypath'?",
+        "site.yml:7:61: error: lookup 'amazon.aws.aws_secret' has no option 'regoin'",
+        "help: Did you mean 'region'?",
+        "site.yml:11:20: error: argument 'decrypt' is of type str",
+        "site.yml:11:39: error: value of on_denied must be one of: error, skip, warn, got: nevr",
+        "site.yml:12:58: warning: lookup 'aws_secret' has no option 'nosuch'",
+    ];
+    assert_eq!(told.len(), expect.len(), "{}", ran.out);
+    for (told, expect) in told.iter().zip(expect) {
+        assert!(told.trim_start().starts_with(expect), "{told}: {expect}");
+    }
+}
+
 /// The secret is spelled only where the task reads it from: a playbook shows its own text in errors.
 #[test]
 fn calls_show_nothing_that_a_model_calls_sensitive() {

@@ -1,7 +1,9 @@
 //! The history of runs: `runs`, `show`, `resume`, and what happens without it.
 
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::net::TcpListener;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use super::{HOSTS, Place};
 
@@ -80,7 +82,7 @@ fn an_interrupted_run_finishes_its_task_and_can_be_resumed() {
     // A task that has only been announced is not begun any more.
     while !place.path().join("begun").exists() {
         assert!(child.try_wait().expect("it can be asked").is_none(), "it ended before");
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(5));
     }
     let pid = i32::try_from(child.id()).expect("a process id");
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGINT)
@@ -92,6 +94,100 @@ fn an_interrupted_run_finishes_its_task_and_can_be_resumed() {
     let resumed = place.run("davit resume last");
     assert_eq!(resumed.code, 0);
     assert!(resumed.out.contains("later"), "{}", resumed.out);
+}
+
+/// A run whose second task waits for a server that never answers, once it does.
+fn waiting(place: &Place, silent: &TcpListener) -> Child {
+    let child = place
+        .command("davit run -i hosts site.yml --output default")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("davit starts");
+    silent.accept().map(std::mem::forget).expect("it is called");
+    child
+}
+
+fn interrupt(child: &Child) {
+    let pid = i32::try_from(child.id()).expect("a process id");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGINT)
+        .expect("it runs");
+}
+
+fn ended(child: Child) -> (Option<i32>, String, String) {
+    let output = child.wait_with_output().expect("it ends");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+fn calling(operation: &str, parameters: &str, port: u16) -> String {
+    format!(
+        "\
+- hosts: a
+  gather_facts: false
+  tasks:
+    - shell: echo x >> once
+    - name: talk to it
+      davit.aws.call:
+        service: ec2
+        operation: {operation}
+        parameters: {parameters}
+        endpoint_url: http://127.0.0.1:{port}
+        region: eu-west-1
+        access_key: AKIAIOSFODNN7EXAMPLE
+        secret_key: wJalrXUtnFEMI
+      ignore_errors: true
+    - debug: msg=later
+"
+    )
+}
+
+#[test]
+fn a_task_that_only_reads_ends_at_once_and_has_no_result() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = silent.local_addr().expect("it has one").port();
+    let place = Place::new(&[HOSTS, ("site.yml", &calling("describe_vpcs", "{}", port))]);
+    let child = waiting(&place, &silent);
+    let began = Instant::now();
+    interrupt(&child);
+    let (code, out, err) = ended(child);
+    assert_eq!(code, Some(99), "{out}{err}");
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let told = "'talk to it' on a was stopped before it changed anything";
+    assert!(err.contains(told) || out.contains(told), "{out}{err}");
+    assert!(!out.contains("later") && !out.contains("...ignoring"), "{out}");
+    // That its failure is let pass does not make it one that is done.
+    drop(silent);
+    let resumed = place.run("davit resume last");
+    assert_eq!(place.read("once"), "x\n");
+    assert!(resumed.out.contains("talk to it"), "{}", resumed.out);
+    assert!(resumed.out.contains("later"), "{}", resumed.out);
+}
+
+#[test]
+fn a_change_is_waited_for_until_the_second_ctrl_c() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = silent.local_addr().expect("it has one").port();
+    let place = Place::new(&[
+        HOSTS,
+        ("site.yml", &calling("create_vpc", "{CidrBlock: 10.0.0.0/16}", port)),
+    ]);
+    let mut child = waiting(&place, &silent);
+    interrupt(&child);
+    let mut err = BufReader::new(child.stderr.take().expect("it has one"));
+    let mut line = String::new();
+    err.read_line(&mut line).expect("it says something");
+    assert_eq!(
+        line,
+        "stopping once the running task is done: 'talk to it' on a; Ctrl-C again to stop it too\n"
+    );
+    assert!(child.try_wait().expect("it can be asked").is_none(), "it waits");
+    interrupt(&child);
+    let (code, out, _) = ended(child);
+    assert_eq!(code, Some(99), "{out}");
+    let told = "whether it was made is not known";
+    assert!(out.contains(told) && out.contains("call CreateVpc"), "{out}");
+    assert!(!out.contains("later"), "{out}");
 }
 
 #[test]

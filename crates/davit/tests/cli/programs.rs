@@ -93,6 +93,29 @@ fn manuals_completions_and_pages_are_printed() {
         serde_json::from_str(&place.run("ansible-doc -l -j").out).expect("it is JSON");
     assert!(json["ansible.builtin.file"].is_string(), "{json}");
     place.run("ansible-doc nothere").check(0, "", "[WARNING]: nothere was not found\n");
+    for (asked, told) in [
+        ("nothere", "nothere was not found"),
+        ("copyy", "copyy was not found; did you mean 'copy'?"),
+        (
+            "amazon.aws.ec2_instnce",
+            "amazon.aws.ec2_instnce was not found; did you mean 'amazon.aws.ec2_instance'?",
+        ),
+        ("-t lookup flie", "flie was not found; did you mean 'file'?"),
+        ("-t lookup aws_secrte", "aws_secrte was not found; did you mean 'aws_secret'?"),
+        (
+            "-t lookup amazon.aws.aws_secrte",
+            "amazon.aws.aws_secrte was not found; did you mean 'amazon.aws.aws_secret'?",
+        ),
+        ("-t filter defualt", "defualt was not found; did you mean 'default'?"),
+        ("-t test matchs", "matchs was not found; did you mean 'match'?"),
+        ("-t inventory aws_ec3", "aws_ec3 was not found; did you mean 'amazon.aws.aws_ec2'?"),
+        ("-t keyword hsots", "hsots was not found; did you mean 'hosts'?"),
+    ] {
+        let command = format!("davit doc {asked}");
+        place.run(&command).check(5, "", &format!("[ERROR]: {told}\n"));
+    }
+    let some = place.run("davit doc -t keyword become hsots");
+    assert_eq!((some.code, some.out.as_str()), (5, "become\n"));
     assert!(place.run("davit completions bash").out.contains("_davit()"));
     assert!(place.run("davit man").out.contains(".TH davit 1"));
     assert!(

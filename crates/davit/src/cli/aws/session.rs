@@ -43,6 +43,19 @@ pub(super) fn store() -> Store {
 
 /// A client for what was said.
 pub(in crate::cli) fn make(said: &Said) -> Result<Session, Report> {
+    made(said, environment())
+}
+
+/// The same without a profile, which need not be there yet.
+pub(super) fn without_profile(said: Said) -> Result<Session, Report> {
+    let said = Said { profile: None, ..said };
+    let environment = environment();
+    let others =
+        environment.iter().filter(|it| !matches!(it.0, "AWS_PROFILE" | "AWS_DEFAULT_PROFILE"));
+    made(&said, others.collect())
+}
+
+fn made(said: &Said, environment: Environment) -> Result<Session, Report> {
     // No time-out at all is what 0 stands for.
     let seconds = |it: Option<u64>| {
         it.map(|it| Duration::from_secs(if it == 0 { u64::from(u32::MAX) } else { it }))
@@ -64,7 +77,7 @@ pub(in crate::cli) fn make(said: &Said) -> Result<Session, Report> {
     }
     Session::new(Parts {
         options,
-        environment: environment(),
+        environment,
         home: home(),
         anonymous: said.anonymous,
         no_verify: said.insecure,
@@ -92,12 +105,15 @@ fn ran<T>(
         .enable_all()
         .build()
         .map_err(|error| Report::of(&error))?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         tokio::select! {
             outcome = work => outcome,
             _ = tokio::signal::ctrl_c() => stopped(),
         }
-    })
+    });
+    // A question that is still open is not waited for.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// Asks for the code of a second factor.

@@ -48,22 +48,27 @@ pub(super) fn login(words: &[String], asks_for_help: bool) -> Result<u8, Report>
         Err(code) => return Ok(code),
     };
     let session = session::make(&said.globals.said())?;
-    let browser = !said.no_browser && stdout().is_terminal();
     session::until_done(async {
-        let mut show = |confirm: &Confirm| {
-            say(&format!(
-                "To sign in, open this page and confirm the code {}:\n\n  {}\n\nWithout the code in it, the page is {}\n",
-                confirm.code, confirm.url_with_code, confirm.url
-            ));
-            if browser {
-                open(&confirm.url_with_code);
-            }
-        };
+        let mut show = confirm(!said.no_browser);
         let signed_in = session.chain.sign_in(said.sso_session.as_deref(), &mut show).await;
         let signed_in = signed_in.map_err(|error| Report::of(&error).code(codes::CONFIGURATION))?;
         print(&format!("Signed in at {} until {}\n", signed_in.start_url, signed_in.expires))?;
         Ok(exit::OK)
     })
+}
+
+/// Shows the code that is to be confirmed, and opens its page where that is wanted and someone is there.
+pub(super) fn confirm(browser: bool) -> impl FnMut(&Confirm) + Send {
+    let browser = browser && stdout().is_terminal();
+    move |confirm: &Confirm| {
+        say(&format!(
+            "To sign in, open this page and confirm the code {}:\n\n  {}\n\nWithout the code in it, the page is {}\n",
+            confirm.code, confirm.url_with_code, confirm.url
+        ));
+        if browser {
+            open(&confirm.url_with_code);
+        }
+    }
 }
 
 /// Opens a page in the user's browser, if there is one: the address is shown in any case.

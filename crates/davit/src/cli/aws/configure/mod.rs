@@ -2,6 +2,7 @@
 
 mod edit;
 mod list;
+mod sso;
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -24,6 +25,7 @@ use crate::report::{Report, exit, print, warn};
     after_help = "\
 Examples:
   davit aws configure --profile dev
+  davit aws configure sso
   davit aws configure list
   davit aws configure get region --profile dev
   davit aws configure set s3.addressing_style path
@@ -58,6 +60,10 @@ enum Command {
     ListProfiles,
     /// Take keys out of a file that the console gave.
     Import(Import),
+    /// Make a profile of IAM Identity Center: ask where, sign in, and choose an account and a role.
+    Sso(sso::Args),
+    /// Make a session of IAM Identity Center, which profiles can share.
+    SsoSession,
 }
 
 /// What is taken from where.
@@ -96,6 +102,8 @@ pub(super) fn run(words: &[String], asks_for_help: bool) -> Result<u8, Report> {
             Ok(exit::OK)
         }
         Some(Command::Import(args)) => files.import(args),
+        Some(Command::Sso(args)) => sso::profile(&files, args, &said.globals),
+        Some(Command::SsoSession) => sso::sso_session(&files),
     }
 }
 
