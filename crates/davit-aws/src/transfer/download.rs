@@ -2,13 +2,15 @@
 
 use std::{
     fs::{self, File},
-    io::Write,
+    io::{self, Write},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
+use bytes::Bytes;
 use serde_json::json;
+use tokio::task::{JoinHandle, spawn_blocking};
 use uuid::Uuid;
 
 use super::{Known, Object, Part, Transfer, beside, known, parts, side_by_side, write_error};
@@ -123,7 +125,7 @@ impl Transfer {
         &self,
         from: &Object,
         extra: &Map,
-        mut write: impl FnMut(&[u8]) -> std::io::Result<()>,
+        mut write: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<Output, Error> {
         let mut params = known(&self.client, "GetObject", extra)?;
         params.extend(from.params());
@@ -245,29 +247,71 @@ impl Transfer {
     }
 }
 
+/// How much of an answer is gathered before it is written.
+const BLOCK: u64 = 1 << 20;
+
 /// Writes the body of an answer to its place.
-async fn fill(mut opened: Opened, to: &Unfinished, part: Part) -> Result<(), Error> {
-    let mut at = part.from;
-    while let Some(chunk) = opened.chunk().await? {
-        if at + chunk.len() as u64 > part.from + part.length {
-            let reason = "gave more than was asked for";
-            return Err(Error::Unfit { operation: "GetObject", reason });
+async fn fill(opened: Opened, to: &Unfinished, part: Part) -> Result<(), Error> {
+    let mut writing = None;
+    let outcome = fill_ahead(opened, to, part, &mut writing).await;
+    // Nothing of this answer is to be written over what the next one brings.
+    let written = written_or(writing, to).await;
+    outcome.and(written)
+}
+
+/// While one block is written the next comes.
+async fn fill_ahead(
+    mut opened: Opened,
+    to: &Unfinished,
+    part: Part,
+    writing: &mut Option<Writing>,
+) -> Result<(), Error> {
+    let (mut at, mut written) = (part.from, part.from);
+    let mut held: Vec<Bytes> = Vec::new();
+    loop {
+        let chunk = opened.chunk().await?;
+        let ends = chunk.is_none();
+        if let Some(chunk) = chunk {
+            at += chunk.len() as u64;
+            if at > part.from + part.length {
+                let reason = "gave more than was asked for";
+                return Err(Error::Unfit { operation: "GetObject", reason });
+            }
+            held.push(chunk);
         }
-        let (file, offset) = (Arc::clone(&to.file), at);
-        at += chunk.len() as u64;
-        let wrote = tokio::task::spawn_blocking(move || file.write_all_at(&chunk, offset));
-        wrote
-            .await
-            .unwrap_or_else(|error| Err(std::io::Error::other(error)))
-            .map_err(|source| write_error(&to.path, source))?;
+        if ends || at - written >= BLOCK {
+            written_or(writing.take(), to).await?;
+            let (file, offset) = (Arc::clone(&to.file), written);
+            let block = std::mem::take(&mut held);
+            written = at;
+            *writing = Some(spawn_blocking(move || write(&file, &block, offset)));
+        }
+        if ends {
+            break;
+        }
     }
     if at < part.from + part.length {
-        return Err(Error::Unfit {
-            operation: "GetObject",
-            reason: "gave less than was asked for",
-        });
+        let reason = "gave less than was asked for";
+        return Err(Error::Unfit { operation: "GetObject", reason });
     }
     Ok(())
+}
+
+/// A block on its way to the file.
+type Writing = JoinHandle<io::Result<()>>;
+
+fn write(file: &File, block: &[Bytes], mut at: u64) -> io::Result<()> {
+    for chunk in block {
+        file.write_all_at(chunk, at)?;
+        at += chunk.len() as u64;
+    }
+    Ok(())
+}
+
+async fn written_or(writing: Option<Writing>, to: &Unfinished) -> Result<(), Error> {
+    let Some(writing) = writing else { return Ok(()) };
+    let outcome = writing.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+    outcome.map_err(|source| write_error(&to.path, source))
 }
 
 /// What it means that there is no such object any more.

@@ -76,8 +76,12 @@ pub(super) async fn run(client: &Client, args: &Args) -> Result<u8, Report> {
     }
     let (mut objects, mut bytes) = (0_u64, 0_u64);
     let mut failed = None;
-    let cut = prefix.rfind('/').map_or(0, |it| it + 1);
-    let name = |key: &str| if args.recursive { key.to_owned() } else { key[cut..].to_owned() };
+    let folder = prefix.rfind('/').map_or("", |it| &prefix[..=it]);
+    let name = |key: &str| {
+        // There are servers that list what does not begin with what was asked for.
+        let short = key.strip_prefix(folder).filter(|_| !args.recursive);
+        short.unwrap_or(key).to_owned()
+    };
     let mut folders = 0_u64;
     client
         .pages("s3", "ListObjectsV2", params, |page| {

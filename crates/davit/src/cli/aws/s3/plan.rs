@@ -84,13 +84,7 @@ impl There {
     }
 }
 
-fn walk(
-    folder: &Path,
-    below: &str,
-    follow: bool,
-    above: &mut HashSet<PathBuf>,
-    there: &mut There,
-) {
+fn walk(folder: &Path, below: &str, follow: bool, above: &mut HashSet<PathBuf>, there: &mut There) {
     let real = match folder.canonicalize() {
         Ok(real) => real,
         Err(error) => return there.skip(folder, &error.to_string()),

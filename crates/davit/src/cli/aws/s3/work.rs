@@ -174,9 +174,8 @@ fn one_is_in_s3(from: &str, to: &str) -> Result<(), Report> {
 async fn below(session: &Session, text: &str, how: &How) -> Result<There, Report> {
     let Some((bucket, prefix)) = place(text) else {
         let path = Path::new(text);
-        let meta = fs::metadata(path).map_err(|_| {
-            Report::new(format!("{text} is not there")).code(codes::GENERAL)
-        })?;
+        let meta = fs::metadata(path)
+            .map_err(|_| Report::new(format!("{text} is not there")).code(codes::GENERAL))?;
         if !meta.is_dir() {
             warn(&format!("{text} is left out: it is no folder"));
             return Ok(There { skipped: 1, ..There::default() });
@@ -331,12 +330,9 @@ async fn run(at: &Context<'_>, jobs: Vec<Job>, how: &How, moves: bool) -> Result
     }));
     let transfer = at.begun.get_or_init(|| Transfer::new(at.session.client.clone(), settings));
     let mut working = stream::iter(jobs)
-        .map(|job| {
-            async move {
-                let outcome =
-                    if how.dryrun { Ok(()) } else { one(transfer, &job, how, moves).await };
-                (job, outcome)
-            }
+        .map(|job| async move {
+            let outcome = if how.dryrun { Ok(()) } else { one(transfer, &job, how, moves).await };
+            (job, outcome)
         })
         .buffer_unordered(FILES.min(parallel));
     let mut failed = false;
