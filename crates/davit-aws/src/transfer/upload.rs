@@ -228,7 +228,12 @@ impl Transfer {
         let mut params = Map::new();
         params.insert("Bucket".to_owned(), to.bucket.as_str().into());
         params.insert("Prefix".to_owned(), to.key.as_str().into());
-        let uploads = self.client.all("s3", "ListMultipartUploads", params).await?;
+        let uploads = match self.client.all("s3", "ListMultipartUploads", params).await {
+            Ok(uploads) => uploads,
+            // There are servers that cannot tell: then all of it goes.
+            Err(error) if error.code() == Some("NotImplemented") => return Ok(None),
+            Err(error) => return Err(error),
+        };
         let of_key = |it: &&Value| it.get("Key").and_then(Value::as_str) == Some(&to.key);
         let uploads = uploads.get("Uploads").map(Value::items).unwrap_or_default();
         let Some(found) = uploads.iter().rfind(of_key) else { return Ok(None) };
