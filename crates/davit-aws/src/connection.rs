@@ -3,6 +3,7 @@
 
 mod body;
 mod cause;
+mod file;
 mod proxy;
 mod tls;
 

@@ -7,13 +7,13 @@ mod upload;
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
-    client::Client,
+    client::{Client, Output},
     error::Error,
     value::{Map, Value},
 };
@@ -57,6 +57,22 @@ impl Object {
 impl std::fmt::Display for Object {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(to, "s3://{}/{}", self.bucket, self.key)
+    }
+}
+
+/// What is known of an object before it is asked for: from a list, or from its head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// How long it is.
+    pub size: u64,
+    /// Its `ETag`; another object in its place is not taken for it then.
+    pub etag: Option<String>,
+}
+
+impl Known {
+    fn of(head: &Output) -> Self {
+        let etag = head.get("ETag").and_then(Value::as_str).map(str::to_owned);
+        Self { size: number(head.get("ContentLength")), etag }
     }
 }
 
@@ -117,19 +133,56 @@ impl Settings {
 pub struct Transfer {
     client: Client,
     settings: Settings,
+    /// The parameters that take back uploads in parts that have no end yet.
+    begun: Arc<Mutex<Vec<Map>>>,
 }
 
 impl Transfer {
     /// Moves objects with a client.
     #[must_use]
-    pub const fn new(client: Client, settings: Settings) -> Self {
-        Self { client, settings }
+    pub fn new(client: Client, settings: Settings) -> Self {
+        Self { client, settings, begun: Arc::default() }
     }
 
     /// The client.
     #[must_use]
     pub const fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Takes back the uploads in parts that nobody goes on with, because nobody waited for their end.
+    /// What is left to be gone on with (`Settings::resume`) stays. What cannot be taken back is left.
+    pub async fn take_back(&self) {
+        let begun = std::mem::take(&mut *self.open_uploads());
+        if self.settings.resume {
+            return;
+        }
+        let undone = begun.into_iter().map(|it| self.client.call("s3", "AbortMultipartUpload", it));
+        let undone = stream::iter(undone).buffer_unordered(self.settings.parallel.max(1));
+        undone.for_each(|_| std::future::ready(())).await;
+    }
+
+    /// Begins an upload in parts; gives its id.
+    async fn open(&self, to: &Object, params: Map, extra: &Map) -> Result<String, Error> {
+        let mut undo = known(&self.client, "AbortMultipartUpload", extra)?;
+        let output = self.client.call("s3", "CreateMultipartUpload", params).await?;
+        let upload = output.get("UploadId").and_then(Value::as_str).unwrap_or_default().to_owned();
+        undo.extend(to.place());
+        undo.insert("UploadId".to_owned(), upload.as_str().into());
+        self.open_uploads().push(undo);
+        Ok(upload)
+    }
+
+    /// Notes that an upload has an end; gives what takes it back, if it is to be.
+    fn close(&self, upload: &str) -> Option<Map> {
+        let mut begun = self.open_uploads();
+        let named = |it: &Map| it.get("UploadId").and_then(Value::as_str) == Some(upload);
+        let at = begun.iter().position(named)?;
+        Some(begun.swap_remove(at))
+    }
+
+    fn open_uploads(&self) -> MutexGuard<'_, Vec<Map>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -17,7 +17,7 @@ use davit_aws::{
     checksum::When,
     client::Options,
     connection::{self, Pieces, Pool},
-    transfer::{Object, Settings, Transfer},
+    transfer::{Known, Object, Settings, Transfer},
     value::Map,
 };
 use futures_util::stream;
@@ -278,6 +278,64 @@ fn uploads_that_cannot_be_ended_are_taken_back() {
     let outcome = runtime.block_on(transfer.upload(&from, &Object::new("box", "k"), &Map::new()));
     assert_eq!(outcome.expect_err("no").code(), Some("AccessDenied"));
     assert_eq!((get(&runtime, &one, "k"), begun(&runtime, &one)), (None, 0));
+}
+
+#[test]
+fn uploads_that_nobody_waits_for_are_taken_back() {
+    let moto = Moto::start();
+    let runtime = runtime();
+    let stub = Arc::new(Stub::before(&moto.url, |asked| {
+        asked.target.contains("partNumber=2").then(Reply::nothing)
+    }));
+    let one = client(&stub.url);
+    bucket(&runtime, &one);
+    let folder = tempfile::tempdir().expect("a folder");
+    let from = folder.path().join("from");
+    fs::write(&from, content(PART * 2)).expect("a file");
+    for (resume, left) in [(false, 0), (true, 1)] {
+        let transfer = Transfer::new(one.clone(), settings(resume));
+        let before = stub.asked().len();
+        runtime.block_on(async {
+            let (object, none) = (Object::new("box", "k"), Map::new());
+            let upload = transfer.upload(&from, &object, &none);
+            let waiting = Arc::clone(&stub);
+            // The upload is begun (or looked for and begun), and two parts are on their way.
+            let asked = before + if resume { 4 } else { 3 };
+            let came = tokio::task::spawn_blocking(move || waiting.wait_asked(asked));
+            tokio::select! {
+                _ = upload => panic!("it never ends"),
+                came = came => came.expect("it came"),
+            }
+            transfer.take_back().await;
+        });
+        assert_eq!((get(&runtime, &one, "k"), begun(&runtime, &one)), (None, left), "{resume}");
+    }
+}
+
+#[test]
+fn what_is_known_is_not_asked_for_again() {
+    let stub = Stub::new(|asked| match asked.method.as_str() {
+        "GET" => Reply::new(200, &[("etag", "\"e\"")], "hello"),
+        _ => Reply::ok("<CopyObjectResult><ETag>\"e\"</ETag></CopyObjectResult>"),
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let to = folder.path().join("to");
+    let transfer = Transfer::new(client(&stub.url), settings(false));
+    let (from, none) = (Object::new("box", "k"), Map::new());
+    let about = Known { size: 5, etag: Some("\"e\"".to_owned()) };
+    runtime().block_on(async {
+        transfer.download_known(&from, &to, &none, &about).await.expect("it comes");
+        transfer.copy_known(&from, &Object::new("box", "l"), &none, 5).await.expect("it is copied");
+        let other = Known { etag: Some("\"f\"".to_owned()), ..about };
+        let changed = transfer.download_known(&from, &to, &none, &other).await;
+        assert!(matches!(changed, Err(Error::Changed { .. })), "{changed:?}");
+    });
+    assert_eq!(fs::read(&to).expect("a file"), b"hello");
+    assert_eq!(names(folder.path()), ["to"]);
+    let asked = stub.asked();
+    let methods: Vec<_> = asked.iter().map(|it| it.method.as_str()).collect();
+    assert_eq!(methods, ["GET", "PUT", "GET"]);
+    assert_eq!(asked[0].header("if-match"), "\"e\"");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::{fmt::Write as _, path::PathBuf};
 
 use davit_aws::{
-    config::{ChecksumMode, Environment, Options, Profiles, Section, Settings},
+    checksum::When,
+    config::{Environment, Options, Profiles, Section, Settings},
     credentials::{Step, plan},
 };
 use serde_json::{Map as JsonMap, Value as Json, json};
@@ -68,10 +69,10 @@ fn word(choice: &dyn std::fmt::Debug) -> String {
     format!("{choice:?}").to_lowercase()
 }
 
-fn when(mode: ChecksumMode) -> &'static str {
+fn when(mode: When) -> &'static str {
     match mode {
-        ChecksumMode::WhenSupported => "when_supported",
-        ChecksumMode::WhenRequired => "when_required",
+        When::Supported => "when_supported",
+        When::Required => "when_required",
     }
 }
 

@@ -13,13 +13,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use hyper::body::{Frame, SizeHint};
-use tokio::{
-    fs::File,
-    io::{AsyncRead, AsyncSeekExt, ReadBuf},
-};
+
+use super::file::Reader;
 
 /// A body to be sent.
 #[derive(Default)]
@@ -133,7 +131,7 @@ pub(crate) struct Sending {
 
 enum Source {
     Bytes(Bytes),
-    File(File),
+    File(Reader),
     /// With the piece that makes it complete, which waits until it is known that no other follows.
     Stream(Pieces, Option<Bytes>),
 }
@@ -164,11 +162,7 @@ impl Sending {
         let source = match body {
             Body::Empty => Source::Bytes(Bytes::new()),
             Body::Bytes(bytes) => Source::Bytes(bytes),
-            Body::File(part) => {
-                let mut file = File::open(&part.path).await?;
-                file.seek(io::SeekFrom::Start(part.from)).await?;
-                Source::File(file)
-            }
+            Body::File(part) => Source::File(Reader::open(part).await?),
             Body::Stream { pieces, .. } => Source::Stream(pieces, None),
         };
         let progress = Progress { from: Instant::now(), millis: Arc::default() };
@@ -186,26 +180,7 @@ impl Sending {
                 let piece = bytes.split_to(bytes.len().min(PIECE));
                 Poll::Ready((!piece.is_empty()).then_some(Ok(piece)))
             }
-            Source::File(file) => {
-                let most =
-                    self.left.map_or(PIECE, |it| usize::try_from(it).unwrap_or(PIECE).min(PIECE));
-                if most == 0 {
-                    return Poll::Ready(None);
-                }
-                let mut bytes = BytesMut::zeroed(most);
-                let mut buffer = ReadBuf::new(&mut bytes);
-                ready!(Pin::new(file).poll_read(context, &mut buffer))?;
-                let size = buffer.filled().len();
-                if size == 0 {
-                    let text = "the file is shorter than it was";
-                    return Poll::Ready(Some(Err(io::Error::new(
-                        io::ErrorKind::UnexpectedEof,
-                        text,
-                    ))));
-                }
-                bytes.truncate(size);
-                Poll::Ready(Some(Ok(bytes.freeze())))
-            }
+            Source::File(reader) => reader.poll_piece(PIECE, context),
             Source::Stream(pieces, last) => poll_stream(pieces, last, self.left, context),
         }
     }

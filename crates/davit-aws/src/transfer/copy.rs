@@ -1,7 +1,8 @@
 //! Objects to objects, without their coming by here.
 
-use super::{Object, Transfer, known, number, parts, side_by_side, upload::text};
+use super::{Known, Object, Transfer, known, parts, side_by_side};
 use crate::{
+    client::Output,
     error::Error,
     value::{Map, Value},
 };
@@ -28,17 +29,56 @@ impl Transfer {
     ///
     /// When the service says no.
     pub async fn copy(&self, from: &Object, to: &Object, extra: &Map) -> Result<(), Error> {
-        let head = self.client.call("s3", "HeadObject", from.params()).await?;
-        let size = number(head.get("ContentLength"));
-        let source = Value::Map(from.params());
+        let head = self.client.call("s3", "HeadObject", of_source(from, extra)).await?;
+        let size = Known::of(&head).size;
         if size <= AT_ONCE {
-            let mut params = known(&self.client, "CopyObject", extra)?;
-            params.extend(to.place());
-            params.insert("CopySource".to_owned(), source);
-            self.client.call("s3", "CopyObject", params).await?;
-            (self.settings.progress)(size);
-            return Ok(());
+            return self.copy_at_once(from, to, extra, size).await;
         }
+        self.copy_parts(from, to, extra, &head).await
+    }
+
+    /// Copies an object of a size that is known.
+    ///
+    /// # Errors
+    ///
+    /// When the service says no.
+    pub async fn copy_known(
+        &self,
+        from: &Object,
+        to: &Object,
+        extra: &Map,
+        size: u64,
+    ) -> Result<(), Error> {
+        if size <= AT_ONCE {
+            return self.copy_at_once(from, to, extra, size).await;
+        }
+        self.copy(from, to, extra).await
+    }
+
+    async fn copy_at_once(
+        &self,
+        from: &Object,
+        to: &Object,
+        extra: &Map,
+        size: u64,
+    ) -> Result<(), Error> {
+        let mut params = known(&self.client, "CopyObject", extra)?;
+        params.extend(to.place());
+        params.insert("CopySource".to_owned(), Value::Map(from.params()));
+        self.client.call("s3", "CopyObject", params).await?;
+        (self.settings.progress)(size);
+        Ok(())
+    }
+
+    async fn copy_parts(
+        &self,
+        from: &Object,
+        to: &Object,
+        extra: &Map,
+        head: &Output,
+    ) -> Result<(), Error> {
+        let Known { size, etag } = Known::of(head);
+        let source = Value::Map(from.params());
         let mut params = known(&self.client, "CreateMultipartUpload", extra)?;
         if extra.get("MetadataDirective").and_then(Value::as_str) != Some("REPLACE") {
             for name in DESCRIBING {
@@ -48,10 +88,9 @@ impl Transfer {
             }
         }
         params.extend(to.place());
-        let begun = self.client.call("s3", "CreateMultipartUpload", params).await?;
-        let upload = text(&begun, "UploadId");
-        let etag = text(&head, "ETag");
-        let (source, upload_id, etag) = (&source, upload.as_str(), etag.as_str());
+        let upload = self.open(to, params, extra).await?;
+        let (source, upload_id, etag) = (&source, upload.as_str(), etag.unwrap_or_default());
+        let etag = etag.as_str();
         let all = parts(size, self.settings.part_for(size).max(PART));
         let outcome = side_by_side(all, self.settings.parallel, |part| async move {
             let mut params = known(&self.client, "UploadPartCopy", extra)?;
@@ -73,4 +112,21 @@ impl Transfer {
         .await;
         self.end(to, upload_id, outcome, extra).await
     }
+}
+
+/// The parameters of `HeadObject` for the source of a copy. Its key is another than that of what it becomes.
+fn of_source(from: &Object, extra: &Map) -> Map {
+    let mut params = from.params();
+    for (name, value) in extra {
+        match name.strip_prefix("CopySource") {
+            Some(name) if name.starts_with("SSECustomer") => {
+                params.insert(name.to_owned(), value.clone());
+            }
+            None if name == "RequestPayer" => {
+                params.insert(name.clone(), value.clone());
+            }
+            _ => {}
+        }
+    }
+    params
 }

@@ -2,16 +2,18 @@
 
 use std::{
     fs::{self, File},
-    io::Write,
+    io::{self, Write},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
+use bytes::Bytes;
 use serde_json::json;
+use tokio::task::{JoinHandle, spawn_blocking};
 use uuid::Uuid;
 
-use super::{Object, Part, Transfer, beside, known, number, parts, side_by_side, write_error};
+use super::{Known, Object, Part, Transfer, beside, known, parts, side_by_side, write_error};
 use crate::{
     client::{Call, Opened, Output},
     error::Error,
@@ -88,17 +90,30 @@ impl Transfer {
         let mut params = known(&self.client, "HeadObject", extra)?;
         params.extend(from.params());
         let head = self.client.call("s3", "HeadObject", params).await?;
-        let size = number(head.get("ContentLength"));
-        if size < self.settings.threshold.max(1) {
-            let file = Unfinished::new(path)?;
-            let part = Part { number: 1, from: 0, length: size };
-            let params = self.get(from, extra, &head)?;
-            self.fetch(from, params, &file, part).await?;
-            file.finish(path)?;
-        } else {
-            self.in_parts(from, path, extra, &head).await?;
-        }
+        self.download_known(from, path, extra, &Known::of(&head)).await?;
         Ok(head)
+    }
+
+    /// Puts an object of which something is known into a file.
+    ///
+    /// # Errors
+    ///
+    /// As for `download`; also when the object is another than the one that is known.
+    pub async fn download_known(
+        &self,
+        from: &Object,
+        path: &Path,
+        extra: &Map,
+        about: &Known,
+    ) -> Result<(), Error> {
+        let size = about.size;
+        if size >= self.settings.threshold.max(1) {
+            return self.in_parts(from, path, extra, about).await;
+        }
+        let params = self.get(from, extra, about.etag.as_deref())?;
+        let file = Unfinished::new(path)?;
+        self.fetch(from, params, &file, Part { number: 1, from: 0, length: size }).await?;
+        file.finish(path)
     }
 
     /// The whole of an object, piece by piece. Where it breaks off it is gone on with.
@@ -110,12 +125,13 @@ impl Transfer {
         &self,
         from: &Object,
         extra: &Map,
-        mut write: impl FnMut(&[u8]) -> std::io::Result<()>,
+        mut write: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<Output, Error> {
         let mut params = known(&self.client, "GetObject", extra)?;
         params.extend(from.params());
         let mut opened = self.client.open(Call::new("s3", "GetObject", params.clone())).await?;
         let head = opened.output().clone();
+        let etag = head.get("ETag").and_then(Value::as_str);
         let size = opened.length();
         let (mut at, mut tries) = (0, 1);
         loop {
@@ -131,7 +147,7 @@ impl Transfer {
                         return Err(error);
                     }
                     tries += 1;
-                    let mut rest = self.get(from, extra, &head)?;
+                    let mut rest = self.get(from, extra, etag)?;
                     rest.insert("Range".to_owned(), format!("bytes={at}-{}", size - 1).into());
                     opened = self.open_same(from, rest).await?;
                     continue;
@@ -149,13 +165,13 @@ impl Transfer {
         from: &Object,
         path: &Path,
         extra: &Map,
-        head: &Output,
+        about: &Known,
     ) -> Result<(), Error> {
-        let size = number(head.get("ContentLength"));
+        let Known { size, etag } = about;
+        let size = *size;
         let length = self.settings.part_for(size);
         let unfinished = if self.settings.resume {
             // Parts of one object are not put into the file of another.
-            let etag = head.get("ETag").map(Value::to_json);
             let of = json!({"etag": etag, "size": size, "part": length}).to_string();
             Unfinished::begun(path, &of, size)?
         } else {
@@ -169,7 +185,7 @@ impl Transfer {
         let noted = file.state.as_ref().and_then(|it| File::options().append(true).open(it).ok());
         let noted = &Mutex::new(noted);
         side_by_side(missing, self.settings.parallel, |part| async move {
-            let mut params = self.get(from, extra, head)?;
+            let mut params = self.get(from, extra, etag.as_deref())?;
             let last = part.from + part.length - 1;
             params.insert("Range".to_owned(), format!("bytes={}-{last}", part.from).into());
             self.fetch(from, params, file, part).await?;
@@ -184,12 +200,12 @@ impl Transfer {
         unfinished.finish(path)
     }
 
-    /// The parameters that fetch what `head` tells of, and no later object in its place.
-    fn get(&self, from: &Object, extra: &Map, head: &Output) -> Result<Map, Error> {
+    /// The parameters that fetch the object of a tag, and no later one in its place.
+    fn get(&self, from: &Object, extra: &Map, etag: Option<&str>) -> Result<Map, Error> {
         let mut params = known(&self.client, "GetObject", extra)?;
         params.extend(from.params());
-        if let Some(etag) = head.get("ETag") {
-            params.insert("IfMatch".to_owned(), etag.clone());
+        if let Some(etag) = etag {
+            params.insert("IfMatch".to_owned(), etag.into());
         }
         Ok(params)
     }
@@ -231,29 +247,71 @@ impl Transfer {
     }
 }
 
+/// How much of an answer is gathered before it is written.
+const BLOCK: u64 = 1 << 20;
+
 /// Writes the body of an answer to its place.
-async fn fill(mut opened: Opened, to: &Unfinished, part: Part) -> Result<(), Error> {
-    let mut at = part.from;
-    while let Some(chunk) = opened.chunk().await? {
-        if at + chunk.len() as u64 > part.from + part.length {
-            let reason = "gave more than was asked for";
-            return Err(Error::Unfit { operation: "GetObject", reason });
+async fn fill(opened: Opened, to: &Unfinished, part: Part) -> Result<(), Error> {
+    let mut writing = None;
+    let outcome = fill_ahead(opened, to, part, &mut writing).await;
+    // Nothing of this answer is to be written over what the next one brings.
+    let written = written_or(writing, to).await;
+    outcome.and(written)
+}
+
+/// While one block is written the next comes.
+async fn fill_ahead(
+    mut opened: Opened,
+    to: &Unfinished,
+    part: Part,
+    writing: &mut Option<Writing>,
+) -> Result<(), Error> {
+    let (mut at, mut written) = (part.from, part.from);
+    let mut held: Vec<Bytes> = Vec::new();
+    loop {
+        let chunk = opened.chunk().await?;
+        let ends = chunk.is_none();
+        if let Some(chunk) = chunk {
+            at += chunk.len() as u64;
+            if at > part.from + part.length {
+                let reason = "gave more than was asked for";
+                return Err(Error::Unfit { operation: "GetObject", reason });
+            }
+            held.push(chunk);
         }
-        let (file, offset) = (Arc::clone(&to.file), at);
-        at += chunk.len() as u64;
-        let wrote = tokio::task::spawn_blocking(move || file.write_all_at(&chunk, offset));
-        wrote
-            .await
-            .unwrap_or_else(|error| Err(std::io::Error::other(error)))
-            .map_err(|source| write_error(&to.path, source))?;
+        if ends || at - written >= BLOCK {
+            written_or(writing.take(), to).await?;
+            let (file, offset) = (Arc::clone(&to.file), written);
+            let block = std::mem::take(&mut held);
+            written = at;
+            *writing = Some(spawn_blocking(move || write(&file, &block, offset)));
+        }
+        if ends {
+            break;
+        }
     }
     if at < part.from + part.length {
-        return Err(Error::Unfit {
-            operation: "GetObject",
-            reason: "gave less than was asked for",
-        });
+        let reason = "gave less than was asked for";
+        return Err(Error::Unfit { operation: "GetObject", reason });
     }
     Ok(())
+}
+
+/// A block on its way to the file.
+type Writing = JoinHandle<io::Result<()>>;
+
+fn write(file: &File, block: &[Bytes], mut at: u64) -> io::Result<()> {
+    for chunk in block {
+        file.write_all_at(chunk, at)?;
+        at += chunk.len() as u64;
+    }
+    Ok(())
+}
+
+async fn written_or(writing: Option<Writing>, to: &Unfinished) -> Result<(), Error> {
+    let Some(writing) = writing else { return Ok(()) };
+    let outcome = writing.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+    outcome.map_err(|source| write_error(&to.path, source))
 }
 
 /// What it means that there is no such object any more.

@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use super::{Object, Part, Settings, Transfer, file_error, known, number, parts, side_by_side};
 use crate::{
     checksum::When,
-    client::{Call, Output},
+    client::Call,
     connection::{Body, FilePart, Pieces},
     error::Error,
     value::{Map, Value},
@@ -40,7 +40,7 @@ impl Transfer {
     /// # Errors
     ///
     /// When the file cannot be read or changes meanwhile, or the service says no. What was begun in
-    /// parts is taken back, but for `Settings::resume`, or when nobody waits for the end.
+    /// parts is taken back, but for `Settings::resume`. When nobody waits for the end, `take_back` does it.
     pub async fn upload(&self, path: &Path, to: &Object, extra: &Map) -> Result<(), Error> {
         let before = stamp(path)?;
         let (size, _) = before;
@@ -141,8 +141,7 @@ impl Transfer {
             params.entry("ChecksumAlgorithm".to_owned()).or_insert_with(|| "CRC32".into());
         }
         params.extend(to.place());
-        let output = self.client.call("s3", "CreateMultipartUpload", params).await?;
-        Ok(text(&output, "UploadId"))
+        self.open(to, params, extra).await
     }
 
     #[expect(clippy::too_many_arguments, reason = "all of it names one part")]
@@ -182,12 +181,10 @@ impl Transfer {
             Ok(sent) => self.put_together(to, upload, sent, extra).await,
             Err(error) => Err(error),
         };
-        if outcome.is_err() && !self.settings.resume {
-            let mut params = known(&self.client, "AbortMultipartUpload", extra)?;
-            params.extend(to.place());
-            params.insert("UploadId".to_owned(), upload.into());
+        let undo = self.close(upload).filter(|_| outcome.is_err() && !self.settings.resume);
+        if let Some(undo) = undo {
             // The error that counts is the first one.
-            drop(self.client.call("s3", "AbortMultipartUpload", params).await);
+            drop(self.client.call("s3", "AbortMultipartUpload", undo).await);
         }
         outcome
     }
@@ -231,7 +228,12 @@ impl Transfer {
         let mut params = Map::new();
         params.insert("Bucket".to_owned(), to.bucket.as_str().into());
         params.insert("Prefix".to_owned(), to.key.as_str().into());
-        let uploads = self.client.all("s3", "ListMultipartUploads", params).await?;
+        let uploads = match self.client.all("s3", "ListMultipartUploads", params).await {
+            Ok(uploads) => uploads,
+            // There are servers that cannot tell: then all of it goes.
+            Err(error) if error.code() == Some("NotImplemented") => return Ok(None),
+            Err(error) => return Err(error),
+        };
         let of_key = |it: &&Value| it.get("Key").and_then(Value::as_str) == Some(&to.key);
         let uploads = uploads.get("Uploads").map(Value::items).unwrap_or_default();
         let Some(found) = uploads.iter().rfind(of_key) else { return Ok(None) };
@@ -295,10 +297,6 @@ async fn digest(path: &Path, part: Part) -> Result<String, Error> {
     outcome
         .unwrap_or_else(|error| Err(std::io::Error::other(error)))
         .map_err(|source| file_error(&path, source))
-}
-
-pub(super) fn text(output: &Output, name: &str) -> String {
-    output.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 /// Pieces of any length as parts of one length, but for the last. After a thousand parts they double.

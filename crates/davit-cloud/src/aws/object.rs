@@ -67,20 +67,26 @@ impl Place<'_> {
     /// # Errors
     /// Where the file cannot be read, and what the service says.
     pub async fn is_same(&self, head: &Value, source: &Source) -> Result<bool, ModuleError> {
-        let etag = head["ETag"].as_str().unwrap_or_default().trim_matches('"');
-        let part = match etag.split_once('-') {
-            None => None,
-            Some(_) => {
-                let first = self.params(json!({"PartNumber": 1, "VersionId": head["VersionId"]}));
-                let first = self.aws.call("s3", "HeadObject", first).await?;
-                first.get("ContentLength").and_then(davit_aws::Value::as_int)
-            }
-        };
         if head["ContentLength"].as_u64() != source.length()? {
             return Ok(false);
         }
-        let part = part.and_then(|it| u64::try_from(it).ok()).filter(|it| *it > 0);
+        let etag = head["ETag"].as_str().unwrap_or_default().trim_matches('"');
+        let part = match etag.split_once('-') {
+            None => None,
+            Some((_, count)) => Some(self.part_length(head, count).await),
+        };
         Ok(source.etag(part).await? == etag)
+    }
+
+    /// How long the parts are that it was put in. There are servers that cannot tell: then that is what
+    /// this program makes.
+    async fn part_length(&self, head: &Value, count: &str) -> u64 {
+        let first = self.params(json!({"PartNumber": 1, "VersionId": head["VersionId"]}));
+        let first = self.aws.call("s3", "HeadObject", first).await.ok();
+        let first = first.and_then(|it| it.get("ContentLength").and_then(davit_aws::Value::as_int));
+        let first = first.and_then(|it| u64::try_from(it).ok());
+        let size = head["ContentLength"].as_u64().unwrap_or_default();
+        part_length(size, count.parse().unwrap_or_default(), first)
     }
 
     /// The tags. Where they may not be seen, there are none as long as nothing is asked of them.
@@ -227,6 +233,12 @@ impl Source {
             Err(_) => Err(ModuleError::Cancelled),
         }
     }
+}
+
+/// How long so many parts are, if the first is as long as was told.
+fn part_length(size: u64, count: u64, first: Option<u64>) -> u64 {
+    let fits = |part: &u64| *part > 0 && size.div_ceil(*part).max(1) == count;
+    first.filter(fits).unwrap_or_else(|| Settings::default().part)
 }
 
 fn etag(mut from: impl Read, part: Option<u64>) -> std::io::Result<String> {
@@ -381,6 +393,19 @@ mod tests {
         assert!(two.ends_with("-2"), "{two}");
         assert!(etag(&b"helloo"[..], Some(3)).unwrap().ends_with("-2"));
         assert!(etag(&b""[..], Some(3)).unwrap().ends_with("-1"));
+    }
+
+    #[test]
+    fn parts_of_servers_that_cannot_tell_are_as_ours() {
+        for (size, count, first, part) in [
+            (20 << 20, 2, Some(16 << 20), 16 << 20),
+            (20 << 20, 3, Some(20 << 20), 8 << 20),
+            (20 << 20, 3, Some(0), 8 << 20),
+            (20 << 20, 3, None, 8 << 20),
+            (0, 1, Some(5), 5),
+        ] {
+            assert_eq!(part_length(size, count, first), part);
+        }
     }
 
     #[test]

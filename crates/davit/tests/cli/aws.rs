@@ -165,8 +165,54 @@ fn folders_go_to_s3_and_back() {
     assert_eq!(fs::metadata(place.path().join("moved.bin")).expect("it came").len(), 9 << 20);
     let ran = s3("ls s3://folders-go/p/");
     assert!(ran.out.ends_with("PRE b/\n"), "{}", ran.out);
-    assert_eq!(s3("rb s3://folders-go").code, 254, "it is not empty");
+    assert_eq!(s3("rb s3://folders-go").code, 1, "it is not empty");
     assert_eq!(s3("rb s3://folders-go --force").code, 0);
+}
+
+#[test]
+fn what_is_left_out_or_refused_has_its_exit_code() {
+    let place = Place::new(&[("site/a.txt", "a"), ("site/b/c.txt", "c"), ("one", "1")]);
+    let path = |name: &str| place.path().join(name);
+    std::os::unix::fs::symlink("nowhere", path("site/gone")).expect("a link");
+    nix::unistd::mkfifo(&path("site/pipe"), nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    let moto = Moto::start().expect("moto");
+    // Options of all commands may stand in front of `s3`.
+    let s3 =
+        |line: &str| aws(&place, &moto, &format!("--region eu-west-1 --no-cli-pager s3 {line}"));
+    assert_eq!(s3("mb s3://exit-codes").code, 0);
+    let whole = path("site/b/*").display().to_string();
+    let ran =
+        s3(&format!("cp site s3://exit-codes --recursive --follow-symlinks --exclude {whole}"));
+    assert_eq!(ran.out, "upload: site/a.txt to s3://exit-codes/a.txt\n");
+    assert_eq!((ran.code, ran.err.matches("is left out").count()), (2, 2), "{}", ran.err);
+    for (line, code, out) in [
+        ("cp site/pipe s3://exit-codes/", 2, ""),
+        ("sync one s3://exit-codes/", 2, ""),
+        ("cp one s3://exit-codes/ --output text", 0, "upload: ./one to s3://exit-codes/one\n"),
+        ("cp site/gone s3://exit-codes/ --no-follow-symlinks", 0, ""),
+        ("cp site s3://exit-codes/", 1, ""),
+        ("cp s3://exit-codes/none .", 1, ""),
+        ("cp s3://exit-codes/none -", 1, ""),
+        ("sync site s3://no-such-bucket-is-here", 1, ""),
+        ("rm s3://no-such-bucket-is-here --recursive", 1, ""),
+        ("ls s3://no-such-bucket-is-here", 254, ""),
+        ("mb s3://no", 1, ""),
+    ] {
+        let ran = s3(line);
+        assert_eq!((ran.code, ran.out.as_str()), (code, out), "{line}: {}", ran.err);
+    }
+    assert_eq!(s3("sync s3://exit-codes back").code, 0);
+    // What is as long is fetched again where it was changed here, and not where it is older.
+    fs::write(path("back/one"), "2").expect("a file");
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+    let file = fs::File::options().write(true).open(path("back/one")).expect("a file");
+    file.set_modified(later).expect("a time");
+    let old = fs::File::options().write(true).open(path("back/a.txt")).expect("a file");
+    old.set_modified(std::time::UNIX_EPOCH).expect("a time");
+    let ran = s3("sync s3://exit-codes back");
+    assert_eq!(ran.out, "download: s3://exit-codes/one to back/one\n", "{}", ran.err);
+    let ran = s3("sync s3://exit-codes back --exact-timestamps");
+    assert_eq!(ran.out, "download: s3://exit-codes/a.txt to back/a.txt\n", "{}", ran.err);
 }
 
 /// What the services of IAM Identity Center were asked for.

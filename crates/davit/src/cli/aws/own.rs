@@ -1,7 +1,7 @@
 //! The commands of `davit aws` that are no operations of a model: a table of them, and what completes them.
 
 use clap::{CommandFactory, Parser};
-use davit_aws::command::Candidate;
+use davit_aws::command::{Candidate, GLOBALS, Takes};
 
 use super::{codes, configure, s3, sso, tokens};
 use crate::report::{Report, exit, print};
@@ -54,14 +54,22 @@ static COMMANDS: &[Own] = &[
 
 /// The command that words name, with the words behind its name. Options may stand in front of it.
 pub(super) fn find(words: &[String]) -> Option<(&'static Own, Vec<String>)> {
+    let at = options_ahead(words);
     COMMANDS.iter().find_map(|own| {
-        let at = words.windows(own.words.len()).position(|it| it == own.words)?;
-        // What stands in front are options, which have a value each but for those that are flags.
-        let fits = own.words.len() > 1 || words.first().is_some_and(|it| it == own.words[0]);
-        let ahead = words[..at].first().is_none_or(|it| it.starts_with("--"));
-        let rest = words[..at].iter().chain(&words[at + own.words.len()..]).cloned().collect();
-        (fits && ahead).then_some((own, rest))
+        let (name, behind) = words[at..].split_at_checked(own.words.len())?;
+        let rest = words[..at].iter().chain(behind).cloned().collect();
+        (name == own.words).then_some((own, rest))
     })
+}
+
+/// How many words in front are options and their values.
+fn options_ahead(words: &[String]) -> usize {
+    let mut at = 0;
+    while let Some(name) = words.get(at).and_then(|it| it.strip_prefix("--")) {
+        let is_flag = GLOBALS.iter().any(|it| it.name == name && it.takes == Takes::Nothing);
+        at += if is_flag || name.contains('=') { 1 } else { 2 };
+    }
+    at.min(words.len())
 }
 
 /// The commands below these words, a line each; nothing where there are none.
@@ -167,11 +175,15 @@ mod tests {
             ("ecr get-login-password --region x", "ecr get-login-password", "--region x"),
             ("--region x ecr get-login-password", "ecr get-login-password", "--region x"),
             ("configure list", "configure", "list"),
+            ("--endpoint-url http://h s3 ls", "s3", "--endpoint-url http://h ls"),
+            ("--no-sign-request --region=x s3 ls", "s3", "--no-sign-request --region=x ls"),
         ] {
             assert_eq!(found(line), Some((name.to_owned(), rest.to_owned())), "{line}");
         }
         assert_eq!(found("ecr describe-repositories"), None);
         assert_eq!(found("s3api list-buckets"), None);
+        assert_eq!(found("--profile s3 ec2 describe-vpcs"), None);
+        assert_eq!(found("--profile"), None);
     }
 
     #[test]

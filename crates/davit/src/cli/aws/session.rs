@@ -97,8 +97,34 @@ pub(in crate::cli) fn until<T>(work: impl Future<Output = Result<T, Report>>) ->
     ran(work, || Err(Report::new("interrupted").code(exit::INTERRUPTED)))
 }
 
+/// The same; `undo` is done after the user has stopped it, for as long as the user lets it.
+pub(super) fn until_done_or(
+    work: impl Future<Output = Result<u8, Report>>,
+    undo: impl Future<Output = ()>,
+) -> Result<u8, Report> {
+    let undone = async {
+        tokio::select! {
+            () = undo => {}
+            () = tokio::time::sleep(UNDO) => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    };
+    ran_or(work, undone, || Ok(codes::INTERRUPTED))
+}
+
+/// How long a stopped program may clean up.
+const UNDO: Duration = Duration::from_secs(10);
+
 fn ran<T>(
     work: impl Future<Output = Result<T, Report>>,
+    stopped: impl FnOnce() -> Result<T, Report>,
+) -> Result<T, Report> {
+    ran_or(work, async {}, stopped)
+}
+
+fn ran_or<T>(
+    work: impl Future<Output = Result<T, Report>>,
+    undo: impl Future<Output = ()>,
     stopped: impl FnOnce() -> Result<T, Report>,
 ) -> Result<T, Report> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -107,11 +133,13 @@ fn ran<T>(
         .map_err(|error| Report::of(&error))?;
     let outcome = runtime.block_on(async {
         tokio::select! {
-            outcome = work => outcome,
-            _ = tokio::signal::ctrl_c() => stopped(),
+            outcome = work => return outcome,
+            _ = tokio::signal::ctrl_c() => {}
         }
+        undo.await;
+        stopped()
     });
-    // A question that is still open is not waited for.
+    // A question that is still open, or a pipe that nothing comes from, is not waited for.
     runtime.shutdown_background();
     outcome
 }

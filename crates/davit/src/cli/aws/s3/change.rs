@@ -5,9 +5,9 @@ use davit_aws::session::Session;
 use davit_aws::value::{Map, Value};
 use serde_json::json;
 
-use super::super::{codes, report};
+use super::super::codes;
 use super::plan::{self, Filters};
-use super::{object_of, place_or};
+use super::{fatal, object_of, place_or};
 use crate::report::{Report, exit, print};
 
 /// Remove objects.
@@ -30,6 +30,42 @@ pub(super) struct Remove {
     /// Take what fits, though it is excluded before.
     #[arg(long, value_name = "PATTERN")]
     include: Vec<String>,
+    /// How many objects a page of a list has.
+    #[arg(long, value_name = "COUNT")]
+    page_size: Option<u32>,
+    /// Who pays, of buckets whose owners do not.
+    #[arg(long, value_parser = ["requester"])]
+    request_payer: Option<String>,
+}
+
+impl Remove {
+    fn of_list(&self) -> Map {
+        let mut params = self.payer();
+        if let Some(size) = self.page_size {
+            params.insert("MaxKeys".to_owned(), i64::from(size).into());
+        }
+        params
+    }
+
+    fn how(&self) -> Delete {
+        Delete { dry: self.dryrun, quiet: self.quiet, extra: self.payer() }
+    }
+
+    fn payer(&self) -> Map {
+        let payer = self.request_payer.as_deref();
+        payer.map(|it| ("RequestPayer".to_owned(), it.into())).into_iter().collect()
+    }
+}
+
+/// How objects are removed.
+#[derive(Debug, Default)]
+pub(super) struct Delete {
+    /// Only say what would be removed.
+    pub(super) dry: bool,
+    /// Say nothing but errors.
+    pub(super) quiet: bool,
+    /// Further parameters of the operation.
+    pub(super) extra: Map,
 }
 
 /// S3 removes no more at once.
@@ -43,24 +79,24 @@ pub(super) async fn remove(
 ) -> Result<u8, Report> {
     if !args.recursive {
         let object = object_of(&args.place)?;
-        return delete(client, &object.bucket, vec![object.key], args.dryrun, args.quiet).await;
+        return delete(client, &object.bucket, vec![object.key], &args.how()).await;
     }
     let (bucket, prefix) = place_or(&args.place)?;
     let prefix = folder(&prefix);
-    let found = plan::objects(client, &bucket, &prefix).await?;
-    let keys = found.into_keys().filter(|it| filters.take(it));
+    let there = plan::objects(client, &bucket, &prefix, args.of_list()).await?;
+    let keys = there.found.into_keys().filter(|it| filters.take(it));
     let mut keys: Vec<String> = keys.map(|it| format!("{prefix}{it}")).collect();
     if filters.take("") {
         keys.extend(markers(client, &bucket, &prefix).await?);
     }
-    delete(client, &bucket, keys, args.dryrun, args.quiet).await
+    delete(client, &bucket, keys, &args.how()).await
 }
 
 /// Objects without content whose names end in a slash: some programs show them as folders.
 async fn markers(client: &Client, bucket: &str, prefix: &str) -> Result<Vec<String>, Report> {
     let params = json!({"Bucket": bucket, "Prefix": prefix});
     let all = client.all("s3", "ListObjectsV2", map(params)).await;
-    let all = all.map_err(|error| report(&error))?;
+    let all = all.map_err(|error| fatal(&error))?;
     let keys = all.get("Contents").map(Value::items).unwrap_or_default().iter();
     let keys = keys.filter(|it| plan::number(it.get("Size")) == 0);
     let keys = keys.filter_map(|it| it.get("Key").and_then(Value::as_str));
@@ -81,17 +117,19 @@ pub(super) async fn delete(
     client: &Client,
     bucket: &str,
     keys: Vec<String>,
-    dry: bool,
-    quiet: bool,
+    how: &Delete,
 ) -> Result<u8, Report> {
+    let Delete { dry, quiet, extra } = how;
     let mut failed = false;
     for keys in keys.chunks(AT_ONCE) {
         let mut refused: Vec<(String, String)> = Vec::new();
-        if !dry {
+        if !*dry {
             let objects: Vec<_> = keys.iter().map(|it| json!({"Key": it})).collect();
             let params = json!({"Bucket": bucket, "Delete": {"Objects": objects, "Quiet": true}});
-            let output = client.call("s3", "DeleteObjects", map(params)).await;
-            let output = output.map_err(|error| report(&error))?;
+            let mut params = map(params);
+            params.extend(extra.clone());
+            let output = client.call("s3", "DeleteObjects", params).await;
+            let output = output.map_err(|error| fatal(&error))?;
             for error in output.get("Errors").map(Value::items).unwrap_or_default() {
                 let part = |name: &str| {
                     error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
@@ -104,8 +142,8 @@ pub(super) async fn delete(
             if let Some((_, reason)) = refused.iter().find(|(it, _)| it == key) {
                 failed = true;
                 crate::report::say(&format!("delete failed: s3://{bucket}/{key} {reason}"));
-            } else if !quiet {
-                let dry = if dry { "(dryrun) " } else { "" };
+            } else if !*quiet {
+                let dry = if *dry { "(dryrun) " } else { "" };
                 text.push_str(&format!("{dry}delete: s3://{bucket}/{key}\n"));
             }
         }
@@ -123,7 +161,7 @@ pub(super) async fn make_bucket(session: &Session, place: &str) -> Result<u8, Re
         params["CreateBucketConfiguration"] = json!({"LocationConstraint": region});
     }
     let made = session.client.call("s3", "CreateBucket", map(params)).await;
-    made.map_err(|error| report(&error))?;
+    made.map_err(|error| fatal(&error))?;
     print(&format!("make_bucket: {bucket}\n"))?;
     Ok(exit::OK)
 }
@@ -136,15 +174,16 @@ pub(super) async fn remove_bucket(client: &Client, place: &str, force: bool) -> 
         return Err(Report::new(text).code(codes::USAGE));
     }
     if force {
-        let mut keys: Vec<String> = plan::objects(client, &bucket, "").await?.into_keys().collect();
+        let there = plan::objects(client, &bucket, "", Map::new()).await?;
+        let mut keys: Vec<String> = there.found.into_keys().collect();
         keys.extend(markers(client, &bucket, "").await?);
-        let code = delete(client, &bucket, keys, false, false).await?;
+        let code = delete(client, &bucket, keys, &Delete::default()).await?;
         if code != exit::OK {
             return Ok(code);
         }
     }
     let removed = client.call("s3", "DeleteBucket", map(json!({"Bucket": bucket}))).await;
-    removed.map_err(|error| report(&error))?;
+    removed.map_err(|error| fatal(&error))?;
     print(&format!("remove_bucket: {bucket}\n"))?;
     Ok(exit::OK)
 }

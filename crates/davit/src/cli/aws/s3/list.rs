@@ -24,12 +24,32 @@ pub(super) struct Args {
     /// How many objects there are, and how large they are together.
     #[arg(long)]
     summarize: bool,
+    /// How many objects a page has.
+    #[arg(long, value_name = "COUNT")]
+    page_size: Option<u32>,
+    /// Who pays, of buckets whose owners do not.
+    #[arg(long, value_parser = ["requester"])]
+    request_payer: Option<String>,
+    /// Only buckets of this region.
+    #[arg(long, value_name = "REGION")]
+    bucket_region: Option<String>,
+    /// Only buckets whose names begin so.
+    #[arg(long, value_name = "PREFIX")]
+    bucket_name_prefix: Option<String>,
 }
 
 /// Prints it.
 pub(super) async fn run(client: &Client, args: &Args) -> Result<u8, Report> {
     let Some(place) = args.place.as_deref().filter(|it| *it != "s3://") else {
-        let all = client.all("s3", "ListBuckets", Map::new()).await;
+        let mut params = Map::new();
+        for (name, value) in
+            [("BucketRegion", &args.bucket_region), ("Prefix", &args.bucket_name_prefix)]
+        {
+            if let Some(value) = value {
+                params.insert(name.to_owned(), value.as_str().into());
+            }
+        }
+        let all = client.all("s3", "ListBuckets", params).await;
         let all = all.map_err(|error| report(&error))?;
         let mut text = String::new();
         for bucket in all.get("Buckets").map(Value::items).unwrap_or_default() {
@@ -48,10 +68,20 @@ pub(super) async fn run(client: &Client, args: &Args) -> Result<u8, Report> {
     if !args.recursive {
         params.insert("Delimiter".to_owned(), "/".into());
     }
+    if let Some(size) = args.page_size {
+        params.insert("MaxKeys".to_owned(), i64::from(size).into());
+    }
+    if let Some(payer) = &args.request_payer {
+        params.insert("RequestPayer".to_owned(), payer.as_str().into());
+    }
     let (mut objects, mut bytes) = (0_u64, 0_u64);
     let mut failed = None;
-    let cut = prefix.rfind('/').map_or(0, |it| it + 1);
-    let name = |key: &str| if args.recursive { key.to_owned() } else { key[cut..].to_owned() };
+    let folder = prefix.rfind('/').map_or("", |it| &prefix[..=it]);
+    let name = |key: &str| {
+        // There are servers that list what does not begin with what was asked for.
+        let short = key.strip_prefix(folder).filter(|_| !args.recursive);
+        short.unwrap_or(key).to_owned()
+    };
     let mut folders = 0_u64;
     client
         .pages("s3", "ListObjectsV2", params, |page| {

@@ -1,10 +1,12 @@
 //! `davit aws s3`: objects and folders, with the AWS CLI's commands.
 
 mod change;
+mod how;
 mod list;
 mod plan;
 mod work;
 
+use std::cell::OnceCell;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -34,6 +36,29 @@ struct S3 {
     command: Command,
     #[command(flatten)]
     globals: Globals,
+    #[command(flatten)]
+    unused: Unused,
+}
+
+/// What every command of the AWS CLI takes and none of these has a use for.
+#[derive(Debug, clap::Args)]
+struct Unused {
+    #[arg(long, global = true, hide = true)]
+    output: Option<String>,
+    #[arg(long, global = true, hide = true)]
+    query: Option<String>,
+    #[arg(long, global = true, hide = true)]
+    color: Option<String>,
+    #[arg(long, global = true, hide = true)]
+    cli_binary_format: Option<String>,
+    #[arg(long, global = true, hide = true)]
+    no_paginate: bool,
+    #[arg(long, global = true, hide = true)]
+    no_cli_pager: bool,
+    #[arg(long, global = true, hide = true)]
+    no_cli_auto_prompt: bool,
+    #[arg(long, global = true, hide = true)]
+    debug: bool,
 }
 
 /// What is to be done.
@@ -83,7 +108,7 @@ struct Copy {
     #[arg(long)]
     recursive: bool,
     #[command(flatten)]
-    how: work::How,
+    how: how::How,
 }
 
 /// What is to be like what.
@@ -103,7 +128,7 @@ struct Sync {
     #[arg(long)]
     exact_timestamps: bool,
     #[command(flatten)]
-    how: work::How,
+    how: how::How,
 }
 
 /// Its options and commands.
@@ -119,12 +144,14 @@ pub(super) fn run(words: &[String], asks_for_help: bool) -> Result<u8, Report> {
     };
     let filters = plan::filters(words);
     let session = session::make(&said.globals.said())?;
-    session::until_done(async {
+    let begun = OnceCell::new();
+    let at = work::Context { session: &session, filters: &filters, begun: &begun };
+    let work = async {
         match said.command {
             Command::Ls(args) => list::run(&session.client, &args).await,
-            Command::Cp(args) => work::copy(&session, &args, &filters, false).await,
-            Command::Mv(args) => work::copy(&session, &args, &filters, true).await,
-            Command::Sync(args) => work::sync(&session, &args, &filters).await,
+            Command::Cp(args) => work::copy(&at, &args, false).await,
+            Command::Mv(args) => work::copy(&at, &args, true).await,
+            Command::Sync(args) => work::sync(&at, &args).await,
             Command::Rm(args) => change::remove(&session.client, &args, &filters).await,
             Command::Mb { bucket } => change::make_bucket(&session, &bucket).await,
             Command::Rb { bucket, force } => {
@@ -134,11 +161,28 @@ pub(super) fn run(words: &[String], asks_for_help: bool) -> Result<u8, Report> {
                 presign(&session.client, &object, expires_in).await
             }
         }
-    })
+    };
+    let undo = async {
+        if let Some(transfer) = begun.get() {
+            transfer.take_back().await;
+        }
+    };
+    session::until_done_or(work, undo)
+}
+
+/// An error of the client that ends a command. The AWS CLI's exit code for what S3 refuses is 1 here.
+fn fatal(error: &davit_aws::Error) -> Report {
+    let report = report(error);
+    match report.code {
+        codes::SERVICE | codes::GENERAL => report.code(exit::ERROR),
+        _ => report,
+    }
 }
 
 async fn presign(client: &davit_aws::Client, object: &str, seconds: u64) -> Result<u8, Report> {
-    let object = object_of(object)?;
+    let with_scheme =
+        if object.starts_with("s3://") { object.to_owned() } else { format!("s3://{object}") };
+    let object = object_of(&with_scheme)?;
     let mut params = Map::new();
     params.insert("Bucket".to_owned(), object.bucket.into());
     params.insert("Key".to_owned(), object.key.into());

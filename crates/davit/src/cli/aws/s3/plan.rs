@@ -9,7 +9,7 @@ use davit_aws::Client;
 use davit_aws::value::{Map, Value};
 use jiff::Timestamp;
 
-use super::super::{codes, report};
+use super::fatal;
 use crate::cli::wildcard;
 use crate::report::{Report, warn};
 
@@ -18,6 +18,16 @@ use crate::report::{Report, warn};
 pub(super) struct Found {
     pub(super) size: u64,
     pub(super) modified: Option<Timestamp>,
+    /// An object's tag.
+    pub(super) etag: Option<String>,
+}
+
+/// All that is at a place, by its path below.
+#[derive(Debug, Default)]
+pub(super) struct There {
+    pub(super) found: BTreeMap<String, Found>,
+    /// How much was left out that cannot be read or is no file.
+    pub(super) skipped: usize,
 }
 
 /// `--exclude` and `--include` in their order: the last that fits counts.
@@ -44,6 +54,14 @@ pub(super) fn filters(words: &[String]) -> Filters {
 }
 
 impl Filters {
+    /// The same for what is below a folder: patterns may name it, with the whole path.
+    pub(super) fn below(&self, folder: &str) -> Self {
+        let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.into());
+        let whole = format!("{}/", whole.to_string_lossy().trim_end_matches('/'));
+        let cut = |pattern: &str| pattern.strip_prefix(&whole).unwrap_or(pattern).to_owned();
+        Self(self.0.iter().map(|(includes, it)| (*includes, cut(it))).collect())
+    }
+
     /// Whether a path below the place is meant.
     pub(super) fn take(&self, path: &str) -> bool {
         let fits = |pattern: &str| wildcard::fits(path, pattern.trim_start_matches("./"));
@@ -51,35 +69,45 @@ impl Filters {
     }
 }
 
-/// All files below a folder. What is neither a file nor a folder is told of and left out.
-pub(super) fn files(folder: &Path, follow: bool) -> Result<BTreeMap<String, Found>, Report> {
-    let mut found = BTreeMap::new();
-    let mut above = HashSet::new();
-    walk(folder, "", follow, &mut above, &mut found)?;
-    Ok(found)
+/// All files below a folder. What is neither a file nor a folder, or cannot be read, is told of and left
+/// out.
+pub(super) fn files(folder: &Path, follow: bool) -> There {
+    let mut there = There::default();
+    walk(folder, "", follow, &mut HashSet::new(), &mut there);
+    there
 }
 
-fn walk(
-    folder: &Path,
-    below: &str,
-    follow: bool,
-    above: &mut HashSet<PathBuf>,
-    found: &mut BTreeMap<String, Found>,
-) -> Result<(), Report> {
+impl There {
+    fn skip(&mut self, path: &Path, reason: &str) {
+        warn(&format!("{} is left out: {reason}", path.display()));
+        self.skipped += 1;
+    }
+}
+
+fn walk(folder: &Path, below: &str, follow: bool, above: &mut HashSet<PathBuf>, there: &mut There) {
+    let real = match folder.canonicalize() {
+        Ok(real) => real,
+        Err(error) => return there.skip(folder, &error.to_string()),
+    };
     // A link that leads back to where it came from would be followed for ever.
-    let Ok(real) = folder.canonicalize() else { return unreadable(folder, "it is not there") };
     if !above.insert(real.clone()) {
-        warn(&format!("{} leads back to itself and is left out", folder.display()));
-        return Ok(());
+        return there.skip(folder, "it leads back to itself");
     }
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) => return unreadable(folder, &error.to_string()),
+        Err(error) => return there.skip(folder, &error.to_string()),
     };
-    for entry in entries.flatten() {
+    for entry in entries {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                there.skip(folder, &error.to_string());
+                continue;
+            }
+        };
         let path = entry.path();
         let Some(name) = path.file_name().and_then(|it| it.to_str()) else {
-            warn(&format!("{} has a name that is no UTF-8 and is left out", path.display()));
+            there.skip(&path, "its name is no UTF-8");
             continue;
         };
         let name = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
@@ -87,36 +115,59 @@ fn walk(
         if is_link && !follow {
             continue;
         }
-        match fs::metadata(&path) {
-            Ok(meta) if meta.is_dir() => walk(&path, &name, follow, above, found)?,
-            Ok(meta) if meta.is_file() => {
-                found.insert(name, of_file(&meta));
+        match readable(&path) {
+            Ok(meta) if meta.is_dir() => walk(&path, &name, follow, above, there),
+            Ok(meta) => {
+                there.found.insert(name, of_file(&meta));
             }
-            Ok(_) => warn(&format!("{} is no file and is left out", path.display())),
-            Err(error) => warn(&format!("{} is left out: {error}", path.display())),
+            Err(reason) => there.skip(&path, &reason),
         }
     }
     above.remove(&real);
-    Ok(())
 }
 
-fn unreadable(path: &Path, reason: &str) -> Result<(), Report> {
-    let text = format!("{} cannot be read: {reason}", path.display());
-    Err(Report::new(text).code(codes::GENERAL))
+/// What a file or folder is; why not for anything else and for a file that cannot be read.
+pub(super) fn readable(path: &Path) -> Result<fs::Metadata, String> {
+    let meta = fs::metadata(path).map_err(|error| error.to_string())?;
+    if meta.is_file() {
+        // Only opening it says so.
+        fs::File::open(path).map_err(|error| error.to_string())?;
+    } else if !meta.is_dir() {
+        return Err("it is no file".to_owned());
+    }
+    Ok(meta)
+}
+
+/// A file as the AWS CLI shows it: by its path from the folder where the program runs.
+pub(super) fn shown(path: &Path) -> String {
+    let (Ok(here), Ok(whole)) = (std::env::current_dir(), std::path::absolute(path)) else {
+        return path.display().to_string();
+    };
+    let folder = whole.parent().unwrap_or(&whole);
+    let common = here.components().zip(folder.components()).take_while(|(a, b)| a == b).count();
+    let up = std::iter::repeat_n("..", here.components().count() - common);
+    let mut shown: PathBuf = up.collect();
+    shown.extend(folder.components().skip(common));
+    if shown.as_os_str().is_empty() {
+        shown.push(".");
+    }
+    shown.extend(whole.file_name());
+    shown.display().to_string()
 }
 
 pub(super) fn of_file(meta: &fs::Metadata) -> Found {
     let modified = meta.modified().ok().and_then(|it: SystemTime| Timestamp::try_from(it).ok());
-    Found { size: meta.len(), modified }
+    Found { size: meta.len(), modified, etag: None }
 }
 
-/// All objects below a prefix, but for those that only stand for folders.
+/// All objects below a prefix, but for those that only stand for folders. `params` are further ones of
+/// the list.
 pub(super) async fn objects(
     client: &Client,
     bucket: &str,
     prefix: &str,
-) -> Result<BTreeMap<String, Found>, Report> {
-    let mut params = Map::new();
+    mut params: Map,
+) -> Result<There, Report> {
     params.insert("Bucket".to_owned(), bucket.into());
     params.insert("Prefix".to_owned(), prefix.into());
     let mut found = BTreeMap::new();
@@ -135,13 +186,14 @@ pub(super) async fn objects(
                     Some(Value::Timestamp(time)) => Some(*time),
                     _ => None,
                 };
-                found.insert(name.to_owned(), Found { size, modified });
+                let etag = object.get("ETag").and_then(Value::as_str).map(str::to_owned);
+                found.insert(name.to_owned(), Found { size, modified, etag });
             }
             true
         })
         .await
-        .map_err(|error| report(&error))?;
-    Ok(found)
+        .map_err(|error| fatal(&error))?;
+    Ok(There { found, skipped: 0 })
 }
 
 /// A number that an answer has.
@@ -176,6 +228,28 @@ mod tests {
             assert_eq!(filters.take(path), taken, "{path}");
         }
         assert!(super::filters(&[]).take("anything"));
+    }
+
+    #[test]
+    fn filters_may_name_the_folder() {
+        let words = ["--exclude", "/f/d/*.txt", "--exclude", "/g/*"].map(str::to_owned);
+        let filters = filters(&words).below("/f/d/");
+        assert!(!filters.take("a.txt") && filters.take("a.png") && filters.take("g/a"));
+    }
+
+    #[test]
+    fn files_are_shown_from_here() {
+        let here = std::env::current_dir().expect("a folder");
+        let up = here.parent().expect("a folder above");
+        for (path, expected) in [
+            (PathBuf::from("a"), "./a"),
+            ("b/a".into(), "b/a"),
+            (here.join("b/c/a"), "b/c/a"),
+            (up.join("a"), "../a"),
+            (up.join("b/a"), "../b/a"),
+        ] {
+            assert_eq!(shown(&path), expected);
+        }
     }
 
     #[test]
