@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use crate::finding::{did_you_mean, nearest};
 use crate::places::moved;
 use crate::walk::Seen;
-use crate::{Finding, Lint, Severity};
+use crate::{Finding, Lint, Severity, defaults};
 
 /// What stands for a value that is only known at run time.
 const UNKNOWN: &str = "{{ unknown }}";
@@ -45,7 +45,7 @@ pub(crate) fn check(lint: &Lint<'_>, seen: &Seen, severity: Severity) {
         look_at(lint, task, &args, look);
     }
     let unknown = |value: &Json| value.as_str() == Some(UNKNOWN);
-    let complete = !templated && !seen.place.defaults;
+    let complete = defaults::add(lint, seen, spec, &mut args) && !templated;
     for error in spec.check_static(&args, &unknown) {
         report(
             &Asked { lint, task, spec, args: &args, severity, open: target.open, complete },
@@ -114,7 +114,7 @@ fn free_text(lint: &Lint<'_>, task: &Task, raw: &str, severity: Severity) {
 }
 
 /// The value as JSON, with [`UNKNOWN`] for what is still to be rendered.
-fn to_json(value: &Value, depth: usize) -> Json {
+pub(crate) fn to_json(value: &Value, depth: usize) -> Json {
     match value {
         Value::Str(text) if text.is_live() => Json::String(UNKNOWN.to_owned()),
         _ if depth > DEPTH => Json::String(UNKNOWN.to_owned()),

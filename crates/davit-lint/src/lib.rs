@@ -11,6 +11,7 @@
 
 mod arguments;
 mod conditions;
+mod defaults;
 mod files;
 mod finding;
 mod flow;
