@@ -9,21 +9,29 @@ use crate::walk::Seen;
 /// The collection of actions whose names say none.
 const BUILTIN: &str = "ansible.builtin.";
 
-/// Adds the arguments that a task takes from `module_defaults`. False where there may be more of them.
-pub(crate) fn add(lint: &Lint<'_>, seen: &Seen, spec: &Spec, args: &mut Reply) -> bool {
-    let mut complete = true;
+/// What a task takes from `module_defaults`.
+pub(crate) struct Given {
+    /// There is nothing that could not be said.
+    pub(crate) complete: bool,
+    /// Arguments that its module does not have.
+    pub(crate) unknown: Vec<String>,
+}
+
+/// Adds the arguments that a task takes from `module_defaults`.
+pub(crate) fn add(lint: &Lint<'_>, seen: &Seen, spec: &Spec, args: &mut Reply) -> Given {
+    let mut told = Given { complete: true, unknown: Vec::new() };
     let mut groups = Reply::new();
     let mut own = Reply::new();
     for written in &seen.place.defaults {
         for entries in written.as_list().unwrap_or(std::slice::from_ref(written)) {
             let Some(entries) = entries.as_map() else {
-                complete = false;
+                told.complete = false;
                 continue;
             };
             for (key, value) in entries {
                 let (name, given) = (key.to_text(), value.as_map());
                 let (Some(is_its), Some(given)) = (applies(lint, seen, spec, &name), given) else {
-                    complete = false;
+                    told.complete = false;
                     continue;
                 };
                 if !is_its {
@@ -40,14 +48,16 @@ pub(crate) fn add(lint: &Lint<'_>, seen: &Seen, spec: &Spec, args: &mut Reply) -
     }
     groups.extend(own);
     for (name, value) in groups {
-        // What it does not take is the business of who wrote the defaults, not of this task.
-        let Some(option) = spec.option(&name) else { continue };
+        let Some(option) = spec.option(&name) else {
+            told.unknown.push(name);
+            continue;
+        };
         let is_given = std::iter::once(&option.name).chain(&option.aliases);
         if !is_given.into_iter().any(|it| args.contains_key(it)) {
             args.insert(name, value);
         }
     }
-    complete
+    told
 }
 
 /// Whether defaults for that module or group are meant for the task, where that can be said.
