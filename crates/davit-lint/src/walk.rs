@@ -345,7 +345,8 @@ impl Walk<'_, '_> {
                     self.out.open |= name.contains("{{") || name == "_variable_params";
                     self.out.names.insert(name);
                 }
-                self.out.open |= task.raw_params.is_some() || place.defaults.iter().any(may_name_facts);
+                self.out.open |=
+                    task.raw_params.is_some() || place.defaults.iter().any(may_name_facts);
             }
             "include_vars" => self.include_vars(task, place),
             "add_host" | "group_by" => {

@@ -542,6 +542,7 @@ fn lint_knows_what_a_play_gives_its_modules() {
     - community.aws.iam_role: {}
     - amazon.aws.ec2_vpc_net_info: {}
     - amazon.aws.ec2_vpc_nett: {}
+    - amazon.aws.route53: {zone: a, record: b.a, type: A, state: present, region: '{{ omit }}'}
 ",
     )]);
     let ran = place.run("davit lint site.yml");
@@ -551,7 +552,8 @@ fn lint_knows_what_a_play_gives_its_modules() {
         .filter(|it| it.contains(": error:") || it.contains("help:"))
         .map(str::trim_start)
         .collect();
-    let part = "help: davit has part of the modules of amazon.aws; 'davit.aws.call' reaches everything";
+    let part =
+        "help: davit has part of the modules of amazon.aws; 'davit.aws.call' reaches everything";
     let expect = [
         "site.yml:6:7: error: missing required arguments: state",
         "site.yml:7:7: error: 'amazon.aws.iam_group' has no argument 'tags', which module_defaults",

@@ -135,7 +135,10 @@ fn the_condition_that_made_a_failure_is_named() {
             task(0, "wait", "command"),
             done(0, "web1", end(Status::Failed, reply)),
             Kind::RunFinished {
-                stats: BTreeMap::from([("web1".to_owned(), Counts { failed: 1, ..Counts::default() })]),
+                stats: BTreeMap::from([(
+                    "web1".to_owned(),
+                    Counts { failed: 1, ..Counts::default() },
+                )]),
                 order: vec!["web1".to_owned()],
                 custom: BTreeMap::new(),
                 interrupted: false,
