@@ -542,7 +542,7 @@ fn lint_knows_what_a_play_gives_its_modules() {
     - community.aws.iam_role: {}
     - amazon.aws.ec2_vpc_net_info: {}
     - amazon.aws.ec2_vpc_nett: {}
-    - amazon.aws.route53: {zone: a, record: b.a, type: A, state: present, region: '{{ omit }}'}
+    - amazon.aws.route53: {zone: a, record: b.a, type: A, value: 192.0.2.1, region: '{{ omit }}', state: present}
 ",
     )]);
     let ran = place.run("davit lint site.yml");
@@ -558,6 +558,7 @@ fn lint_knows_what_a_play_gives_its_modules() {
         "site.yml:6:7: error: missing required arguments: state",
         "site.yml:7:7: error: 'amazon.aws.iam_group' has no argument 'tags', which module_defaults",
         "site.yml:8:7: error: 'amazon.aws.aws_caller_info' has no argument 'tags', which module_d",
+        "site.yml:9:7: error: missing required arguments: for found in wait",
         "site.yml:9:71: error: 'davit.aws.call' has no argument 'wait.fr'",
         "help: Did you mean 'for'?",
         "site.yml:10:7: error: there is no module or action 'amazon.aws.lambda_alias'",
@@ -568,6 +569,7 @@ fn lint_knows_what_a_play_gives_its_modules() {
         part,
         "site.yml:13:7: error: there is no module or action 'amazon.aws.ec2_vpc_nett'",
         "help: Did you mean 'amazon.aws.ec2_vpc_net'?",
+        "site.yml:14:7: error: 'amazon.aws.route53' has no argument 'tags', which module_defaults",
     ];
     assert_eq!(told.len(), expect.len(), "{}", ran.out);
     for (told, expect) in told.iter().zip(expect) {
