@@ -8,7 +8,7 @@ use crate::{
     connection::TransportError,
     credentials::CredentialsError,
     customise::Refused,
-    endpoint::EndpointError,
+    endpoint::{self, EndpointError},
     event_stream::FrameError,
     model::ModelError,
     paginate::PageError,
@@ -185,7 +185,22 @@ impl Error {
             }
             next = error.source();
         }
+        if let Some(region) = self.region_meant() {
+            text = format!("{text} (was the region {region:?} meant?)");
+        }
         text
+    }
+
+    /// The region that was probably meant, where none of AWS's hosts has the name of the one that was said.
+    fn region_meant(&self) -> Option<&'static str> {
+        let (Self::NoAnswer { source, .. } | Self::Transport(source)) = self else { return None };
+        let TransportError::Connect { host, .. } = source else { return None };
+        let of_aws = [".amazonaws.com", ".api.aws", ".amazonaws.com.cn"];
+        let name = host.split(':').next().unwrap_or(host);
+        if !of_aws.iter().any(|end| name.ends_with(end)) {
+            return None;
+        }
+        name.split('.').find_map(endpoint::nearest_region)
     }
 }
 
@@ -201,4 +216,29 @@ fn after(attempts: u32) -> String {
 
 fn hint(name: Option<&str>) -> String {
     name.map(|name| format!(" (did you mean {name:?}?)")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_that_are_mistyped_are_told() {
+        let said = |host: &str| {
+            let source = "Name or service not known".into();
+            Error::from(TransportError::Connect { host: host.to_owned(), source }).chain()
+        };
+        for (host, meant) in [
+            ("ec2.us-eats-1.amazonaws.com", Some("us-east-1")),
+            ("dynamodb.eu-wset-1.api.aws", Some("eu-west-1")),
+            ("ec2.us-east1.amazonaws.com:443", Some("us-east-1")),
+            ("ec2.us-east-1.amazonaws.com", None),
+            ("ec2.mars-north-7.amazonaws.com", None),
+            ("us-eats-1.example.org", None),
+        ] {
+            let plain = format!("no connection to {host}: Name or service not known");
+            let hint = meant.map(|it| format!(" (was the region {it:?} meant?)"));
+            assert_eq!(said(host), plain + &hint.unwrap_or_default());
+        }
+    }
 }

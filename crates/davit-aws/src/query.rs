@@ -4,6 +4,7 @@
 //! Source: <https://jmespath.org/specification.html>.
 
 mod functions;
+mod literals;
 
 use std::{borrow::Cow, cmp::Ordering};
 
@@ -87,13 +88,15 @@ impl Query {
         if is_too_deep(expression) {
             return Err(QueryError::Depth);
         }
-        let ast = jmespath::parse(expression).map_err(|error| QueryError::Syntax {
-            expression: expression.to_owned(),
-            offset: error.offset,
-            reason: match error.reason {
-                jmespath::ErrorReason::Parse(reason) => reason,
-                jmespath::ErrorReason::Runtime(reason) => reason.to_string(),
-            },
+        let ast = jmespath::parse(&literals::with_quotes(expression)).map_err(|error| {
+            QueryError::Syntax {
+                expression: expression.to_owned(),
+                offset: error.offset,
+                reason: match error.reason {
+                    jmespath::ErrorReason::Parse(reason) => reason,
+                    jmespath::ErrorReason::Runtime(reason) => reason.to_string(),
+                },
+            }
         })?;
         Ok(Self { text: expression.to_owned(), ast })
     }
@@ -409,6 +412,12 @@ mod tests {
             ("list[?v > `1`].v", json!([2, 3])),
             ("list[?n == 'y'] | [0].v", json!(1)),
             ("nested[]", json!([1, 2, [3]])),
+            ("list[?n == `y`].v", json!([1])),
+            (
+                "list[?n == `y` || n == ` x` || n == `\"y\"`].[v, `2`, 'b`']",
+                json!([[2, 2, "b`"], [1, 2, "b`"]]),
+            ),
+            ("[`a b`, `a\\`b`, `é`, ``, '`x`']", json!(["a b", "a`b", "é", "", "`x`"])),
             ("a.z || a.y", json!("text")),
             ("a.z && a.y", json!(null)),
             ("!(a.z)", json!(true)),
@@ -450,6 +459,8 @@ mod tests {
     fn what_makes_no_sense_is_told() {
         for (expression, part) in [
             ("a.[", "is not an expression of JMESPath"),
+            ("[`a\"b`]", "Unable to parse literal JSON"),
+            ("[`a", "Unclosed"),
             ("nope(a)", "has no function nope()"),
             ("length(`1`)", "takes"),
             ("a[::0]", "0"),

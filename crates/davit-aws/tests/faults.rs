@@ -551,7 +551,7 @@ fn proxies_that_refuse_are_named() {
     let stub = Stub::over_tls("server", |_| Reply::ok(VPCS));
     for (answer, reason) in [
         ("HTTP/1.1 407 Who\r\n\r\n", "proxy authorization required"),
-        ("HTTP/1.1 403 No\r\n\r\n", "unsuccessful"),
+        ("HTTP/1.1 403 No\r\n\r\n", "the proxy refuses to connect there"),
     ] {
         let (port, _) = tunnels(answer, stub.port());
         let said = text(vpcs(&through(&format!("http://me:secret@localhost:{port}"), &stub)));

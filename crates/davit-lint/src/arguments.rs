@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use crate::finding::{did_you_mean, nearest};
 use crate::places::moved;
 use crate::walk::Seen;
-use crate::{Finding, Lint, Severity};
+use crate::{Finding, Lint, Severity, defaults};
 
 /// What stands for a value that is only known at run time.
 pub(crate) const UNKNOWN: &str = "{{ unknown }}";
@@ -45,7 +45,13 @@ pub(crate) fn check(lint: &Lint<'_>, seen: &Seen, severity: Severity) {
         look_at(lint, task, &args, look);
     }
     let unknown = |value: &Json| value.as_str() == Some(UNKNOWN);
-    let complete = !templated && !seen.place.defaults;
+    let given = defaults::add(lint, seen, spec, &mut args);
+    let complete = given.complete && !templated;
+    for name in given.unknown.iter().filter(|_| !target.open) {
+        let message =
+            format!("'{}' has no argument '{name}', which module_defaults gives it", task.action);
+        lint.add(Finding::new("unknown-argument", severity, &task.action_origin, message));
+    }
     for error in spec.check_static(&args, &unknown) {
         report(
             &Asked { lint, task, spec, args: &args, severity, open: target.open, complete },
@@ -140,16 +146,15 @@ fn report(asked: &Asked<'_, '_>, error: ArgError) {
     match error {
         ArgError::Unsupported { names, .. } => {
             for name in names.iter().filter(|_| !open) {
-                let last = name.rsplit('.').next().unwrap_or(name);
                 let at = key_place(lint, task, name);
-                let near = if name.contains('.') { None } else { spec.nearest(name) };
-                let known: Vec<&str> = spec
+                let (within, last) = place_of(spec, name);
+                let known: Vec<&str> = within
                     .options
                     .iter()
                     .filter(|it| !it.hidden)
                     .map(|it| it.name.as_str())
                     .collect();
-                let near = near.or_else(|| nearest(last, known.iter().copied()));
+                let near = within.nearest(last).or_else(|| nearest(last, known.iter().copied()));
                 let help = did_you_mean(near).or_else(|| list(&known));
                 let message = format!("'{}' has no argument '{name}'", task.action);
                 // These never look at what they do not know.
@@ -188,6 +193,20 @@ fn report(asked: &Asked<'_, '_>, error: ArgError) {
         }
         _ => {}
     }
+}
+
+/// The arguments among which the last part of a dotted name should be, and that part.
+fn place_of<'s, 'n>(spec: &'s Spec, name: &'n str) -> (&'s Spec, &'n str) {
+    let mut parts = name.split('.');
+    let mut last = parts.next().unwrap_or(name);
+    let mut within = spec;
+    for part in parts {
+        let Some(inner) = within.option(last).and_then(|it| it.options.as_deref()) else {
+            return (within, name.rsplit('.').next().unwrap_or(name));
+        };
+        (within, last) = (inner, part);
+    }
+    (within, last)
 }
 
 pub(crate) fn list(known: &[&str]) -> Option<String> {

@@ -11,6 +11,7 @@
 
 mod arguments;
 mod conditions;
+mod defaults;
 mod files;
 mod finding;
 mod flow;
@@ -320,16 +321,20 @@ impl Lint<'_> {
 
     /// The action whose name is most like `name`, written as long as that is.
     fn nearest_action(&self, name: &str) -> Option<String> {
-        let full = nearest(name, self.context.names.iter().map(String::as_str));
-        let short = self.context.names.iter().filter_map(|it| it.strip_prefix("ansible.builtin."));
-        let bare = name.rsplit('.').next().unwrap_or(name);
-        if name.contains('.') {
-            return full.map(str::to_owned).or_else(|| {
-                let known =
-                    self.context.names.iter().find(|it| it.rsplit('.').next() == Some(bare));
-                known.cloned()
-            });
+        let names = || self.context.names.iter().map(String::as_str);
+        let last = |name: &'_ str| name.rsplit('.').next().unwrap_or_default().to_owned();
+        if !name.contains('.') {
+            let short = names().filter_map(|it| it.strip_prefix("ansible.builtin."));
+            return nearest(name, short).or_else(|| nearest(name, names())).map(str::to_owned);
         }
-        nearest(name, short).or(full).map(str::to_owned)
+        let bare = last(name);
+        let same = names().find(|it| *it != name && last(it) == bare);
+        // A long collection does not make two modules alike, and one that only reads is not one that makes.
+        let alike = names().filter(|it| {
+            let other = last(it);
+            bare.ends_with("_info") == other.ends_with("_info")
+                && nearest(&bare, [other.as_str()]).is_some()
+        });
+        same.or_else(|| nearest(name, alike)).map(str::to_owned)
     }
 }

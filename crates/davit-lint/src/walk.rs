@@ -37,8 +37,8 @@ pub(crate) struct Place {
     pub(crate) conditional: bool,
     /// It stands in a file or role that may never be looked at, such as one for another system.
     pub(crate) remote: bool,
-    /// Arguments may come from `module_defaults`.
-    pub(crate) defaults: bool,
+    /// What `module_defaults` says, outermost first.
+    pub(crate) defaults: Vec<Value>,
     /// The role's folder.
     pub(crate) role: Option<PathBuf>,
     /// The folder of the file with the tasks.
@@ -113,13 +113,21 @@ fn may_be_true(value: Option<&Value>) -> bool {
     }
 }
 
+/// Whether defaults may be meant for `set_fact`, which no usual group of actions holds.
+fn may_name_facts(defaults: &Value) -> bool {
+    let list = defaults.as_list().unwrap_or(std::slice::from_ref(defaults));
+    list.iter().any(|it| {
+        it.as_map().is_none_or(|it| it.keys().any(|key| !key.to_text().starts_with("group/")))
+    })
+}
+
 impl Place {
     /// What holds for what has these keywords, written here.
     fn with(&self, keywords: &Keywords) -> Self {
         let mut out = self.clone();
         out.tolerated |= may_be_true(keywords.get("ignore_errors"));
         out.conditional |= keywords.contains("when");
-        out.defaults |= keywords.contains("module_defaults");
+        out.defaults.extend(keywords.get("module_defaults").cloned());
         out
     }
 }
@@ -337,7 +345,8 @@ impl Walk<'_, '_> {
                     self.out.open |= name.contains("{{") || name == "_variable_params";
                     self.out.names.insert(name);
                 }
-                self.out.open |= task.raw_params.is_some() || place.defaults;
+                self.out.open |=
+                    task.raw_params.is_some() || place.defaults.iter().any(may_name_facts);
             }
             "include_vars" => self.include_vars(task, place),
             "add_host" | "group_by" => {

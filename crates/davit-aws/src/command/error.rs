@@ -27,7 +27,7 @@ pub enum ArgumentError {
         topic: String,
     },
     /// The operation has no such argument.
-    #[error("{topic} has no argument {name}{}", meant(nearest))]
+    #[error("{} has no argument {name}{}", command(topic), meant(nearest))]
     UnknownArgument {
         /// As it was written.
         name: String,
@@ -157,6 +157,11 @@ impl ArgumentError {
     }
 }
 
+/// What the arguments belong to, also where nothing was named yet.
+const fn command(topic: &str) -> &str {
+    if topic.is_empty() { "aws" } else { topic }
+}
+
 fn meant(nearest: &[String]) -> String {
     if nearest.is_empty() { String::new() } else { format!("; did you mean {}?", listed(nearest)) }
 }
@@ -171,5 +176,25 @@ fn listed(names: &[String]) -> String {
         [all @ .., last] if !all.is_empty() => format!("{} or {last}", all.join(", ")),
         [one] => one.clone(),
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_belong_to_something() {
+        for (topic, said) in [
+            ("", "aws has no argument --verison; did you mean --version?"),
+            ("ec2", "ec2 has no argument --verison; did you mean --version?"),
+        ] {
+            let error = ArgumentError::UnknownArgument {
+                name: "--verison".to_owned(),
+                nearest: vec!["--version".to_owned()],
+                topic: topic.to_owned(),
+            };
+            assert_eq!(error.to_string(), said);
+        }
     }
 }

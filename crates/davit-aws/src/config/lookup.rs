@@ -117,7 +117,7 @@ pub enum SettingsError {
 
 fn near(nearest: Option<&str>) -> String {
     nearest.map_or_else(
-        || ": see `aws configure list-profiles`".to_owned(),
+        || ": see `davit aws configure list-profiles`".to_owned(),
         |name| format!(": did you mean `{name}`?"),
     )
 }

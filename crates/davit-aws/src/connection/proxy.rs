@@ -71,12 +71,22 @@ impl Service<Uri> for Connector {
                     tunnel = tunnel.with_auth(auth);
                 }
                 let through = tokio::time::timeout(limit, tunnel.call(to)).await;
-                let inner = through.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+                let through = through.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
+                let inner = through.map_err(|error| told(error.into()))?;
                 return Ok(Stream { inner, by_proxy: false });
             }
             let inner = tcp.call(address).await?;
             Ok(Stream { inner, by_proxy: true })
         })
+    }
+}
+
+/// Why there is no tunnel. The library has one word for any answer that is no yes.
+fn told(error: Boxed) -> Boxed {
+    if error.to_string().ends_with("unsuccessful") {
+        "the proxy refuses to connect there".into()
+    } else {
+        error
     }
 }
 

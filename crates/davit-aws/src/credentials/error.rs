@@ -13,7 +13,7 @@ use super::{
 pub enum CredentialsError {
     /// No place has any.
     #[error(
-        "no credentials: looked in {}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure`, `aws login` or `aws sso login`",
+        "no credentials: looked in {}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `davit aws configure` or `davit aws sso login`",
         listed(tried)
     )]
     Nowhere {

@@ -316,7 +316,7 @@ fn wrong_values_are_told_with_their_place() {
         (
             "",
             &[("AWS_PROFILE", "dev")],
-            "there is no profile `dev` (variable AWS_PROFILE) in ~/.aws/config or ~/.aws/credentials: see `aws configure list-profiles`",
+            "there is no profile `dev` (variable AWS_PROFILE) in ~/.aws/config or ~/.aws/credentials: see `davit aws configure list-profiles`",
         ),
     ] {
         assert_eq!(settings(config, variables).unwrap_err(), expected);

@@ -63,7 +63,7 @@ fn who_finds_nothing_says_where_it_looked() {
          credential process (there is no profile `default`), configuration file (there is no ~/.aws/config), \
          container (neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set), \
          instance metadata (AWS_EC2_METADATA_DISABLED is set); \
-         set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure`, `aws login` or `aws sso login`"
+         set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `davit aws configure` or `davit aws sso login`"
     );
     let world = World::new(&[(".aws/config", "[profile dev]")], &[]);
     let chain = world.chain(Some("dev"));

@@ -229,7 +229,7 @@ impl<'a> Checker<'a> {
     }
 
     fn exclusive(&mut self, spec: &Spec, args: &Reply, at: &[String]) {
-        let broken = |group: &&Vec<String>| count(args, group) > 1;
+        let broken = |group: &&Vec<String>| self.certain(args, group) > 1;
         let groups: Vec<Vec<String>> =
             spec.rules.mutually_exclusive.iter().filter(broken).cloned().collect();
         if !groups.is_empty() {
@@ -314,11 +314,16 @@ impl<'a> Checker<'a> {
         });
     }
 
+    /// How many of them are given for sure: what is not known yet may turn out to be `omit`.
+    fn certain(&self, args: &Reply, group: &[String]) -> usize {
+        let known = |it: &&String| args.get(*it).is_some_and(|it| !(self.is_unknown)(it));
+        group.iter().filter(known).count()
+    }
+
     fn dependencies(&mut self, spec: &Spec, args: &Reply, at: &[String]) {
         let at = at.to_vec();
         for group in &spec.rules.required_together {
-            let there = count(args, group);
-            if there > 0 && there < group.len() {
+            if self.certain(args, group) > 0 && count(args, group) < group.len() {
                 self.errors.push(ArgError::Together { names: group.clone(), at: at.clone() });
             }
         }
@@ -344,7 +349,7 @@ impl<'a> Checker<'a> {
             }
         }
         for (key, needs) in &spec.rules.required_by {
-            if args.get(key).is_none_or(Value::is_null) {
+            if args.get(key).is_none_or(|it| it.is_null() || (self.is_unknown)(it)) {
                 continue;
             }
             let absent = |it: &&String| args.get(*it).is_none_or(Value::is_null);
@@ -561,6 +566,15 @@ mod tests {
         check(json!({"i": "{{ x }}", "ci": "{{ y }}", "li": ["{{ z }}", 1]}), 0);
         check(json!({"i": "{{ x }}", "zork": "{{ y }}"}), 1);
         check(json!({"sd": "{{ x }}", "ld": ["{{ x }}"]}), 0);
+        // It may be `omit`.
+        check(json!({"m1": "{{ x }}", "m2": "b"}), 0);
+        check(json!({"m1": "a", "m2": "b"}), 1);
+        check(json!({"t1": "{{ x }}", "ld": [{"x": 1, "t2": "{{ x }}"}]}), 0);
+        check(json!({"t1": "a", "t2": "{{ x }}"}), 0);
+        check(json!({"t1": "a"}), 1);
+        check(json!({"ld": [{"x": 1, "t2": "a"}]}), 1);
+        check(json!({"by1": "{{ x }}"}), 0);
+        check(json!({"by1": "a"}), 1);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use davit_value::{Key, Map, Value, ValueError};
 
-use super::json_read;
+use super::{json_literals, json_read};
 use crate::Call;
 
 type Answer = Result<Value, ValueError>;
@@ -323,9 +323,10 @@ pub(super) fn from_json(call: &Call<'_>) -> Answer {
 pub(super) fn json_query(call: &Call<'_>) -> Answer {
     let bound = call.bind("json_query", &["data", "expr"], 2)?;
     let expression = bound.text(1);
-    let compiled = jmespath::compile(&expression).map_err(|error| {
-        ValueError::Value(format!("JMESPathError in json_query filter plugin:\n{error}"))
-    })?;
+    let compiled =
+        jmespath::compile(&json_literals::with_quotes(&expression)).map_err(|error| {
+            ValueError::Value(format!("JMESPathError in json_query filter plugin:\n{error}"))
+        })?;
     let found = compiled.search(bound.value(0).to_json()).map_err(|error| {
         ValueError::Value(format!("Error in jmespath.search in json_query filter plugin:\n{error}"))
     })?;

@@ -13,6 +13,7 @@ pub mod hash;
 pub mod ip;
 mod ip_more;
 pub mod json;
+mod json_literals;
 pub mod json_read;
 pub mod lists;
 pub mod math;

@@ -71,9 +71,10 @@ pub(crate) fn run(args: &Args) -> Result<u8, Report> {
     let inventory = inventory(&ground, &request)?;
     let settings = ground.settings(&request)?;
     let (roles, collections) = (settings.roles_path, settings.collections_path);
-    let found = with_context(&ground, inventory.as_ref(), roles, collections, |context| {
+    let mut found = with_context(&ground, inventory.as_ref(), roles, collections, |context| {
         davit_lint::check(&playbooks, context)
     });
+    advise(&mut found);
     print(&shown(&found, args.format))?;
     let any = |severity: Severity| found.iter().any(|it| it.severity == severity);
     Ok(if any(Severity::Error) {
@@ -96,14 +97,38 @@ pub(crate) fn before_run(
         playbooks.iter().map(PathBuf::from).filter(|it| it.is_file()).collect();
     let settings = ground.settings(request)?;
     let (roles, collections) = (settings.roles_path, settings.collections_path);
-    let found = with_context(ground, None, roles, collections, |context| {
+    let mut found = with_context(ground, None, roles, collections, |context| {
         davit_lint::check_for_run(&files, context)
     });
+    advise(&mut found);
     if found.is_empty() {
         return Ok(None);
     }
     say(shown(&found, Format::Text).trim_end());
     Ok(Some(exit::PARSER))
+}
+
+/// Collections of which davit has few modules, and what does the work of all the others.
+const INSTEAD: [(&str, &str); 4] = [
+    ("amazon.aws.", "davit.aws.call"),
+    ("azure.azcollection.", "davit.azure.resource"),
+    ("community.aws.", "davit.aws.call"),
+    ("google.cloud.", "davit.gcp.call"),
+];
+
+/// Says what else there is, where a module is not there and none is like it.
+fn advise(found: &mut [Finding]) {
+    for finding in found.iter_mut().filter(|it| it.rule == "unknown-module" && it.help.is_none()) {
+        let name = finding.message.split('\'').nth(1).unwrap_or_default();
+        let instead = INSTEAD.iter().find(|(collection, _)| name.starts_with(collection));
+        finding.help = instead.map(|(collection, module)| {
+            let collection = collection.trim_end_matches('.');
+            format!(
+                "davit has part of the modules of {collection}; '{module}' reaches everything \
+                 (davit doc {module})."
+            )
+        });
+    }
 }
 
 fn with_context<R>(

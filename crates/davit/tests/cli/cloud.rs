@@ -526,6 +526,58 @@ fn what_was_fetched_is_kept_and_a_role_can_be_taken() {
 }
 
 #[test]
+fn lint_knows_what_a_play_gives_its_modules() {
+    let place = Place::new(&[(
+        "site.yml",
+        "- hosts: localhost
+  module_defaults:
+    group/aws: {region: eu-west-1, tags: {a: b}}
+    amazon.aws.iam_group: {state: present}
+  tasks:
+    - amazon.aws.iam_user: {name: a}
+    - amazon.aws.iam_group: {name: a}
+    - amazon.aws.aws_caller_info: {}
+    - davit.aws.call: {service: ec2, operation: describe_vpcs, wait: {fr: vpc_exists}}
+    - amazon.aws.lambda_alias: {}
+    - community.aws.iam_role: {}
+    - amazon.aws.ec2_vpc_net_info: {}
+    - amazon.aws.ec2_vpc_nett: {}
+    - amazon.aws.route53: {zone: a, record: b.a, type: A, value: 192.0.2.1, region: '{{ omit }}', state: present}
+",
+    )]);
+    let ran = place.run("davit lint site.yml");
+    let told: Vec<&str> = ran
+        .out
+        .lines()
+        .filter(|it| it.contains(": error:") || it.contains("help:"))
+        .map(str::trim_start)
+        .collect();
+    let part =
+        "help: davit has part of the modules of amazon.aws; 'davit.aws.call' reaches everything";
+    let expect = [
+        "site.yml:6:7: error: missing required arguments: state",
+        "site.yml:7:7: error: 'amazon.aws.iam_group' has no argument 'tags', which module_defaults",
+        "site.yml:8:7: error: 'amazon.aws.aws_caller_info' has no argument 'tags', which module_d",
+        "site.yml:9:7: error: missing required arguments: for found in wait",
+        "site.yml:9:71: error: 'davit.aws.call' has no argument 'wait.fr'",
+        "help: Did you mean 'for'?",
+        "site.yml:10:7: error: there is no module or action 'amazon.aws.lambda_alias'",
+        part,
+        "site.yml:11:7: error: there is no module or action 'community.aws.iam_role'",
+        "help: Did you mean 'amazon.aws.iam_role'?",
+        "site.yml:12:7: error: there is no module or action 'amazon.aws.ec2_vpc_net_info'",
+        part,
+        "site.yml:13:7: error: there is no module or action 'amazon.aws.ec2_vpc_nett'",
+        "help: Did you mean 'amazon.aws.ec2_vpc_net'?",
+        "site.yml:14:7: error: 'amazon.aws.route53' has no argument 'tags', which module_defaults",
+    ];
+    assert_eq!(told.len(), expect.len(), "{}", ran.out);
+    for (told, expect) in told.iter().zip(expect) {
+        assert!(told.starts_with(expect), "{told}: {expect}");
+    }
+}
+
+#[test]
 fn everything_knows_the_names() {
     let place = Place::new(&[(
         "site.yml",

@@ -73,11 +73,27 @@ fn cause(end: &End) -> String {
     let text = ["Task failed: ", "Module failed: ", "Action failed: "]
         .iter()
         .fold(text.as_str(), |text, head| text.strip_prefix(head).unwrap_or(text));
+    let unsaid = (text == UNSAID).then(|| condition(end));
+    let text = unsaid.as_deref().unwrap_or(text);
     let help = end.causes.iter().filter_map(|cause| cause.help.as_deref()).next_back();
     match help {
         Some(help) => format!("{}\n{}", text.trim_end(), help.trim()),
         None => text.trim_end().to_owned(),
     }
+}
+
+/// What the default output says of a failure that came without a message.
+const UNSAID: &str = "Unknown error.";
+
+/// Which condition made a failure of a result that says nothing of one.
+fn condition(end: &End) -> String {
+    if let Some(attempts) = end.reply.get("attempts").and_then(Value::as_u64) {
+        return format!("what `until` asks for is not so (attempts: {attempts})");
+    }
+    if end.reply.get("failed_when_result").and_then(Value::as_bool) == Some(true) {
+        return "what `failed_when` asks for is so".to_owned();
+    }
+    "it failed without saying why".to_owned()
 }
 
 /// The place of the deepest cause with its line, where that is not the task's own.
@@ -115,7 +131,8 @@ fn values(end: &End, cause: &str, cut: char) -> Vec<(String, String)> {
         .get("msg")
         .and_then(Value::as_str)
         .map(str::trim_end)
-        .filter(|msg| !msg.is_empty() && !cause.contains(msg) && !msg.contains(cause))
+        .filter(|msg| !msg.is_empty() && !msg.ends_with(UNSAID))
+        .filter(|msg| !cause.contains(msg) && !msg.contains(cause))
         .map(|msg| ("msg".to_owned(), last_lines(&plain(msg), cut)));
     message.into_iter().chain(telling).collect()
 }

@@ -123,6 +123,34 @@ fn sixty_columns_are_enough() {
 }
 
 #[test]
+fn the_condition_that_made_a_failure_is_named() {
+    let unsaid = "Task failed: Action failed: Unknown error.";
+    for (reply, said) in [
+        (json!({"msg": unsaid, "attempts": 3}), "what `until` asks for is not so (attempts: 3)"),
+        (json!({"msg": unsaid, "failed_when_result": true}), "what `failed_when` asks for is so"),
+        (json!({"msg": unsaid}), "it failed without saying why"),
+    ] {
+        let kinds = vec![
+            play_of(&["web1"]),
+            task(0, "wait", "command"),
+            done(0, "web1", end(Status::Failed, reply)),
+            Kind::RunFinished {
+                stats: BTreeMap::from([(
+                    "web1".to_owned(),
+                    Counts { failed: 1, ..Counts::default() },
+                )]),
+                order: vec!["web1".to_owned()],
+                custom: BTreeMap::new(),
+                interrupted: false,
+            },
+        ];
+        let (out, _) =
+            fixture::play(&events(kinds), |to| create("terminal", &settings(80), to).unwrap());
+        assert!(out.contains(said) && !out.contains("Unknown error"), "{out}");
+    }
+}
+
+#[test]
 fn a_thousand_hosts_are_counted() {
     let hosts: Vec<String> = (0..1000).map(|number| format!("node{number:04}")).collect();
     let mut kinds = vec![
