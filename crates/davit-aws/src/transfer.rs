@@ -3,14 +3,18 @@
 
 mod copy;
 mod download;
+mod patience;
 mod upload;
 
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+
+pub use self::patience::Notice;
 
 use crate::{
     client::{Client, Output},
@@ -92,6 +96,11 @@ pub struct Settings {
     pub resume: bool,
     /// What is told of the progress.
     pub progress: Progress,
+    /// How long is waited before something is tried again that failed in a way that passes, after all
+    /// attempts of the client: 1 s, then twice and four times as long.
+    pub patience: Duration,
+    /// What is told when that happens for the first time.
+    pub notice: Notice,
 }
 
 impl std::fmt::Debug for Settings {
@@ -100,6 +109,7 @@ impl std::fmt::Debug for Settings {
             .field("threshold", &self.threshold)
             .field("part", &self.part)
             .field("parallel", &self.parallel)
+            .field("patience", &self.patience)
             .finish_non_exhaustive()
     }
 }
@@ -112,6 +122,8 @@ impl Default for Settings {
             parallel: 10,
             resume: false,
             progress: Arc::new(|_| {}),
+            patience: Duration::from_secs(1),
+            notice: Arc::new(|_| {}),
         }
     }
 }
@@ -135,13 +147,14 @@ pub struct Transfer {
     settings: Settings,
     /// The parameters that take back uploads in parts that have no end yet.
     begun: Arc<Mutex<Vec<Map>>>,
+    line: Arc<patience::Line>,
 }
 
 impl Transfer {
     /// Moves objects with a client.
     #[must_use]
     pub fn new(client: Client, settings: Settings) -> Self {
-        Self { client, settings, begun: Arc::default() }
+        Self { client, settings, begun: Arc::default(), line: Arc::default() }
     }
 
     /// The client.
@@ -166,6 +179,7 @@ impl Transfer {
     async fn open(&self, to: &Object, params: Map, extra: &Map) -> Result<String, Error> {
         let mut undo = known(&self.client, "AbortMultipartUpload", extra)?;
         let output = self.client.call("s3", "CreateMultipartUpload", params).await?;
+        self.answered();
         let upload = output.get("UploadId").and_then(Value::as_str).unwrap_or_default().to_owned();
         undo.extend(to.place());
         undo.insert("UploadId".to_owned(), upload.as_str().into());

@@ -102,7 +102,8 @@ impl Transfer {
             params.insert("CopySourceIfMatch".to_owned(), etag.into());
             params
                 .insert("CopySourceRange".to_owned(), format!("bytes={}-{last}", part.from).into());
-            let output = self.client.call("s3", "UploadPartCopy", params).await?;
+            let output =
+                self.patiently(|| self.client.call("s3", "UploadPartCopy", params.clone())).await?;
             (self.settings.progress)(part.length);
             let copied = output.get("CopyPartResult").and_then(Value::as_map).cloned();
             let mut named = copied.unwrap_or_default();

@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use super::{Object, Part, Settings, Transfer, file_error, known, number, parts, side_by_side};
 use crate::{
     checksum::When,
-    client::Call,
+    client::{Call, Output},
     connection::{Body, FilePart, Pieces},
     error::Error,
     value::{Map, Value},
@@ -48,7 +48,7 @@ impl Transfer {
             let mut params = known(&self.client, "PutObject", extra)?;
             params.extend(to.place());
             let body = Body::File(FilePart { path: path.to_owned(), from: 0, length: size });
-            self.client.run(Call::new("s3", "PutObject", params).body(body)).await?;
+            self.send("PutObject", &params, &body).await?;
             unchanged(path, before)?;
             (self.settings.progress)(size);
             return Ok(());
@@ -107,8 +107,7 @@ impl Transfer {
             let mut params = known(&self.client, "PutObject", extra)?;
             params.extend(to.place());
             let length = first.len() as u64;
-            let call = Call::new("s3", "PutObject", params).body(Body::Bytes(first));
-            self.client.run(call).await?;
+            self.send("PutObject", &params, &Body::Bytes(first)).await?;
             (self.settings.progress)(length);
             return Ok(());
         }
@@ -165,8 +164,16 @@ impl Transfer {
         params.extend(to.place());
         params.insert("UploadId".to_owned(), upload.into());
         params.insert("PartNumber".to_owned(), i64::try_from(number).unwrap_or(i64::MAX).into());
-        let call = Call::new("s3", "UploadPart", params).body(body);
-        Ok(named(&self.client.run(call).await?.values))
+        Ok(named(&self.send("UploadPart", &params, &body).await?.values))
+    }
+
+    /// Sends what can be sent again.
+    async fn send(&self, operation: &str, params: &Map, body: &Body) -> Result<Output, Error> {
+        self.patiently(|| {
+            let call = Call::new("s3", operation, params.clone());
+            self.client.run(call.body(body.again().unwrap_or_default()))
+        })
+        .await
     }
 
     /// Puts the parts together, or takes them back.

@@ -304,6 +304,21 @@ fn parallel(session: &Session) -> usize {
     usize::try_from(configured).unwrap_or(FILES).max(1)
 }
 
+/// Says why nothing goes on for a while.
+fn notice(quiet: bool) -> transfer::Notice {
+    Arc::new(move |error| {
+        if quiet {
+            return;
+        }
+        let why = if error.service().is_some() {
+            "the service is busy"
+        } else {
+            "the connection was lost"
+        };
+        warn(&format!("{why}; trying again"));
+    })
+}
+
 fn settings(session: &Session, how: &How) -> transfer::Settings {
     let configured = &session.settings.s3.transfer;
     transfer::Settings {
@@ -311,6 +326,7 @@ fn settings(session: &Session, how: &How) -> transfer::Settings {
         part: configured.multipart_chunksize,
         parallel: parallel(session),
         resume: how.resume,
+        notice: notice(how.quiet),
         ..transfer::Settings::default()
     }
 }
