@@ -282,6 +282,60 @@ fn a_server_that_never_answered_is_not_waited_for() {
     assert_eq!((stub.asked().len(), told.load(Ordering::SeqCst)), (3, 0));
 }
 
+/// What becomes of an upload whose end was tried twice: the first answer was lost, and then there is no such
+/// upload. `head` is what is said of the object.
+fn ended_twice(head: Reply, lost: bool) -> (Result<(), Error>, Vec<Asked>) {
+    let stub = Stub::new(move |asked| {
+        let is_end = asked.method == "POST" && asked.target.contains("uploadId=");
+        match asked.method.as_str() {
+            "HEAD" => head.clone(),
+            "PUT" => Reply::new(200, &[("etag", "\"d41d8cd98f00b204e9800998ecf8427e\"")], ""),
+            "POST" if is_end && lost && asked.header("amz-sdk-request").contains("attempt=1;") => {
+                Reply::ok("<CompleteMultipartUploadResult>").cut(20)
+            }
+            "POST" if is_end => Reply::xml_error(404, "NoSuchUpload", ""),
+            "POST" => Reply::ok("<R><UploadId>u</UploadId></R>"),
+            _ => Reply::new(204, &[], ""),
+        }
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let from = folder.path().join("from");
+    fs::write(&from, content(PART)).expect("a file");
+    let transfer = Transfer::new(client(&stub.url), settings(false));
+    let outcome = runtime().block_on(transfer.upload(&from, &Object::new("box", "k"), &Map::new()));
+    (outcome, stub.asked())
+}
+
+#[test]
+fn an_upload_whose_end_was_not_heard_of_is_looked_for() {
+    let of_parts = "\"59adb24ef3cdbe0297f05b395827453f-1\"";
+    let (now, before) = ("Thu, 01 Jan 2026 00:10:00 GMT", "Thu, 01 Jan 2026 00:00:00 GMT");
+    let length = PART.to_string();
+    let head = |tag: &str, length: &str, modified: &str| {
+        let headers =
+            [("date", now), ("last-modified", modified), ("etag", tag), ("content-length", length)];
+        Reply::new(200, &headers, "")
+    };
+    for (name, head, lost, done) in [
+        ("its tag", head(of_parts, &length, before), true, true),
+        ("new and as long", head("\"x\"", &length, now), true, true),
+        ("old", head("\"x\"", &length, before), true, false),
+        ("of another length", head("\"x\"", "7", now), true, false),
+        ("not there", Reply::new(404, &[], ""), true, false),
+        ("nothing was lost", head(of_parts, &length, now), false, false),
+    ] {
+        let (outcome, asked) = ended_twice(head, lost);
+        match outcome {
+            Ok(()) => assert!(done, "{name}"),
+            Err(error) => {
+                assert_eq!((error.code(), done), (Some("NoSuchUpload"), false), "{name}");
+            }
+        }
+        assert_eq!(asked.iter().any(|it| it.method == "HEAD"), lost, "{name}");
+        assert_eq!(asked.iter().any(|it| it.method == "DELETE"), !done, "{name}");
+    }
+}
+
 /// Says no to what fits, as long as it is on.
 fn denying(
     moto: &Moto,

@@ -1,6 +1,6 @@
 //! Objects to objects, without their coming by here.
 
-use super::{Known, Object, Transfer, known, parts, side_by_side};
+use super::{Known, Object, Sent, Transfer, known, parts, side_by_side};
 use crate::{
     client::Output,
     error::Error,
@@ -111,6 +111,7 @@ impl Transfer {
             Ok((part.number, named))
         })
         .await;
+        let outcome = outcome.map(|parts| Sent { size, parts });
         self.end(to, upload_id, outcome, extra).await
     }
 }
