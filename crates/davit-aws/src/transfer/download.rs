@@ -262,8 +262,8 @@ impl Transfer {
     }
 }
 
-/// How much of an answer is gathered before it is written.
-const BLOCK: u64 = 1 << 20;
+/// How much of an answer is gathered before it is written. Two of these are held for each part.
+const BLOCK: u64 = 256 << 10;
 
 /// Writes the body of an answer to its place.
 async fn fill(opened: Opened, to: &Unfinished, part: Part) -> Result<(), Error> {
