@@ -419,7 +419,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// A number from 0 to 1 that nobody can foretell.
-fn chance() -> f64 {
+pub(crate) fn chance() -> f64 {
     let mut bytes = [0; 4];
     // Without any the longest wait is as good as another.
     if getrandom::fill(&mut bytes).is_err() {

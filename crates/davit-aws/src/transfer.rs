@@ -1,16 +1,21 @@
 //! Objects of S3 to files and back: in parts side by side where they are large, so that a part that
 //! fails is sent again alone and what was cut off is gone on with. Prints nothing.
 
+mod complete;
 mod copy;
 mod download;
+mod patience;
 mod upload;
 
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+
+pub use self::patience::Notice;
 
 use crate::{
     client::{Client, Output},
@@ -92,6 +97,11 @@ pub struct Settings {
     pub resume: bool,
     /// What is told of the progress.
     pub progress: Progress,
+    /// How long is waited before something is tried again that failed in a way that passes, after all
+    /// attempts of the client: 1 s, then twice and four times as long.
+    pub patience: Duration,
+    /// What is told when that happens for the first time.
+    pub notice: Notice,
 }
 
 impl std::fmt::Debug for Settings {
@@ -100,6 +110,7 @@ impl std::fmt::Debug for Settings {
             .field("threshold", &self.threshold)
             .field("part", &self.part)
             .field("parallel", &self.parallel)
+            .field("patience", &self.patience)
             .finish_non_exhaustive()
     }
 }
@@ -112,6 +123,8 @@ impl Default for Settings {
             parallel: 10,
             resume: false,
             progress: Arc::new(|_| {}),
+            patience: Duration::from_secs(1),
+            notice: Arc::new(|_| {}),
         }
     }
 }
@@ -126,6 +139,27 @@ impl Settings {
     fn part_for(&self, size: u64) -> u64 {
         self.part.max(SMALLEST_PART).max(size.div_ceil(MOST_PARTS))
     }
+
+    /// The same, with parts that are large enough for a stream of this size.
+    #[must_use]
+    pub fn for_size(self, size: u64) -> Self {
+        Self { part: self.part_for(size), ..self }
+    }
+}
+
+/// An upload in parts.
+#[derive(Debug)]
+struct Begun {
+    id: String,
+    /// The parameters that take it back.
+    undo: Map,
+    since: Instant,
+}
+
+/// What an upload in parts is put together of.
+struct Sent {
+    size: u64,
+    parts: Vec<(u64, Map)>,
 }
 
 /// Moves objects.
@@ -133,15 +167,16 @@ impl Settings {
 pub struct Transfer {
     client: Client,
     settings: Settings,
-    /// The parameters that take back uploads in parts that have no end yet.
-    begun: Arc<Mutex<Vec<Map>>>,
+    /// The uploads in parts that have no end yet.
+    begun: Arc<Mutex<Vec<Begun>>>,
+    line: Arc<patience::Line>,
 }
 
 impl Transfer {
     /// Moves objects with a client.
     #[must_use]
     pub fn new(client: Client, settings: Settings) -> Self {
-        Self { client, settings, begun: Arc::default() }
+        Self { client, settings, begun: Arc::default(), line: Arc::default() }
     }
 
     /// The client.
@@ -157,7 +192,8 @@ impl Transfer {
         if self.settings.resume {
             return;
         }
-        let undone = begun.into_iter().map(|it| self.client.call("s3", "AbortMultipartUpload", it));
+        let undone =
+            begun.into_iter().map(|it| self.client.call("s3", "AbortMultipartUpload", it.undo));
         let undone = stream::iter(undone).buffer_unordered(self.settings.parallel.max(1));
         undone.for_each(|_| std::future::ready(())).await;
     }
@@ -165,23 +201,29 @@ impl Transfer {
     /// Begins an upload in parts; gives its id.
     async fn open(&self, to: &Object, params: Map, extra: &Map) -> Result<String, Error> {
         let mut undo = known(&self.client, "AbortMultipartUpload", extra)?;
+        let since = Instant::now();
         let output = self.client.call("s3", "CreateMultipartUpload", params).await?;
+        self.answered();
         let upload = output.get("UploadId").and_then(Value::as_str).unwrap_or_default().to_owned();
         undo.extend(to.place());
         undo.insert("UploadId".to_owned(), upload.as_str().into());
-        self.open_uploads().push(undo);
+        self.open_uploads().push(Begun { id: upload.clone(), undo, since });
         Ok(upload)
     }
 
     /// Notes that an upload has an end; gives what takes it back, if it is to be.
     fn close(&self, upload: &str) -> Option<Map> {
         let mut begun = self.open_uploads();
-        let named = |it: &Map| it.get("UploadId").and_then(Value::as_str) == Some(upload);
-        let at = begun.iter().position(named)?;
-        Some(begun.swap_remove(at))
+        let at = begun.iter().position(|it| it.id == upload)?;
+        Some(begun.swap_remove(at).undo)
     }
 
-    fn open_uploads(&self) -> MutexGuard<'_, Vec<Map>> {
+    /// How long ago an upload was begun here; nothing for one that is gone on with.
+    fn age(&self, upload: &str) -> Option<Duration> {
+        self.open_uploads().iter().find(|it| it.id == upload).map(|it| it.since.elapsed())
+    }
+
+    fn open_uploads(&self) -> MutexGuard<'_, Vec<Begun>> {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -238,10 +280,19 @@ fn known(client: &Client, operation: &str, extra: &Map) -> Result<Map, Error> {
     Ok(known.map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
+/// File systems take no longer names.
+const LONGEST_NAME: usize = 255;
+
 /// Where a file is written until it is whole.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
     let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
+    let whole = path.file_name().unwrap_or_default();
+    if whole.len() + suffix.len() < LONGEST_NAME {
+        name.push(whole);
+    } else {
+        name.push(crate::sign::sha256(whole.as_bytes()));
+    }
     name.push(suffix);
     path.with_file_name(name)
 }
@@ -249,6 +300,17 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_beside_long_ones_are_not_too_long() {
+        for length in [1, 200, 250, 255] {
+            let path = Path::new("/f").join("n".repeat(length));
+            let found = beside(&path, ".davit-part");
+            let name = found.file_name().expect("a name");
+            assert!(name.len() <= LONGEST_NAME && found.parent() == path.parent(), "{found:?}");
+            assert_ne!(found, beside(&path.with_file_name("m".repeat(length)), ".davit-part"));
+        }
+    }
 
     #[test]
     fn parts_cover_everything_once() {

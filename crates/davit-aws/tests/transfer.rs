@@ -6,7 +6,7 @@ use std::{
     process::Command,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -39,7 +39,8 @@ fn content(size: u64) -> Vec<u8> {
 
 fn settings(resume: bool) -> Settings {
     // One part after the other, so that it is known which was the last.
-    Settings { threshold: PART, part: PART, parallel: 1, resume, ..Settings::default() }
+    let patience = Duration::from_millis(10);
+    Settings { threshold: PART, part: PART, parallel: 1, resume, patience, ..Settings::default() }
 }
 
 fn client(url: &str) -> Client {
@@ -211,6 +212,128 @@ fn streams_of_unknown_length_go_in_parts() {
     let error = upload_stream(&runtime, &transfer, pieces, "broken").expect_err("it broke").chain();
     assert_eq!(error, "the body to be sent cannot be read: the pipe broke");
     assert_eq!((get(&runtime, &one, "broken"), begun(&runtime, &one)), (None, 0));
+}
+
+/// Settings that count how often it is told that something is tried again.
+fn noticing() -> (Settings, Arc<AtomicUsize>) {
+    let told = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&told);
+    let notice = Arc::new(move |_: &Error| {
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    (Settings { notice, ..settings(false) }, told)
+}
+
+#[test]
+fn a_server_that_is_away_for_a_moment_is_waited_for() {
+    let moto = Moto::start();
+    let runtime = runtime();
+    let away = Arc::new(AtomicUsize::new(0));
+    let left = Arc::clone(&away);
+    let stub = Stub::before(&moto.url, move |asked| {
+        let second = asked.target.contains("partNumber=2")
+            || asked.header("range").starts_with(&format!("bytes={PART}-"));
+        let one_less = |it: usize| it.checked_sub(1);
+        let order = Ordering::SeqCst;
+        let number = second.then(|| left.fetch_update(order, order, one_less).ok()).flatten()?;
+        Some(if number % 2 == 0 { Reply::reset() } else { Reply::new(503, &[], "") })
+    });
+    let one = client(&stub.url);
+    bucket(&runtime, &one);
+    let folder = tempfile::tempdir().expect("a folder");
+    let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+    fs::write(&from, content(PART * 2 + 1)).expect("a file");
+    let (object, none) = (Object::new("box", "k"), Map::new());
+    // A client makes three attempts, and a transfer four calls.
+    for (faults, comes) in [(3, true), (7, true), (11, true), (1_000, false)] {
+        let (settings, told) = noticing();
+        let transfer = Transfer::new(one.clone(), settings);
+        away.store(faults, Ordering::SeqCst);
+        let outcome = runtime.block_on(transfer.upload(&from, &object, &none));
+        assert_eq!(outcome.is_ok(), comes, "{faults}: {outcome:?}");
+        assert_eq!(told.load(Ordering::SeqCst), 1, "{faults}");
+        assert_eq!(begun(&runtime, &one), 0, "{faults}");
+        if !comes {
+            assert_eq!(away.load(Ordering::SeqCst), faults - 12);
+        }
+
+        let (settings, told) = noticing();
+        let transfer = Transfer::new(one.clone(), settings);
+        away.store(faults, Ordering::SeqCst);
+        let outcome = runtime.block_on(transfer.download(&object, &to, &none));
+        assert_eq!(outcome.is_ok(), comes, "{faults}: {outcome:?}");
+        assert_eq!(told.load(Ordering::SeqCst), 1, "{faults}");
+        assert!(fs::read(&to).expect("a file") == content(PART * 2 + 1), "{faults}");
+        away.store(0, Ordering::SeqCst);
+    }
+    assert_eq!(names(folder.path()), ["from", "to"]);
+}
+
+#[test]
+fn a_server_that_never_answered_is_not_waited_for() {
+    let stub = Stub::new(|_| Reply::reset());
+    let folder = tempfile::tempdir().expect("a folder");
+    let from = folder.path().join("from");
+    fs::write(&from, "small").expect("a file");
+    let (settings, told) = noticing();
+    let transfer = Transfer::new(client(&stub.url), settings);
+    let outcome = runtime().block_on(transfer.upload(&from, &Object::new("box", "k"), &Map::new()));
+    assert!(matches!(outcome, Err(Error::NoAnswer { attempts: 3, .. })), "{outcome:?}");
+    assert_eq!((stub.asked().len(), told.load(Ordering::SeqCst)), (3, 0));
+}
+
+/// What becomes of an upload whose end was tried twice: the first answer was lost, and then there is no such
+/// upload. `head` is what is said of the object.
+fn ended_twice(head: Reply, lost: bool) -> (Result<(), Error>, Vec<Asked>) {
+    let stub = Stub::new(move |asked| {
+        let is_end = asked.method == "POST" && asked.target.contains("uploadId=");
+        match asked.method.as_str() {
+            "HEAD" => head.clone(),
+            "PUT" => Reply::new(200, &[("etag", "\"d41d8cd98f00b204e9800998ecf8427e\"")], ""),
+            "POST" if is_end && lost && asked.header("amz-sdk-request").contains("attempt=1;") => {
+                Reply::ok("<CompleteMultipartUploadResult>").cut(20)
+            }
+            "POST" if is_end => Reply::xml_error(404, "NoSuchUpload", ""),
+            "POST" => Reply::ok("<R><UploadId>u</UploadId></R>"),
+            _ => Reply::new(204, &[], ""),
+        }
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let from = folder.path().join("from");
+    fs::write(&from, content(PART)).expect("a file");
+    let transfer = Transfer::new(client(&stub.url), settings(false));
+    let outcome = runtime().block_on(transfer.upload(&from, &Object::new("box", "k"), &Map::new()));
+    (outcome, stub.asked())
+}
+
+#[test]
+fn an_upload_whose_end_was_not_heard_of_is_looked_for() {
+    let of_parts = "\"59adb24ef3cdbe0297f05b395827453f-1\"";
+    let (now, before) = ("Thu, 01 Jan 2026 00:10:00 GMT", "Thu, 01 Jan 2026 00:00:00 GMT");
+    let length = PART.to_string();
+    let head = |tag: &str, length: &str, modified: &str| {
+        let headers =
+            [("date", now), ("last-modified", modified), ("etag", tag), ("content-length", length)];
+        Reply::new(200, &headers, "")
+    };
+    for (name, head, lost, done) in [
+        ("its tag", head(of_parts, &length, before), true, true),
+        ("new and as long", head("\"x\"", &length, now), true, true),
+        ("old", head("\"x\"", &length, before), true, false),
+        ("of another length", head("\"x\"", "7", now), true, false),
+        ("not there", Reply::new(404, &[], ""), true, false),
+        ("nothing was lost", head(of_parts, &length, now), false, false),
+    ] {
+        let (outcome, asked) = ended_twice(head, lost);
+        match outcome {
+            Ok(()) => assert!(done, "{name}"),
+            Err(error) => {
+                assert_eq!((error.code(), done), (Some("NoSuchUpload"), false), "{name}");
+            }
+        }
+        assert_eq!(asked.iter().any(|it| it.method == "HEAD"), lost, "{name}");
+        assert_eq!(asked.iter().any(|it| it.method == "DELETE"), !done, "{name}");
+    }
 }
 
 /// Says no to what fits, as long as it is on.

@@ -1,6 +1,6 @@
 //! Objects to objects, without their coming by here.
 
-use super::{Known, Object, Transfer, known, parts, side_by_side};
+use super::{Known, Object, Sent, Transfer, known, parts, side_by_side};
 use crate::{
     client::Output,
     error::Error,
@@ -102,7 +102,8 @@ impl Transfer {
             params.insert("CopySourceIfMatch".to_owned(), etag.into());
             params
                 .insert("CopySourceRange".to_owned(), format!("bytes={}-{last}", part.from).into());
-            let output = self.client.call("s3", "UploadPartCopy", params).await?;
+            let output =
+                self.patiently(|| self.client.call("s3", "UploadPartCopy", params.clone())).await?;
             (self.settings.progress)(part.length);
             let copied = output.get("CopyPartResult").and_then(Value::as_map).cloned();
             let mut named = copied.unwrap_or_default();
@@ -110,6 +111,7 @@ impl Transfer {
             Ok((part.number, named))
         })
         .await;
+        let outcome = outcome.map(|parts| Sent { size, parts });
         self.end(to, upload_id, outcome, extra).await
     }
 }

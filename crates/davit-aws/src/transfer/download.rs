@@ -107,6 +107,8 @@ impl Transfer {
         about: &Known,
     ) -> Result<(), Error> {
         let size = about.size;
+        // It is known from an answer.
+        self.answered();
         if size >= self.settings.threshold.max(1) {
             return self.in_parts(from, path, extra, about).await;
         }
@@ -130,10 +132,11 @@ impl Transfer {
         let mut params = known(&self.client, "GetObject", extra)?;
         params.extend(from.params());
         let mut opened = self.client.open(Call::new("s3", "GetObject", params.clone())).await?;
+        self.answered();
         let head = opened.output().clone();
         let etag = head.get("ETag").and_then(Value::as_str);
         let size = opened.length();
-        let (mut at, mut tries) = (0, 1);
+        let (mut at, mut tries, mut patience) = (0, 1, self.patience());
         loop {
             let chunk = match opened.chunk().await {
                 Ok(Some(chunk)) => chunk,
@@ -143,13 +146,21 @@ impl Transfer {
                     let Some(size) = size.filter(|_| !params.contains_key("Range")) else {
                         return Err(error);
                     };
-                    if tries >= TRIES || at >= size {
+                    if at >= size {
                         return Err(error);
+                    }
+                    if tries >= TRIES {
+                        patience.wait(error).await?;
                     }
                     tries += 1;
                     let mut rest = self.get(from, extra, etag)?;
                     rest.insert("Range".to_owned(), format!("bytes={at}-{}", size - 1).into());
-                    opened = self.open_same(from, rest).await?;
+                    opened = loop {
+                        match self.open_same(from, rest.clone()).await {
+                            Ok(opened) => break opened,
+                            Err(error) => patience.wait(error).await?,
+                        }
+                    };
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -232,23 +243,27 @@ impl Transfer {
         to: &Unfinished,
         part: Part,
     ) -> Result<(), Error> {
-        let mut tries = 1;
+        let (mut tries, mut patience) = (1, self.patience());
         loop {
-            let opened = self.open_same(from, params.clone()).await?;
-            match fill(opened, to, part).await {
+            let outcome = match self.open_same(from, params.clone()).await {
+                Ok(opened) => fill(opened, to, part).await,
+                Err(error) => Err(error),
+            };
+            match outcome {
                 Err(Error::Transport(_) | Error::Checksum(_)) if tries < TRIES => tries += 1,
                 Ok(()) => {
+                    self.answered();
                     (self.settings.progress)(part.length);
                     return Ok(());
                 }
-                Err(error) => return Err(error),
+                Err(error) => patience.wait(error).await?,
             }
         }
     }
 }
 
-/// How much of an answer is gathered before it is written.
-const BLOCK: u64 = 1 << 20;
+/// How much of an answer is gathered before it is written. Two of these are held for each part.
+const BLOCK: u64 = 256 << 10;
 
 /// Writes the body of an answer to its place.
 async fn fill(opened: Opened, to: &Unfinished, part: Part) -> Result<(), Error> {

@@ -1,14 +1,26 @@
 //! Files and streams to objects.
 
-use std::{collections::HashMap, fs, path::Path, pin::pin, sync::Arc, time::SystemTime};
+use std::{
+    collections::HashMap,
+    fs,
+    path::Path,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::SystemTime,
+};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{Object, Part, Settings, Transfer, file_error, known, number, parts, side_by_side};
+use super::{
+    Object, Part, Sent, Settings, Transfer, file_error, known, number, parts, side_by_side,
+};
 use crate::{
     checksum::When,
-    client::Call,
+    client::{Call, Output},
     connection::{Body, FilePart, Pieces},
     error::Error,
     value::{Map, Value},
@@ -48,7 +60,7 @@ impl Transfer {
             let mut params = known(&self.client, "PutObject", extra)?;
             params.extend(to.place());
             let body = Body::File(FilePart { path: path.to_owned(), from: 0, length: size });
-            self.client.run(Call::new("s3", "PutObject", params).body(body)).await?;
+            self.send("PutObject", &params, &body).await?;
             unchanged(path, before)?;
             (self.settings.progress)(size);
             return Ok(());
@@ -60,6 +72,7 @@ impl Transfer {
             None => (self.begin(to, extra).await?, HashMap::new()),
         };
         let outcome = self.send_parts(path, to, &upload, all, done, extra, before).await;
+        let outcome = outcome.map(|parts| Sent { size, parts });
         self.end(to, &upload, outcome, extra).await
     }
 
@@ -107,26 +120,28 @@ impl Transfer {
             let mut params = known(&self.client, "PutObject", extra)?;
             params.extend(to.place());
             let length = first.len() as u64;
-            let call = Call::new("s3", "PutObject", params).body(Body::Bytes(first));
-            self.client.run(call).await?;
+            self.send("PutObject", &params, &Body::Bytes(first)).await?;
             (self.settings.progress)(length);
             return Ok(());
         }
         let upload = self.begin(to, extra).await?;
+        let whole = AtomicU64::new(0);
         let numbered = stream::once(async { Ok(first) }).chain(chunks).zip(stream::iter(1..));
         let sending = numbered
             .map(|(chunk, number)| {
-                let upload = upload.as_str();
+                let (upload, whole) = (upload.as_str(), &whole);
                 async move {
                     let chunk: Bytes = chunk?;
                     let length = chunk.len() as u64;
                     let output = self.part(to, upload, number, Body::Bytes(chunk), extra).await?;
+                    whole.fetch_add(length, Ordering::Relaxed);
                     (self.settings.progress)(length);
                     Ok::<_, Error>((number, output))
                 }
             })
             .buffer_unordered(self.settings.parallel.max(1));
-        let outcome = futures_util::TryStreamExt::try_collect(sending).await;
+        let outcome: Result<_, Error> = sending.try_collect().await;
+        let outcome = outcome.map(|parts| Sent { size: whole.load(Ordering::Relaxed), parts });
         self.end(to, &upload, outcome, extra).await
     }
 
@@ -165,53 +180,16 @@ impl Transfer {
         params.extend(to.place());
         params.insert("UploadId".to_owned(), upload.into());
         params.insert("PartNumber".to_owned(), i64::try_from(number).unwrap_or(i64::MAX).into());
-        let call = Call::new("s3", "UploadPart", params).body(body);
-        Ok(named(&self.client.run(call).await?.values))
+        Ok(named(&self.send("UploadPart", &params, &body).await?.values))
     }
 
-    /// Puts the parts together, or takes them back.
-    pub(super) async fn end(
-        &self,
-        to: &Object,
-        upload: &str,
-        outcome: Result<Vec<(u64, Map)>, Error>,
-        extra: &Map,
-    ) -> Result<(), Error> {
-        let outcome = match outcome {
-            Ok(sent) => self.put_together(to, upload, sent, extra).await,
-            Err(error) => Err(error),
-        };
-        let undo = self.close(upload).filter(|_| outcome.is_err() && !self.settings.resume);
-        if let Some(undo) = undo {
-            // The error that counts is the first one.
-            drop(self.client.call("s3", "AbortMultipartUpload", undo).await);
-        }
-        outcome
-    }
-
-    async fn put_together(
-        &self,
-        to: &Object,
-        upload: &str,
-        mut sent: Vec<(u64, Map)>,
-        extra: &Map,
-    ) -> Result<(), Error> {
-        let mut params = known(&self.client, "CompleteMultipartUpload", extra)?;
-        params.extend(to.place());
-        params.insert("UploadId".to_owned(), upload.into());
-        if whole_checksum(extra).is_some() {
-            params.insert("ChecksumType".to_owned(), "FULL_OBJECT".into());
-        }
-        sent.sort_by_key(|(number, _)| *number);
-        let parts = sent.into_iter().map(|(number, mut part)| {
-            let number = i64::try_from(number).unwrap_or(i64::MAX);
-            part.insert("PartNumber".to_owned(), number.into());
-            Value::Map(part)
-        });
-        let parts = Map::from_iter([("Parts".to_owned(), Value::List(parts.collect()))]);
-        params.insert("MultipartUpload".to_owned(), Value::Map(parts));
-        self.client.call("s3", "CompleteMultipartUpload", params).await?;
-        Ok(())
+    /// Sends what can be sent again.
+    async fn send(&self, operation: &str, params: &Map, body: &Body) -> Result<Output, Error> {
+        self.patiently(|| {
+            let call = Call::new("s3", operation, params.clone());
+            self.client.run(call.body(body.again().unwrap_or_default()))
+        })
+        .await
     }
 
     /// An upload of the same object that was cut off, and those of its parts that are what the file
@@ -258,7 +236,7 @@ impl Transfer {
 }
 
 /// The checksum of the whole object that was given, by its name.
-fn whole_checksum(extra: &Map) -> Option<&'static str> {
+pub(super) fn whole_checksum(extra: &Map) -> Option<&'static str> {
     CHECKSUMS.iter().copied().find(|it| extra.contains_key(*it))
 }
 

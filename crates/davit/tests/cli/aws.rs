@@ -170,6 +170,62 @@ fn folders_go_to_s3_and_back() {
 }
 
 #[test]
+fn what_is_in_an_archive_is_left_out() {
+    let place = Place::new(&[("one", "1")]);
+    let moto = Moto::start().expect("moto");
+    let s3 = |line: &str| aws(&place, &moto, &format!("s3 {line}"));
+    let made = s3("mb s3://archived --tags team web --tags stage test");
+    assert_eq!(made.code, 0, "{}", made.err);
+    assert_eq!(s3("cp one s3://archived/p/cold --storage-class DEEP_ARCHIVE").code, 0);
+    assert_eq!(s3("cp one s3://archived/p/warm --storage-class STANDARD_IA").code, 0);
+    let warm = "download: s3://archived/p/warm to to/warm\n";
+    for (line, code, out, told) in [
+        ("sync s3://archived/p to --dryrun", 2, format!("(dryrun) {warm}"), 1),
+        ("sync s3://archived/p to", 2, warm.to_owned(), 1),
+        ("cp s3://archived/p to --recursive --ignore-glacier-warnings", 0, warm.to_owned(), 0),
+        ("mv s3://archived/p/cold cold", 2, String::new(), 1),
+        ("cp s3://archived/p/cold s3://archived/q", 2, String::new(), 1),
+        ("cp s3://archived/p/cold s3://archived/q --ignore-glacier-warnings", 0, String::new(), 0),
+        (
+            "cp one s3://archived/p/cold --storage-class GLACIER",
+            0,
+            "upload: ./one to s3://archived/p/cold\n".to_owned(),
+            0,
+        ),
+    ] {
+        let ran = s3(line);
+        assert_eq!((ran.code, ran.out.as_str()), (code, out.as_str()), "{line}: {}", ran.err);
+        let left_out = "s3://archived/p/cold is left out: it is in an archive";
+        assert_eq!(ran.err.matches(left_out).count(), told, "{line}: {}", ran.err);
+    }
+    // Whether it can be read after all is the service's to say.
+    let ran = s3("cp s3://archived/p/cold cold --force-glacier-transfer");
+    assert!(!ran.err.contains("is left out"), "{}", ran.err);
+    assert_eq!(s3("ls s3://archived/p/").out.lines().count(), 2);
+}
+
+#[test]
+fn long_names_go_over_and_come_back() {
+    let name = "n".repeat(255);
+    let key = format!("{}/{name}", ["k".repeat(248), "l".repeat(247), "m".repeat(247)].join("/"));
+    let place = Place::new(&[("one", "1")]);
+    let moto = Moto::start().expect("moto");
+    let s3 = |line: &str| aws(&place, &moto, &format!("s3 {line}"));
+    assert_eq!(s3("mb s3://long-names").code, 0);
+    for line in [
+        format!("cp one s3://long-names/{key} --expected-size 1"),
+        "sync s3://long-names back".to_owned(),
+        format!("cp s3://long-names/{key} back/"),
+    ] {
+        let ran = s3(&line);
+        assert_eq!(ran.code, 0, "{line}: {}", ran.err);
+    }
+    for path in [format!("back/{key}"), format!("back/{name}")] {
+        assert_eq!(fs::read(place.path().join(&path)).expect("a file"), b"1");
+    }
+}
+
+#[test]
 fn what_is_left_out_or_refused_has_its_exit_code() {
     let place = Place::new(&[("site/a.txt", "a"), ("site/b/c.txt", "c"), ("one", "1")]);
     let path = |name: &str| place.path().join(name);

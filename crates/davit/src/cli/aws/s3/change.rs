@@ -152,18 +152,31 @@ pub(super) async fn delete(
     Ok(if failed { exit::ERROR } else { exit::OK })
 }
 
-/// Makes a bucket where the session calls.
-pub(super) async fn make_bucket(session: &Session, place: &str) -> Result<u8, Report> {
+/// Makes a bucket where the session calls. `tags` are keys and values in turn.
+pub(super) async fn make_bucket(
+    session: &Session,
+    place: &str,
+    tags: &[String],
+) -> Result<u8, Report> {
     let (bucket, _) = place_or(place)?;
-    let mut params = json!({"Bucket": bucket});
-    let region = session.settings.region.as_deref();
-    if let Some(region) = region.filter(|it| *it != "us-east-1" && *it != "aws-global") {
-        params["CreateBucketConfiguration"] = json!({"LocationConstraint": region});
-    }
+    let params = new_bucket(&bucket, session.settings.region.as_deref(), tags);
     let made = session.client.call("s3", "CreateBucket", map(params)).await;
     made.map_err(|error| fatal(&error))?;
     print(&format!("make_bucket: {bucket}\n"))?;
     Ok(exit::OK)
+}
+
+/// The parameters that make a bucket.
+fn new_bucket(bucket: &str, region: Option<&str>, tags: &[String]) -> serde_json::Value {
+    let mut params = json!({"Bucket": bucket});
+    if let Some(region) = region.filter(|it| *it != "us-east-1" && *it != "aws-global") {
+        params["CreateBucketConfiguration"] = json!({"LocationConstraint": region});
+    }
+    if !tags.is_empty() {
+        let tags = tags.chunks_exact(2).map(|it| json!({"Key": it[0], "Value": it[1]}));
+        params["CreateBucketConfiguration"]["Tags"] = tags.collect();
+    }
+    params
 }
 
 /// Removes a bucket, with all that is in it where that is asked for.
@@ -192,5 +205,23 @@ pub(super) fn map(json: serde_json::Value) -> Map {
     match Value::from(json) {
         Value::Map(map) => map,
         _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_are_made_where_the_session_calls_and_with_their_tags() {
+        let tags = ["team", "web", "stage", "test"].map(str::to_owned);
+        let tagged = json!([{"Key": "team", "Value": "web"}, {"Key": "stage", "Value": "test"}]);
+        let of = |region, tags| new_bucket("b", region, tags)["CreateBucketConfiguration"].clone();
+        assert_eq!(of(Some("us-east-1"), &[]), json!(null));
+        assert_eq!(of(None, &tags), json!({"Tags": tagged}));
+        assert_eq!(
+            of(Some("eu-west-1"), &tags),
+            json!({"LocationConstraint": "eu-west-1", "Tags": tagged})
+        );
     }
 }

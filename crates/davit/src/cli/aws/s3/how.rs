@@ -38,6 +38,12 @@ pub(super) struct How {
     /// Where the bucket is that is copied from. It is found out without it.
     #[arg(long, value_name = "REGION")]
     pub(super) source_region: Option<String>,
+    /// Copy what is in an archive too: what was restored is only then found below a prefix.
+    #[arg(long)]
+    pub(super) force_glacier_transfer: bool,
+    /// Say nothing of what is left out because it is in an archive.
+    #[arg(long)]
+    pub(super) ignore_glacier_warnings: bool,
     #[command(flatten)]
     about: About,
 }

@@ -3,6 +3,7 @@
 mod change;
 mod how;
 mod list;
+mod meter;
 mod plan;
 mod work;
 
@@ -78,6 +79,9 @@ enum Command {
     Mb {
         /// `s3://BUCKET`.
         bucket: String,
+        /// A tag, by its key and its value.
+        #[arg(long, num_args = 2, value_names = ["KEY", "VALUE"])]
+        tags: Vec<String>,
     },
     /// Remove a bucket.
     Rb {
@@ -107,6 +111,9 @@ struct Copy {
     /// All that is below.
     #[arg(long)]
     recursive: bool,
+    /// How much will come from standard input: parts are large enough for it.
+    #[arg(long, value_name = "BYTES")]
+    expected_size: Option<u64>,
     #[command(flatten)]
     how: how::How,
 }
@@ -153,7 +160,7 @@ pub(super) fn run(words: &[String], asks_for_help: bool) -> Result<u8, Report> {
             Command::Mv(args) => work::copy(&at, &args, true).await,
             Command::Sync(args) => work::sync(&at, &args).await,
             Command::Rm(args) => change::remove(&session.client, &args, &filters).await,
-            Command::Mb { bucket } => change::make_bucket(&session, &bucket).await,
+            Command::Mb { bucket, tags } => change::make_bucket(&session, &bucket, &tags).await,
             Command::Rb { bucket, force } => {
                 change::remove_bucket(&session.client, &bucket, force).await
             }

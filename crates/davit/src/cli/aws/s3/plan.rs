@@ -20,6 +20,8 @@ pub(super) struct Found {
     pub(super) modified: Option<Timestamp>,
     /// An object's tag.
     pub(super) etag: Option<String>,
+    /// It is in an archive, and cannot be read before it is restored.
+    pub(super) archived: bool,
 }
 
 /// All that is at a place, by its path below.
@@ -157,7 +159,7 @@ pub(super) fn shown(path: &Path) -> String {
 
 pub(super) fn of_file(meta: &fs::Metadata) -> Found {
     let modified = meta.modified().ok().and_then(|it: SystemTime| Timestamp::try_from(it).ok());
-    Found { size: meta.len(), modified, etag: None }
+    Found { size: meta.len(), modified, etag: None, archived: false }
 }
 
 /// All objects below a prefix, but for those that only stand for folders. `params` are further ones of
@@ -187,13 +189,22 @@ pub(super) async fn objects(
                     _ => None,
                 };
                 let etag = object.get("ETag").and_then(Value::as_str).map(str::to_owned);
-                found.insert(name.to_owned(), Found { size, modified, etag });
+                let archived = is_archived(object.get("StorageClass"), None);
+                found.insert(name.to_owned(), Found { size, modified, etag, archived });
             }
             true
         })
         .await
         .map_err(|error| fatal(&error))?;
     Ok(There { found, skipped: 0 })
+}
+
+/// Whether an object of a storage class cannot be read, which what is said of its restoring may mend. Lists
+/// do not tell the latter.
+pub(super) fn is_archived(class: Option<&Value>, restore: Option<&Value>) -> bool {
+    let class = class.and_then(Value::as_str).unwrap_or_default();
+    let restore = restore.and_then(Value::as_str).unwrap_or_default();
+    matches!(class, "GLACIER" | "DEEP_ARCHIVE") && !restore.contains("ongoing-request=\"false\"")
 }
 
 /// A number that an answer has.
@@ -250,6 +261,22 @@ mod tests {
         ] {
             assert_eq!(shown(&path), expected);
         }
+    }
+
+    #[test]
+    fn archives_are_read_when_they_are_restored() {
+        for (class, restore, archived) in [
+            ("GLACIER", "", true),
+            ("DEEP_ARCHIVE", "", true),
+            ("DEEP_ARCHIVE", "ongoing-request=\"true\"", true),
+            ("GLACIER", "ongoing-request=\"false\", expiry-date=\"later\"", false),
+            ("GLACIER_IR", "", false),
+            ("STANDARD", "", false),
+        ] {
+            let (class, restore) = (Value::from(class), Value::from(restore));
+            assert_eq!(is_archived(Some(&class), Some(&restore)), archived, "{class:?}");
+        }
+        assert!(!is_archived(None, None));
     }
 
     #[test]

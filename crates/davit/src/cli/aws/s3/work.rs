@@ -5,8 +5,8 @@ use std::fs;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use davit_aws::session::Session;
 use davit_aws::transfer::{self, Known, Object, Transfer};
@@ -16,8 +16,9 @@ use futures_util::{StreamExt as _, stream};
 use super::super::codes;
 use super::change::{self, Delete};
 use super::how::How;
+use super::meter::{self, Meter};
 use super::plan::{self, Filters, Found, There};
-use super::{Copy, Sync, fatal, list, object_of, place, place_or};
+use super::{Copy, Sync, fatal, object_of, place, place_or};
 use crate::report::{Report, exit, print, say, warn};
 
 /// Who copies, what of it is meant, and what is to be taken back when it is stopped.
@@ -73,8 +74,9 @@ pub(super) async fn copy(at: &Context<'_>, args: &Copy, moves: bool) -> Result<u
         let text = format!("{} cannot be moved onto itself", args.from);
         return Err(Report::new(text).code(codes::USAGE));
     }
+    let (jobs, archived) = readable(jobs, &args.how);
     let code = run(at, jobs, &args.how, moves).await?;
-    Ok(with_skipped(code, skipped))
+    Ok(with_skipped(code, skipped + archived))
 }
 
 /// The AWS CLI's exit code for what was left out.
@@ -82,6 +84,22 @@ const SKIPPED: u8 = 2;
 
 fn with_skipped(code: u8, skipped: usize) -> u8 {
     if code == exit::OK && skipped > 0 { SKIPPED } else { code }
+}
+
+/// What is in no archive, and of how much else it is told that it is left out.
+fn readable(jobs: Vec<Job>, how: &How) -> (Vec<Job>, usize) {
+    if how.force_glacier_transfer {
+        return (jobs, 0);
+    }
+    let (archived, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|it| it.about.archived);
+    if how.ignore_glacier_warnings {
+        return (jobs, 0);
+    }
+    for job in &archived {
+        let reason = "it is in an archive (GLACIER or DEEP_ARCHIVE): restore it first";
+        warn(&format!("{} is left out: {reason}", job.from));
+    }
+    (jobs, archived.len())
 }
 
 /// `sync`.
@@ -104,6 +122,7 @@ pub(super) async fn sync(at: &Context<'_>, args: &Sync) -> Result<u8, Report> {
             jobs.extend(job(&args.from, &args.to, name, found)?);
         }
     }
+    let (jobs, archived) = readable(jobs, how);
     let mut code = run(at, jobs, how, false).await?;
     if args.delete {
         let filters = at.filters.below(&args.to);
@@ -111,7 +130,7 @@ pub(super) async fn sync(at: &Context<'_>, args: &Sync) -> Result<u8, Report> {
         let gone = gone.filter(|name| !from.found.contains_key(*name) && filters.take(name));
         code = code.max(remove_gone(session, &args.to, gone, how).await?);
     }
-    Ok(with_skipped(code, from.skipped + there.skipped))
+    Ok(with_skipped(code, from.skipped + there.skipped + archived))
 }
 
 /// Removes what is no longer at the source.
@@ -266,7 +285,8 @@ async fn one_object(
     let etag = head.get("ETag").and_then(Value::as_str).map(str::to_owned);
     let name = object.key.rsplit('/').next().unwrap_or_default().to_owned();
     let size = plan::number(head.get("ContentLength"));
-    Ok((End::Object(object), name, Found { size, modified, etag }))
+    let archived = plan::is_archived(head.get("StorageClass"), head.get("Restore"));
+    Ok((End::Object(object), name, Found { size, modified, etag, archived }))
 }
 
 /// From standard input or to standard output.
@@ -277,6 +297,7 @@ async fn stream_one(at: &Context<'_>, args: &Copy, moves: bool) -> Result<u8, Re
     }
     let transfer = at.begun.get_or_init(|| {
         let configured = settings(at.session, &args.how);
+        let configured = configured.for_size(args.expected_size.unwrap_or(0));
         Transfer::new(at.session.client.clone(), configured)
     });
     if args.from == "-" {
@@ -311,6 +332,7 @@ fn settings(session: &Session, how: &How) -> transfer::Settings {
         part: configured.multipart_chunksize,
         parallel: parallel(session),
         resume: how.resume,
+        notice: meter::notice(how.quiet),
         ..transfer::Settings::default()
     }
 }
@@ -381,7 +403,7 @@ fn tell(how: &How, verb: &str, line: &str) -> Result<(), Report> {
 async fn one(transfer: &Transfer, job: &Job, how: &How, moves: bool) -> Result<(), String> {
     let told = |error: davit_aws::Error| error.chain();
     let wrong = |report: Report| report.text(false);
-    let Found { size, modified, etag } = &job.about;
+    let Found { size, modified, etag, .. } = &job.about;
     match (&job.from, &job.to) {
         (End::File(path), End::Object(object)) => {
             let extra = how.of_upload(Some(&path.to_string_lossy())).map_err(wrong)?;
@@ -428,48 +450,6 @@ async fn remove(transfer: &Transfer, object: &Object, how: &How) -> Result<(), S
     removed.map(drop).map_err(|error| format!("it is copied, but not removed: {}", error.chain()))
 }
 
-/// How far it is, in one line that is written over.
-struct Meter {
-    done: Arc<AtomicU64>,
-    left: AtomicU64,
-    total: u64,
-    began: Instant,
-    shown: bool,
-}
-
-impl Meter {
-    fn new(total: u64, files: usize, shown: bool) -> Self {
-        let left = AtomicU64::new(files as u64);
-        Self { done: Arc::default(), left, total, began: Instant::now(), shown }
-    }
-
-    fn finished(&self) {
-        self.left.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    fn show(&self) {
-        if !self.shown {
-            return;
-        }
-        let done = self.done.load(Ordering::Relaxed);
-        let millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(1).max(1);
-        let speed = list::human(done.saturating_mul(1000) / millis);
-        let left = self.left.load(Ordering::Relaxed);
-        let line = format!(
-            "Completed {}/{} ({speed}/s) with {left} file(s) remaining",
-            list::human(done),
-            list::human(self.total)
-        );
-        let _ = write!(std::io::stderr(), "\r{line}\x1b[K");
-    }
-
-    fn clear(&self) {
-        if self.shown {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
@@ -477,7 +457,7 @@ mod tests {
     use super::*;
 
     fn found(size: u64, second: i64) -> Found {
-        Found { size, modified: Timestamp::from_second(second).ok(), etag: None }
+        Found { size, modified: Timestamp::from_second(second).ok(), etag: None, archived: false }
     }
 
     #[test]
