@@ -3,7 +3,7 @@
 use clap::{CommandFactory, Parser};
 use davit_aws::command::{Candidate, GLOBALS, Takes};
 
-use super::{codes, configure, s3, sso, tokens};
+use super::{codes, configure, logs, s3, sso, tokens};
 use crate::report::{Report, exit, print};
 
 /// A command of its own.
@@ -36,6 +36,12 @@ static COMMANDS: &[Own] = &[
         about: "a token for kubectl",
         definition: tokens::token_definition,
         run: tokens::token,
+    },
+    Own {
+        words: &["logs", "tail"],
+        about: "the events of a log group, and those that come",
+        definition: logs::definition,
+        run: logs::run,
     },
     Own {
         words: &["sso", "login"],
@@ -208,6 +214,7 @@ mod tests {
         assert_eq!(texts(&["s3", "p"]), ["presign"]);
         assert_eq!(texts(&["s3", "sync", "--del"]), ["--delete"]);
         assert_eq!(texts(&["ecr", "get-login"]), ["get-login-password"]);
+        assert_eq!(texts(&["logs", "tail", "--fo"]), ["--follow", "--format"]);
         assert_eq!(texts(&["configure", "list"]), ["list", "list-profiles"]);
         assert_eq!(texts(&["ec"]), Vec::<String>::new());
     }
