@@ -117,7 +117,8 @@ fn of_definition(command: &clap::Command, before: &[&str], last: &str) -> Vec<Ca
         text.map(ToString::to_string).unwrap_or_default().trim_end_matches('.').to_owned()
     };
     if last.starts_with('-') {
-        let of = inner.unwrap_or(command).get_arguments().chain(command.get_arguments());
+        let of_inner = inner.into_iter().flat_map(clap::Command::get_arguments);
+        let of = of_inner.chain(command.get_arguments());
         let mut found: Vec<Candidate> = of
             .filter_map(|it| {
                 let text = format!("--{}", it.get_long()?);
