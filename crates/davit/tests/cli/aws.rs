@@ -7,7 +7,7 @@ use davit_ground::Moto;
 use crate::cli::{Place, Ran};
 
 /// Runs a command line that calls moto.
-fn aws(place: &Place, moto: &Moto, line: &str) -> Ran {
+pub(super) fn aws(place: &Place, moto: &Moto, line: &str) -> Ran {
     let environment = moto.environment();
     let variables: Vec<(&str, &str)> =
         environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

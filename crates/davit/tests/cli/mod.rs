@@ -2,6 +2,7 @@
 
 mod audit;
 mod aws;
+mod aws_logs;
 mod cloud;
 mod configure;
 mod examples;

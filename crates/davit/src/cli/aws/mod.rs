@@ -3,6 +3,7 @@
 mod call;
 mod configure;
 mod globals;
+mod logs;
 mod own;
 mod s3;
 pub(in crate::cli) mod session;
@@ -23,6 +24,7 @@ Examples:
   davit aws ec2 describe-instances --filters Name=tag:Name,Values=web
   davit aws s3 sync site s3://bucket/site --delete
   davit aws ec2 wait instance-running --instance-ids i-0123456789abcdef0
+  davit aws logs tail /aws/lambda/shop --follow
   davit aws ecr get-login-password | docker login --username AWS --password-stdin REGISTRY
   davit aws configure
   davit aws help

@@ -3,7 +3,7 @@
 use clap::{CommandFactory, Parser};
 use davit_aws::command::{Candidate, GLOBALS, Takes};
 
-use super::{codes, configure, s3, sso, tokens};
+use super::{codes, configure, logs, s3, sso, tokens};
 use crate::report::{Report, exit, print};
 
 /// A command of its own.
@@ -36,6 +36,12 @@ static COMMANDS: &[Own] = &[
         about: "a token for kubectl",
         definition: tokens::token_definition,
         run: tokens::token,
+    },
+    Own {
+        words: &["logs", "tail"],
+        about: "the events of a log group, and those that come",
+        definition: logs::definition,
+        run: logs::run,
     },
     Own {
         words: &["sso", "login"],
@@ -111,7 +117,8 @@ fn of_definition(command: &clap::Command, before: &[&str], last: &str) -> Vec<Ca
         text.map(ToString::to_string).unwrap_or_default().trim_end_matches('.').to_owned()
     };
     if last.starts_with('-') {
-        let of = inner.unwrap_or(command).get_arguments().chain(command.get_arguments());
+        let of_inner = inner.into_iter().flat_map(clap::Command::get_arguments);
+        let of = of_inner.chain(command.get_arguments());
         let mut found: Vec<Candidate> = of
             .filter_map(|it| {
                 let text = format!("--{}", it.get_long()?);
@@ -208,6 +215,7 @@ mod tests {
         assert_eq!(texts(&["s3", "p"]), ["presign"]);
         assert_eq!(texts(&["s3", "sync", "--del"]), ["--delete"]);
         assert_eq!(texts(&["ecr", "get-login"]), ["get-login-password"]);
+        assert_eq!(texts(&["logs", "tail", "--fo"]), ["--follow", "--format"]);
         assert_eq!(texts(&["configure", "list"]), ["list", "list-profiles"]);
         assert_eq!(texts(&["ec"]), Vec::<String>::new());
     }
