@@ -99,7 +99,7 @@ struct Transformer {
     /// Where the parts are in the event, by the names that the text has for them.
     #[serde(default)]
     input_paths_map: Option<serde_json::Map<String, Json>>,
-    /// The text, with `<name>` where a part comes.
+    /// The text or JSON, with `<name>` where a part comes.
     #[serde(default)]
     #[schemars(extend("x-type" = "json"))]
     input_template: Option<String>,
@@ -117,8 +117,6 @@ struct EcsParameters {
 
 /// With this, the service says that there is no such rule.
 const MISSING: &[&str] = &["ResourceNotFoundException"];
-/// Names in these are the user's.
-const KEPT: &[&str] = &["InputPathsMap"];
 /// Members of a target for which there is an argument.
 const KNOWN: &[&str] = &["Id", "Arn", "RoleArn", "Input", "InputPath", "InputTransformer"];
 
@@ -151,7 +149,7 @@ impl Module for CloudwatcheventRule {
         };
         let outcome = Outcome::new()
             .with("rule", snake_all(rule.unwrap_or_else(|| json!({})), &[]))
-            .with("targets", snake_all(targets.into(), KEPT));
+            .with("targets", snake_all(targets.into(), &[]));
         Ok(aws.tell(outcome))
     }
 }
@@ -289,6 +287,13 @@ fn taken(answer: &Map) -> Result<(), ModuleError> {
     }
 }
 
+/// A template as the operation takes it: JSON but for the parts in it, so mere text stands between quotes.
+fn quoted(template: &str) -> String {
+    let is_json = serde_json::from_str::<Json>(template).is_ok()
+        || template.trim_start().starts_with(['{', '[', '"']);
+    if is_json { template.to_owned() } else { json!(template).to_string() }
+}
+
 /// A target as the operation takes it; what no argument speaks of is as it was.
 fn request(target: &Target, current: Option<&Json>) -> Json {
     let mut request = serde_json::Map::new();
@@ -297,10 +302,10 @@ fn request(target: &Target, current: Option<&Json>) -> Json {
             request.insert(name.clone(), value.clone());
         }
     }
-    let transformer = target
-        .input_transformer
-        .as_ref()
-        .map(|it| json!({"InputPathsMap": it.input_paths_map, "InputTemplate": it.input_template}));
+    let transformer = target.input_transformer.as_ref().map(|it| {
+        let template = it.input_template.as_deref().map(quoted);
+        json!({"InputPathsMap": it.input_paths_map, "InputTemplate": template})
+    });
     for (name, value) in [
         ("Id", json!(target.id)),
         ("Arn", json!(target.arn)),

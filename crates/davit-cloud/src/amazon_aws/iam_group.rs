@@ -11,7 +11,6 @@ use crate::aws::client::Aws;
 use crate::aws::iam::{self, Entity, Kind};
 use crate::aws::login::Login;
 use crate::aws::names;
-use crate::aws::tags::Shape;
 
 /// Make a group of users of IAM, bring it to what it should be, or delete it.
 ///
@@ -90,11 +89,9 @@ impl Module for IamGroup {
             return Ok(aws.tell(Outcome::new()));
         }
         let after = find(&group).await?.unwrap_or(now);
+        // Tags of users stay the list that IAM has, as in results of the original.
         let mut told =
-            names::snake_all(json!({"Group": after["Group"], "Users": after["Users"]}), &["Tags"]);
-        for user in told["users"].as_array_mut().into_iter().flatten() {
-            user["tags"] = json!(Shape::USUAL.tags(&user["tags"].clone().into()));
-        }
+            names::snake_all(json!({"Group": after["Group"], "Users": after["Users"]}), &[]);
         told["attached_policies"] = attached.into();
         Ok(aws.tell(Outcome::new().with("iam_group", told)))
     }

@@ -252,6 +252,9 @@ impl Args {
             let edit =
                 key.edit("keep it from being deleted").from("PendingDeletion").to("Disabled");
             key.change(edit, "CancelKeyDeletion", json!({})).await?;
+            if !control.is_check() {
+                key.grants = key.granted().await?;
+            }
             key.is("KeyState", "Disabled").is("DeletionDate", Value::Null).is("Enabled", false);
         }
         if self.enabled && key.metadata["Enabled"] != true {
@@ -394,10 +397,15 @@ impl<'a> Key<'a> {
         let is_changed = wanted.iter().any(|it| !is_in(it, &old))
             || old.iter().any(|it| !is_in(it, &wanted) && (purge || is_replaced(it)));
         if is_changed && !self.control.is_check() {
-            let id = json!({"KeyId": self.metadata["KeyId"]});
-            self.grants = list(self.aws, "ListGrants", &id, "Grants").await?;
+            self.grants = self.granted().await?;
         }
         Ok(())
+    }
+
+    /// The grants that there are now.
+    async fn granted(&self) -> Result<Vec<Value>, ModuleError> {
+        let id = json!({"KeyId": self.metadata["KeyId"]});
+        list(self.aws, "ListGrants", &id, "Grants").await
     }
 
     async fn schedule(&mut self, days: Option<i64>) -> Result<(), ModuleError> {

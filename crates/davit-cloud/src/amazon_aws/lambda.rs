@@ -26,7 +26,9 @@ use crate::aws::tags::{TagArgs, Tags, tags_of_any};
 /// Make, change and delete functions of Lambda.
 ///
 /// What has no default here stays as it is where a task does not name it. New code is published as a version. The
-/// result has `configuration`, `code` and `tags`; the ARN in it is the one without a version.
+/// result has `configuration`, `code` and `tags`: of the version that was published, with its ARN, of `$LATEST` where
+/// other settings changed, else those under the ARN without a version. Names in the environment are in small letters
+/// there: `fooBar` is `foo_bar`.
 ///
 /// ```yaml
 /// - amazon.aws.lambda:
@@ -157,7 +159,7 @@ const fn memory() -> i64 {
 /// With this, Lambda says that there is no such function.
 const MISSING: &[&str] = &["ResourceNotFoundException"];
 /// Names in these are the user's.
-const KEPT: &[&str] = &["Variables", "Tags"];
+const KEPT: &[&str] = &["Tags"];
 /// How it takes tags.
 const TAGS: TagOperations = TagOperations::usual("lambda").shaped(None);
 /// How long it may take until a function that was made or changed can be used.
@@ -188,7 +190,7 @@ impl Module for Lambda {
     async fn run(control: &Control, args: Args) -> Result<Outcome, ModuleError> {
         let aws = Aws::new(control, &args.login)?;
         let task = Task { control, aws: &aws, args: &args };
-        let found = task.find().await?;
+        let found = task.find(None).await?;
         let outcome = match (args.state, found) {
             (State::Present, found) => task.present(found).await?,
             (State::Absent, None) => Outcome::new(),
@@ -216,27 +218,29 @@ impl Task<'_> {
     async fn present(&self, found: Option<Json>) -> Result<Outcome, ModuleError> {
         let code = self.code().await?;
         let wanted = self.wanted().await?;
-        match &found {
+        let version = match &found {
             None => self.create(code, &wanted).await?,
             Some(function) => {
                 if is_busy(&function["Configuration"]) {
                     self.ready().await?;
                 }
-                self.keep_settings(function, &wanted).await?;
-                self.keep_code(function, code).await?;
+                let latest = self.keep_settings(function, &wanted).await?;
+                let published = self.keep_code(function, code).await?;
                 self.keep_tags(function).await?;
+                published.or(latest)
             }
-        }
+        };
         let told = if self.control.is_changed() && !self.control.is_check() {
-            self.find().await?
+            self.find(version.as_deref()).await?
         } else {
             found
         };
         Ok(Outcome::new().with_all(snake_all(told.unwrap_or_default(), KEPT)))
     }
 
-    async fn find(&self) -> Result<Option<Json>, ModuleError> {
-        let of = json!({"FunctionName": self.args.name});
+    /// The function, or a version of it.
+    async fn find(&self, version: Option<&str>) -> Result<Option<Json>, ModuleError> {
+        let of = json!({"FunctionName": self.args.name, "Qualifier": version});
         let found = self.aws.find("lambda", "GetFunction", of, MISSING).await?;
         Ok(found.map(|it| Value::Map(it).to_json()))
     }
@@ -249,7 +253,12 @@ impl Task<'_> {
         self.aws.wait("lambda", "function_updated_v2", of(), READY).await
     }
 
-    async fn create(&self, code: Option<Map>, wanted: &[Setting]) -> Result<(), ModuleError> {
+    /// Makes the function, and says which version that published.
+    async fn create(
+        &self,
+        code: Option<Map>,
+        wanted: &[Setting],
+    ) -> Result<Option<String>, ModuleError> {
         let args = self.args;
         let is_image = args.image_uri.is_some();
         let missing = [
@@ -296,18 +305,27 @@ impl Task<'_> {
             self.aws.call("lambda", "CreateFunction", Value::Map(request.clone())).await
         };
         let place = |made: &Map| made.get("FunctionArn")?.as_str().map(str::to_owned);
-        if self.control.create(edit, act, place).await?.is_some() {
-            self.ready().await?;
-        }
-        Ok(())
+        let made = self.control.create(edit, act, place).await?;
+        self.done(made).await
     }
 
-    async fn keep_settings(&self, function: &Json, wanted: &[Setting]) -> Result<(), ModuleError> {
+    /// Waits for what was done, if anything was, and says which version came of it.
+    async fn done(&self, told: Option<Map>) -> Result<Option<String>, ModuleError> {
+        let Some(told) = told else { return Ok(None) };
+        self.ready().await?;
+        Ok(told.get("Version").and_then(Value::as_str).map(str::to_owned))
+    }
+
+    async fn keep_settings(
+        &self,
+        function: &Json,
+        wanted: &[Setting],
+    ) -> Result<Option<String>, ModuleError> {
         let current = &function["Configuration"];
         let differs = |(name, value): &&Setting| !is_same(name, value, &current[*name]);
         let change: Vec<&Setting> = wanted.iter().filter(differs).collect();
         if change.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let before: Json =
             change.iter().map(|(name, _)| ((*name).to_owned(), current[*name].clone())).collect();
@@ -317,13 +335,15 @@ impl Task<'_> {
         request["FunctionName"] = self.args.name.as_str().into();
         let edit = Edit::new("change the function", arn(function)).from(before).to(after);
         let act = async || self.aws.call("lambda", "UpdateFunctionConfiguration", request).await;
-        if self.control.change(edit, act).await?.is_some() {
-            self.ready().await?;
-        }
-        Ok(())
+        let told = self.control.change(edit, act).await?;
+        self.done(told).await
     }
 
-    async fn keep_code(&self, function: &Json, code: Option<Map>) -> Result<(), ModuleError> {
+    async fn keep_code(
+        &self,
+        function: &Json,
+        code: Option<Map>,
+    ) -> Result<Option<String>, ModuleError> {
         let args = self.args;
         let current = &function["Configuration"];
         let architecture = args.architecture.map(|it| json!([it]));
@@ -334,7 +354,7 @@ impl Task<'_> {
                     "another architecture takes zip_file, s3_bucket or image_uri",
                 ));
             }
-            return Ok(());
+            return Ok(None);
         };
         let sha256 = &current["CodeSha256"];
         let mut request = code;
@@ -353,15 +373,13 @@ impl Task<'_> {
             (sha256.clone(), told.get("CodeSha256").map(Value::to_json).unwrap_or_default())
         };
         if before == after && !other {
-            return Ok(());
+            return Ok(None);
         }
         request.insert("Publish".to_owned(), Value::Bool(true));
         let edit = Edit::new("change the function's code", arn(function)).from(before).to(after);
         let act = async || self.aws.call("lambda", "UpdateFunctionCode", Value::Map(request)).await;
-        if self.control.change(edit, act).await?.is_some() {
-            self.ready().await?;
-        }
-        Ok(())
+        let told = self.control.change(edit, act).await?;
+        self.done(told).await
     }
 
     async fn keep_tags(&self, function: &Json) -> Result<(), ModuleError> {

@@ -64,7 +64,7 @@ enum Query {
 
 /// With this, Lambda says that there is no such function or policy.
 const MISSING: &[&str] = &["ResourceNotFoundException"];
-/// Names in these are the user's.
+/// Names in these are the user's, but for versions and tags, where the original too writes them in small letters.
 const KEPT: &[&str] = &["Variables", "AdditionalVersionWeights"];
 
 /// `amazon.aws.lambda_info`.
@@ -128,11 +128,12 @@ async fn told(
     }
     if wants(Query::Versions) {
         let found = list(aws, "ListVersionsByFunction", of, "Versions").await?;
-        out["versions"] = snake_all(found.into(), KEPT);
+        out["versions"] = snake_all(found.into(), &[]);
     }
     if wants(Query::Tags) {
         let found = aws.call("lambda", "ListTags", json!({"Resource": arn})).await?;
-        out["tags"] = found.get("Tags").map_or_else(|| json!({}), Value::to_json);
+        let tags = found.get("Tags").map_or_else(|| json!({}), Value::to_json);
+        out["tags"] = snake_all(tags, &[]);
     }
     Ok(out)
 }

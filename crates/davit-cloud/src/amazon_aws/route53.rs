@@ -13,6 +13,7 @@ use serde_json::{Value as Json, json};
 
 use crate::aws::client::{Aws, failure};
 use crate::aws::login::Login;
+use crate::aws::names::snake_all;
 use crate::aws::parts::text;
 use crate::aws::patience::says;
 use crate::aws::records::{self, Zone};
@@ -347,7 +348,16 @@ impl Task<'_> {
                 set
             },
         );
-        let shown: Vec<Json> = found.iter().map(|it| self.zone.shown(&it.to_json())).collect();
+        let shown = found.iter().map(|it| {
+            let set = it.to_json();
+            let mut shown = self.zone.shown(&set);
+            // Here they are numbers.
+            for (name, key) in [("TTL", "ttl"), ("Weight", "weight")] {
+                shown[key] = set.get(name).cloned().unwrap_or_default();
+            }
+            shown
+        });
+        let shown: Vec<Json> = shown.collect();
         let outcome = Outcome::new().with("nameservers", servers);
         Ok(outcome.with("set", set).with("resource_record_sets", shown))
     }
@@ -359,7 +369,9 @@ impl Task<'_> {
         let action = match &current {
             None => "CREATE",
             Some(current) if records::comparable(current) == records::comparable(&wanted) => {
-                return Ok(outcome);
+                // What is there already has this name in results of the original.
+                let there = snake_all(current.clone(), &[]);
+                return Ok(outcome.with("resource_records_sets", [there]));
             }
             Some(_) if self.args.overwrite == Some(true) => "UPSERT",
             Some(current) => {

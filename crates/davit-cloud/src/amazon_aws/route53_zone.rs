@@ -97,12 +97,34 @@ impl Module for Route53Zone {
         let aws = Aws::new(control, &args.login)?;
         let task = Task { control, aws: &aws, args: &args, wanted: args.networks() };
         let outcome = match args.state {
-            State::Present => task.keep().await?,
+            State::Present => {
+                // The original says it all twice.
+                let outcome = task.keep().await?;
+                let again: serde_json::Map<String, Json> = KEYS
+                    .iter()
+                    .filter_map(|it| Some(((*it).to_owned(), outcome.get(it)?.clone())))
+                    .collect();
+                outcome.with("result", again)
+            }
             State::Absent => task.delete().await?,
         };
         Ok(aws.tell(outcome))
     }
 }
+
+/// What results say of a zone.
+const KEYS: &[&str] = &[
+    "name",
+    "comment",
+    "private_zone",
+    "vpc_id",
+    "vpc_region",
+    "vpcs",
+    "tags",
+    "delegation_set_id",
+    "zone_id",
+    "dnssec",
+];
 
 impl Args {
     /// The networks as zones have them: region and id. None = the zone is public.

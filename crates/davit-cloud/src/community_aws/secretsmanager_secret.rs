@@ -132,8 +132,9 @@ impl Module for SecretsmanagerSecret {
         let secret = Secret { control, aws: &aws, name: &args.name };
         let now = secret.find().await?;
         if args.state == State::Absent {
-            if let Some(now) = now {
-                secret.delete(&now, args.recovery_window).await?;
+            if let Some(mut now) = now {
+                let date = secret.delete(&now, args.recovery_window).await?;
+                now["DeletionDate"] = date;
                 return Ok(aws.tell(told(now)));
             }
             return Ok(aws.tell(Outcome::new()));
@@ -292,14 +293,14 @@ impl Args {
         }
         let edit = secret.edit("rotate it").from(&before).to(&after);
         let Some(lambda) = lambda else {
-            return secret.change(edit, "CancelRotateSecret", Map::new()).await;
+            return secret.change(edit, "CancelRotateSecret", Map::new()).await.map(drop);
         };
         let params = json!({
             "RotationLambdaARN": lambda,
             "RotationRules": {"AutomaticallyAfterDays": self.rotation_interval},
         });
         let Given::Map(params) = Given::from(params) else { return Ok(()) };
-        secret.change(edit, "RotateSecret", params).await
+        secret.change(edit, "RotateSecret", params).await.map(drop)
     }
 }
 
@@ -344,10 +345,10 @@ impl Secret<'_> {
         edit: Edit,
         operation: &str,
         mut params: Map,
-    ) -> Result<(), ModuleError> {
+    ) -> Result<Option<Map>, ModuleError> {
         params.insert("SecretId".to_owned(), self.name.into());
         let act = async || self.aws.call(SERVICE, operation, Given::Map(params)).await;
-        self.control.change(edit, act).await.map(drop)
+        self.control.change(edit, act).await
     }
 
     async fn tag(&self, wanted: &TagArgs, tags: &Tags) -> Result<(), ModuleError> {
@@ -368,12 +369,13 @@ impl Secret<'_> {
         let edit = self.edit("set its policy").from(&now).to(wanted);
         let text = wanted.to_string();
         let params = Map::from_iter([("ResourcePolicy".to_owned(), Given::from(text.as_str()))]);
-        self.change(edit, "PutResourcePolicy", params).await
+        self.change(edit, "PutResourcePolicy", params).await.map(drop)
     }
 
-    async fn delete(&self, now: &Value, days: i64) -> Result<(), ModuleError> {
+    /// Deletes it, and says when it will be gone.
+    async fn delete(&self, now: &Value, days: i64) -> Result<Value, ModuleError> {
         if !now["DeletedDate"].is_null() && days > 0 {
-            return Ok(());
+            return Ok(now["DeletedDate"].clone());
         }
         let (name, value) = if days > 0 {
             ("RecoveryWindowInDays", Given::Int(days))
@@ -381,6 +383,8 @@ impl Secret<'_> {
             ("ForceDeleteWithoutRecovery", Given::Bool(true))
         };
         let edit = self.edit("delete the secret").from(json!({"name": self.name}));
-        self.change(edit, "DeleteSecret", Map::from_iter([(name.to_owned(), value)])).await
+        let params = Map::from_iter([(name.to_owned(), value)]);
+        let told = self.change(edit, "DeleteSecret", params).await?;
+        Ok(told.and_then(|it| it.get("DeletionDate").map(Given::to_json)).unwrap_or_default())
     }
 }
