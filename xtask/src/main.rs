@@ -65,9 +65,11 @@ fn main() -> ExitCode {
 /// What a chore gives: nothing, or what went wrong.
 type Outcome = Result<(), String>;
 
-/// The root of the workspace.
+/// The root of the workspace that `cargo xtask` was called in: checkouts that share a target folder share this program.
 fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask has a parent").to_owned()
+    let folder =
+        env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    PathBuf::from(folder).parent().expect("xtask has a parent").to_owned()
 }
 
 /// Where what the tests need is kept between runs.

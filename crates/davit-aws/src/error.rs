@@ -12,8 +12,9 @@ use crate::{
     event_stream::FrameError,
     model::ModelError,
     paginate::PageError,
-    parse::{ServiceError, Unreadable},
+    parse::{Defect, ServiceError, Unreadable},
     query::QueryError,
+    retry::Failure,
     serialize,
     sign::SignError,
     validate::Invalid,
@@ -171,6 +172,27 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.service().map(|it| it.code.as_str())
+    }
+
+    /// Whether it is of a kind that goes by: of the connection, or of a service that is busy. The client has tried
+    /// again already; who has more time may do so, too.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::NoAnswer { source, .. } | Self::Transport(source) => source.passes(),
+            Self::Unreadable(error) => error.defect == Defect::Truncated,
+            Self::Service(said) => {
+                let failure = Failure {
+                    code: Some(&said.code),
+                    status: Some(said.metadata.status),
+                    modeled: said.retryable,
+                    modeled_throttling: said.throttling,
+                    ..Failure::default()
+                };
+                failure.reason().is_some()
+            }
+            _ => false,
+        }
     }
 
     /// The whole chain of causes in one line.

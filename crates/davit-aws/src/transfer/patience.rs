@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::Transfer;
-use crate::{client::chance, error::Error, parse::Defect, retry::Failure};
+use crate::{client::chance, error::Error};
 
 /// What is told the first time that something is tried again: why.
 pub type Notice = Arc<dyn Fn(&Error) + Send + Sync>;
@@ -37,7 +37,7 @@ impl Patience<'_> {
     /// Waits before something is tried again. The error, where that makes no sense.
     pub(super) async fn wait(&mut self, error: Error) -> Result<(), Error> {
         let Transfer { line, settings, .. } = self.transfer;
-        if !passes(&error) || !line.alive.load(Ordering::Relaxed) {
+        if !error.passes() || !line.alive.load(Ordering::Relaxed) {
             return Err(error);
         }
         if self.waited == TIMES {
@@ -88,25 +88,6 @@ impl Transfer {
 /// A wait from three to five quarters, so that parts that failed together do not come back together.
 fn spread(wait: Duration, chance: f64) -> Duration {
     wait.mul_f64(0.75 + chance.clamp(0.0, 1.0) / 2.0)
-}
-
-/// Whether an error is of a kind that goes by: of the connection, or of a service that is busy.
-fn passes(error: &Error) -> bool {
-    match error {
-        Error::NoAnswer { source, .. } | Error::Transport(source) => source.passes(),
-        Error::Unreadable(error) => error.defect == Defect::Truncated,
-        Error::Service(said) => {
-            let failure = Failure {
-                code: Some(&said.code),
-                status: Some(said.metadata.status),
-                modeled: said.retryable,
-                modeled_throttling: said.throttling,
-                ..Failure::default()
-            };
-            failure.reason().is_some()
-        }
-        _ => false,
-    }
 }
 
 #[cfg(test)]

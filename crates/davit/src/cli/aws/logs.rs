@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser};
 use davit_aws::client::Output;
-use davit_aws::retry::Failure;
 use davit_aws::value::{Map, Value};
 use davit_aws::{Client, Error, time};
 use jiff::{SignedDuration, Timestamp};
@@ -246,22 +245,10 @@ fn sorted(page: &Output) -> Vec<Event<'_>> {
     events
 }
 
-/// Whether the same may work a little later.
+/// Whether the same may work a little later. Whoever reads logs for hours meets networks that answer in the
+/// service's place, too.
 fn may_pass(error: &Error) -> bool {
-    match error {
-        Error::NoAnswer { .. } | Error::Transport(_) | Error::Unreadable(_) => true,
-        Error::Service(error) => {
-            let failure = Failure {
-                code: Some(&error.code),
-                status: Some(error.metadata.status),
-                modeled: error.retryable,
-                modeled_throttling: error.throttling,
-                ..Failure::default()
-            };
-            failure.reason().is_some()
-        }
-        _ => false,
-    }
+    error.passes() || matches!(error, Error::Unreadable(_))
 }
 
 #[cfg(test)]
